@@ -1,0 +1,61 @@
+"""Where pictures come from: one file per data set, all loaded as the same `Dataset`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datasets import folder, generated, muxspace  # noqa: F401  (each registers itself)
+from datasets.dataset import LOADERS, Dataset, InputError
+
+__all__ = ["Dataset", "InputError", "default", "load", "names"]
+
+
+def names() -> list[str]:
+    """Names `load` knows besides the path of a folder."""
+    return sorted(LOADERS)
+
+
+def default() -> str:
+    """Name of the data that is used where none is named: real pictures if any are here."""
+    return "muxspace" if muxspace.find() else "generated"
+
+
+def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
+    """Load a data set with its pictures stretched to one size.
+
+    Parameters
+    ----------
+    name_or_path : str or Path, optional
+        A known name, ``NAME:PATH``, or the path of a folder, which is read as the set whose layout
+        it has and else as one folder a class. Without one, what `default` says.
+    size : int
+        Width and height of the pictures in pixels.
+
+    Raises
+    ------
+    InputError
+        If there is no such data set or it cannot be used; one line that says what to do.
+    """
+    given = str(name_or_path) if name_or_path is not None else default()
+    if given in LOADERS:
+        return LOADERS[given].load(None, size)
+    name, colon, rest = given.partition(":")
+    if colon and name in LOADERS:
+        return LOADERS[name].load(_existing(rest), size)
+    path = Path(given)
+    if not path.exists() and "/" not in given:
+        raise InputError(
+            f"no data set or folder is called '{given}': "
+            f"use one of {', '.join(names())}, or the path of a folder"
+        )
+    path = _existing(given)
+    known = [loader for loader in LOADERS.values() if loader.recognises(path)]
+    return (known[0] if known else LOADERS["folder"]).load(path, size)
+
+
+def _existing(given: str) -> Path:
+    path = Path(given).expanduser()
+    if not path.is_dir():
+        what = "is a file, not a folder" if path.exists() else "is not there"
+        raise InputError(f"the folder {given} {what}: check the path")
+    return path

@@ -1,0 +1,200 @@
+"""Decoded pictures, kept as one packed array on disk and opened as a memory map.
+
+A packed set lives under the user's cache folder in a folder named after its key: a hash of the
+content of every picture and of how they were prepared. It is written beside its place and renamed,
+and its checksum is compared at every opening, so a stale or damaged one is rebuilt, never used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import platformdirs
+from rich.console import Console
+from rich.progress import track
+
+from datasets import images
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1
+BATCH = 512
+
+# What a producer yields: rows of pictures in order, and the rows it could not read with the reason.
+Chunk = tuple[np.ndarray, list[tuple[int, str]]]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Pictures as they lie in the cache.
+
+    Attributes
+    ----------
+    images : ndarray of uint8, shape (n, 3, size, size)
+        Read-only memory map of the readable pictures.
+    digest : str
+        SHA-256 of the images.
+    unreadable : tuple of (int, str)
+        Index in the order asked for, and the reason, of each picture left out.
+    """
+
+    images: np.ndarray
+    digest: str
+    unreadable: tuple[tuple[int, str], ...] = ()
+
+
+def folder() -> Path:
+    """Return the project's folder under the user's cache folder."""
+    return Path(platformdirs.user_cache_dir("classical-or-deep", appauthor=False))
+
+
+def packed_files(paths: Sequence[Path], size: int) -> Packed:
+    """Pictures of the given files, stretched to ``size`` x ``size``, decoded at most once.
+
+    Files whose name, size and times are those seen before are not read again; a change of content
+    makes a new key.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        In row order; a name may come twice.
+    size : int
+        Width and height in pixels.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is not there.
+    """
+    stats = [path.stat() for path in paths]
+    seen = [
+        (str(path), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
+        for path, stat in zip(paths, stats, strict=True)
+    ]
+    pointer = folder() / "seen" / _hash(seen)
+    try:
+        contents = pointer.read_text()
+    except FileNotFoundError:
+        contents = _hash([hashlib.sha256(path.read_bytes()).hexdigest() for path in paths])
+        _write_text(pointer, contents)
+    key = {"contents": contents, "size": size, "preparation": images.PREPARATION}
+    return packed(key, size, lambda: _decode(paths, size))
+
+
+def packed(key: dict[str, Any], size: int, produce: Callable[[], Iterable[Chunk]]) -> Packed:
+    """Return the packed pictures under a key, produced now if they are not there whole.
+
+    Parameters
+    ----------
+    key : dict
+        Everything that decides the pixels; JSON values only.
+    size : int
+        Width and height in pixels.
+    produce : callable
+        Called only when needed; yields the pictures in chunks, so memory stays flat.
+    """
+    home = folder() / "packed" / _hash([FORMAT, size, key])
+    found = _open(home, size)
+    if found is not None:
+        return found
+    home.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=home.name[:12] + ".", dir=home.parent))
+    try:
+        _fill(draft, produce())
+        if home.exists():
+            shutil.rmtree(home)
+        draft.rename(home)
+    except OSError:
+        # Another process finished the same set first: its copy serves as well as ours.
+        if _open(home, size) is None:
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    result = _open(home, size)
+    if result is None:
+        raise OSError(f"the picture cache at {home} does not hold what was written: check the disk")
+    return result
+
+
+def _fill(draft: Path, chunks: Iterable[Chunk]) -> None:
+    digest, n, unreadable = hashlib.sha256(), 0, []
+    with (draft / "images.u8").open("wb") as out:
+        for pictures, failures in chunks:
+            data = np.ascontiguousarray(pictures).data
+            digest.update(data)
+            out.write(data)
+            n += len(pictures)
+            unreadable += failures
+    meta = {"n": n, "sha256": digest.hexdigest(), "unreadable": unreadable}
+    (draft / "meta.json").write_text(json.dumps(meta))
+
+
+def _open(home: Path, size: int) -> Packed | None:
+    if not home.exists():
+        return None
+    try:
+        meta = json.loads((home / "meta.json").read_text())
+        shape = (meta["n"], 3, size, size)
+        if meta["n"] == 0:
+            pictures = np.empty(shape, np.uint8)
+        else:
+            pictures = np.memmap(home / "images.u8", np.uint8, mode="r", shape=shape)
+        if hashlib.sha256(pictures.data).hexdigest() != meta["sha256"]:
+            raise ValueError("its checksum does not match")
+        unreadable = tuple((int(row), str(reason)) for row, reason in meta["unreadable"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        logger.warning("the picture cache %s is damaged (%s): building it again", home, error)
+        return None
+    return Packed(pictures, meta["sha256"], unreadable)
+
+
+def _decode(paths: Sequence[Path], size: int) -> Iterator[Chunk]:
+    def one(path: Path) -> np.ndarray | str:
+        try:
+            return images.load(path, size)
+        except ValueError as error:
+            return str(error)
+
+    with joblib.Parallel(n_jobs=joblib.cpu_count(), prefer="threads") as parallel:
+        for start in show(range(0, len(paths), BATCH), "reading pictures"):
+            results = parallel(joblib.delayed(one)(path) for path in paths[start : start + BATCH])
+            pictures = [result for result in results if not isinstance(result, str)]
+            failures = [
+                (start + i, result) for i, result in enumerate(results) if isinstance(result, str)
+            ]
+            yield np.stack(pictures) if pictures else np.empty((0, 3, size, size)), failures
+
+
+def show(steps: Sequence[int], what: str) -> Iterable[int]:
+    """Go through steps with a bar and the time left on a terminal, silently elsewhere."""
+    return track(
+        steps,
+        description=what,
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "w") as out:
+        out.write(text)
+    Path(draft).rename(path)

@@ -1,0 +1,177 @@
+"""What every data set is, once loaded, and the register of the sets that can be."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from datasets.cache import Packed
+
+
+class InputError(ValueError):
+    """Something the user gave cannot be used; the message is one line with the remedy."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled pictures of one size.
+
+    Attributes
+    ----------
+    name : str
+        Short name, used in file names and on the leaderboard.
+    images : ndarray of uint8, shape (n, 3, size, size)
+        Red, green and blue planes, 0 to 255; may be a read-only memory map.
+        ``images.reshape(n, -1)`` is the flat form the classical models use.
+    labels : ndarray of int64, shape (n,)
+        Indices into `class_names`.
+    class_names : tuple of str
+        Every class the set knows, present or not.
+    groups : ndarray of int64, shape (n,), or None
+        Who is shown; None where the set does not say.
+    ids : tuple of str
+        File name of each row; not always unique.
+    source : str
+        Where the pictures come from, in words for a reader.
+    fingerprint : str
+        SHA-256 over everything above that can change a result.
+    left_out : tuple of (str, str)
+        File name and reason of each picture that could not be read.
+    generated : bool
+        True for drawn faces, which no reader may mistake for real ones.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    groups: np.ndarray | None
+    ids: tuple[str, ...]
+    source: str
+    fingerprint: str
+    left_out: tuple[tuple[str, str], ...] = ()
+    generated: bool = False
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def size(self) -> int:
+        """Width and height of a picture in pixels."""
+        return self.images.shape[-1]
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        """Number of pictures per class, in the order of `class_names`."""
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        return dict(zip(self.class_names, counts.tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a loader knows about the pictures before any is decoded, a row a picture."""
+
+    ids: Sequence[str]
+    labels: Sequence[int]
+    class_names: tuple[str, ...]
+    people: Sequence[str] | None = None
+
+
+def assemble(
+    name: str, listing: Listing, packed: Packed, source: str, *, generated: bool = False
+) -> Dataset:
+    """Join a listing with its packed pictures into a checked data set.
+
+    Parameters
+    ----------
+    name : str
+        Turned into a form that is safe in a file name.
+    listing : Listing
+        One entry for every picture asked for, readable or not.
+    packed : Packed
+        The readable pictures, and which ones were not.
+    source : str
+        Where the pictures come from, in words.
+    generated : bool
+        Whether the faces are drawn.
+
+    Raises
+    ------
+    InputError
+        If a class has a single picture, or fewer than two classes have any.
+    """
+    reasons = dict(packed.unreadable)
+    kept = [row for row in range(len(listing.ids)) if row not in reasons]
+    labels = np.asarray(listing.labels, dtype=np.int64)[kept]
+    ids = tuple(listing.ids[row] for row in kept)
+    groups = None
+    if listing.people is not None:
+        people = np.asarray(listing.people)[kept]
+        groups = np.unique(people, return_inverse=True)[1].astype(np.int64)
+    counts = np.bincount(labels, minlength=len(listing.class_names))
+    for class_name, count in zip(listing.class_names, counts, strict=True):
+        if count == 1:
+            only = ids[int(np.flatnonzero(labels == listing.class_names.index(class_name))[0])]
+            raise InputError(
+                f"class '{class_name}' has one picture only ({only}), which cannot be both learned "
+                "from and tested on: add pictures of it or remove it"
+            )
+    if (counts > 0).sum() < 2:
+        raise InputError(f"{source} shows fewer than two classes: add pictures of another class")
+    digest = hashlib.sha256(packed.digest.encode())
+    for part in (labels.tobytes(), repr(listing.class_names), repr(ids), repr(groups is None)):
+        digest.update(part if isinstance(part, bytes) else part.encode())
+    if groups is not None:
+        digest.update(groups.tobytes())
+    return Dataset(
+        name=re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "pictures",
+        images=packed.images,
+        labels=labels,
+        class_names=listing.class_names,
+        groups=groups,
+        ids=ids,
+        source=source,
+        fingerprint=digest.hexdigest(),
+        left_out=tuple((listing.ids[row], reason) for row, reason in packed.unreadable),
+        generated=generated,
+    )
+
+
+@dataclass(frozen=True)
+class Loader:
+    """How one data set is found and read.
+
+    Attributes
+    ----------
+    load : callable
+        Takes a folder, or None to look in the usual places, and the picture size.
+    recognises : callable
+        Whether a folder is laid out as this set is.
+    """
+
+    load: Callable[[Path | None, int], Dataset]
+    recognises: Callable[[Path], bool] = field(default=lambda folder: False)
+
+
+LOADERS: dict[str, Loader] = {}
+
+
+def register(
+    name: str, recognises: Callable[[Path], bool] = lambda folder: False
+) -> Callable[[Callable[[Path | None, int], Dataset]], Callable[[Path | None, int], Dataset]]:
+    """Make a loader available under a name (a decorator)."""
+
+    def add(
+        load: Callable[[Path | None, int], Dataset],
+    ) -> Callable[[Path | None, int], Dataset]:
+        if name in LOADERS:
+            raise ValueError(f"two data sets are called '{name}'")
+        LOADERS[name] = Loader(load, recognises)
+        return load
+
+    return add

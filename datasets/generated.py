@@ -1,0 +1,46 @@
+"""The ``generated`` data set: faces drawn by this project, where no real ones can be had."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from datasets import cache, faces
+from datasets.dataset import Dataset, InputError, Listing, assemble, register
+
+SEED = 0
+
+
+@register("generated")
+def load(folder: Path | None, size: int) -> Dataset:
+    """Draw the default faces, or take them from the cache.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Must be None: drawn faces lie in no folder.
+    size : int
+        Width and height in pixels.
+    """
+    if folder is not None:
+        raise InputError("generated faces come from no folder: give --data the folder's path alone")
+    cast = faces.cast(faces.N_FACES, SEED)
+
+    def produce() -> Iterator[cache.Chunk]:
+        for start in cache.show(range(0, faces.N_FACES, cache.BATCH), "drawing faces"):
+            stop = min(start + cache.BATCH, faces.N_FACES)
+            yield faces.draw(cast, np.arange(start, stop), size), []
+
+    source = hashlib.sha256(Path(faces.__file__).read_bytes()).hexdigest()
+    pictures = cache.packed({"generated": source, "seed": SEED}, size, produce)
+    people = [str(who) for who in cast.people]
+    return assemble(
+        "generated",
+        Listing(faces.ids(cast), cast.labels.tolist(), faces.CLASS_NAMES, people),
+        pictures,
+        "generated faces, drawn by this project",
+        generated=True,
+    )

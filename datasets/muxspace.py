@@ -1,0 +1,127 @@
+"""muxspace/facial_expressions: the data of the slides (github.com/muxspace/facial_expressions)."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from pathlib import Path
+
+from datasets import cache
+from datasets.dataset import Dataset, InputError, Listing, assemble, register
+from datasets.files import packed
+from datasets.labels import EMOTIONS, emotion
+
+VARIABLE = "MUXSPACE_DIR"
+COLUMNS = ["user.id", "image", "emotion"]
+
+
+def fetched() -> Path:
+    """Return the folder that ``make data`` fills."""
+    return cache.folder() / "muxspace"
+
+
+def find() -> Path | None:
+    """Return the folder of the pictures: ``$MUXSPACE_DIR``, else what ``make data`` got, or None.
+
+    Raises
+    ------
+    InputError
+        If the variable is set but leads nowhere.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        if not Path(named).is_dir():
+            raise InputError(
+                f"{VARIABLE} is '{named}', which is no folder: correct it, or unset it"
+            )
+        return Path(named)
+    return fetched() if (fetched() / "data" / "legend.csv").is_file() else None
+
+
+def person(image: str) -> str:
+    """Who a file shows, by its name: all up to the last number (``108a`` and ``108b`` are one)."""
+    stem = Path(image).stem
+    shorter = re.sub(r"_[0-9]+[a-z]?$", "", stem)
+    return shorter if shorter != stem else re.sub(r"(?<=[0-9])[a-z]$", "", stem)
+
+
+def read_legend(path: Path) -> list[tuple[str, int]]:
+    """File names and emotions (indices into `EMOTIONS`) in the legend's own order.
+
+    Parameters
+    ----------
+    path : Path
+        A CSV file with the columns ``user.id,image,emotion``.
+
+    Raises
+    ------
+    InputError
+        If the columns are others, a row is short or a label is unknown.
+    """
+    with path.open(newline="", encoding="utf-8-sig") as lines:
+        rows = csv.reader(lines)
+        header = [column.strip() for column in next(rows, [])]
+        if header != COLUMNS:
+            raise InputError(
+                f"{path} has the columns {','.join(header) or '(none)'}: "
+                f"it must have {','.join(COLUMNS)}"
+            )
+        legend = []
+        for row in rows:
+            if not row:
+                continue
+            where = f"{path}, line {rows.line_num}"
+            if len(row) != len(COLUMNS):
+                raise InputError(f"{where}: {len(row)} columns, must be {len(COLUMNS)}")
+            try:
+                legend.append((row[1].strip(), emotion(row[2], where)))
+            except ValueError as error:
+                raise InputError(str(error)) from error
+    if not legend:
+        raise InputError(f"{path} names no picture: get the data again with 'make data'")
+    return legend
+
+
+@register("muxspace", recognises=lambda folder: (folder / "data" / "legend.csv").is_file())
+def load(folder: Path | None, size: int) -> Dataset:
+    """Load the pictures in legend order.
+
+    Parameters
+    ----------
+    folder : Path or None
+        The repository as cloned; None looks where `find` does.
+    size : int
+        Width and height in pixels.
+
+    Raises
+    ------
+    InputError
+        If the folder, the legend or a picture the legend names is not there or not usable.
+    """
+    folder = folder or find()
+    if folder is None:
+        raise InputError(
+            f"the muxspace pictures are not here: get them with 'make data', or set {VARIABLE} "
+            "to a clone of github.com/muxspace/facial_expressions"
+        )
+    legend = folder / "data" / "legend.csv"
+    if not legend.is_file():
+        raise InputError(f"{folder} has no data/legend.csv: is it a clone of muxspace's pictures?")
+    rows = read_legend(legend)
+    names = [image for image, _ in rows]
+    pictures = packed(
+        [folder / "images" / image for image in names],
+        size,
+        missing=f"{legend} names it: run 'make data' again or take the row out",
+    )
+    listing = Listing(names, [label for _, label in rows], EMOTIONS, [person(i) for i in names])
+    # Faces this project drew and wrote in the same layout must not pass for photographs.
+    generated = all(image.startswith("generated-") for image in names)
+    return assemble(
+        "generated" if generated else "muxspace",
+        listing,
+        pictures,
+        f"generated faces in {folder.name}" if generated else "muxspace/facial_expressions",
+        generated=generated,
+    )

@@ -1,0 +1,64 @@
+"""Dividing the rows of a data set, in proportion to its classes and, if asked, by person."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+
+def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Shuffle the rows so that every beginning of the order has the classes in proportion.
+
+    The i-th of the c shuffled rows of a class is placed at ``(i + 1/2) / c`` of the way, ties in
+    random order; a beginning of any length holds each class to within half a row of its share.
+
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (n,)
+        Class of each row.
+    rng : Generator
+        Decides the order within a class.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        A permutation of the rows.
+    """
+    place = np.empty(len(labels))
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    return np.lexsort((rng.random(len(labels)), place))
+
+
+def hold_out(
+    labels: np.ndarray, groups: np.ndarray | None, parts: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hold out one part in `parts` of the rows, in proportion to the classes.
+
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (n,)
+        Class of each row.
+    groups : ndarray of int64, shape (n,), or None
+        Where given, nobody is on both sides, and the proportions hold as far as that allows
+        (scikit-learn's ``StratifiedGroupKFold``).
+    parts : int
+        At least 2.
+    seed : int
+        Decides which rows.
+
+    Returns
+    -------
+    kept, held : ndarray of int64
+        Row numbers; both in stratified order, so that a beginning of either is stratified too.
+    """
+    rng = np.random.default_rng(seed)
+    order = stratified_order(labels, rng)
+    if groups is None:
+        n_held = round(len(labels) / parts)
+        return order[n_held:], order[:n_held]
+    folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed % 2**32)
+    held = np.zeros(len(labels), dtype=bool)
+    held[next(folds.split(labels, labels, groups))[1]] = True
+    return order[~held[order]], order[held[order]]

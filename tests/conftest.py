@@ -1,0 +1,96 @@
+"""Small data sets for the tests, and the real pictures where they are."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import datasets
+from datasets import Dataset, cache
+
+REAL = os.environ.get("MUXSPACE_DIR")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the user's cache out of the tests; the variable reaches the processes they start."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    if not str(cache.folder()).startswith(os.environ["XDG_CACHE_HOME"]):
+        pytest.exit("the cache folder cannot be moved on this system")
+
+
+@pytest.fixture(autouse=True)
+def _no_real_data_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test meets the real pictures only by asking for them."""
+    monkeypatch.delenv("MUXSPACE_DIR", raising=False)
+
+
+@pytest.fixture(scope="session")
+def real() -> Dataset:
+    """The real muxspace pictures at 32 px."""
+    if not REAL:
+        pytest.skip("MUXSPACE_DIR is not set: the real pictures are not here")
+    return datasets.load(f"muxspace:{REAL}")
+
+
+def write_picture(path: Path, seed: int = 0, shape: tuple[int, int] = (24, 20)) -> None:
+    """Write a small colour picture of blurred noise."""
+    noise = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), cv2.blur(noise, (5, 5)))
+
+
+@pytest.fixture
+def picture() -> Callable[..., None]:
+    return write_picture
+
+
+def write_shapes(root: Path, per_class: int = 30) -> Path:
+    """Write a class folder a model can learn: discs, bars and rings on noisy grounds."""
+    for label, name in enumerate(["bar", "disc", "ring"]):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        for i in range(per_class):
+            rng = np.random.default_rng([label, i])
+            canvas = rng.integers(90, 150, (40, 40, 3), dtype=np.uint8)
+            x, y = (int(v) for v in rng.integers(16, 24, 2))
+            if name == "bar":
+                cv2.line(canvas, (x - 12, y), (x + 12, y), (250,) * 3, 5)
+            else:
+                cv2.circle(canvas, (x, y), 10, (250,) * 3, -1 if name == "disc" else 2)
+            assert cv2.imwrite(str(root / name / f"{name}_{i:03}.png"), canvas)
+    return root
+
+
+@pytest.fixture(scope="session")
+def shapes_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_shapes(tmp_path_factory.mktemp("data") / "shapes")
+
+
+@pytest.fixture(scope="session")
+def shapes(shapes_folder: Path) -> Dataset:
+    """Three learnable classes of 30 pictures each at 32 px."""
+    return datasets.load(shapes_folder)
+
+
+@pytest.fixture
+def run_command(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run a command in this process: its exit status, standard output and standard error."""
+
+    def run(main: Callable[[], object], *arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capfd.readouterr()
+        assert isinstance(end.value.code, int)
+        return end.value.code, out, err
+
+    return run

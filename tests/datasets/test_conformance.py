@@ -1,0 +1,82 @@
+"""What every registered data set keeps to: a new one is tested by being registered."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import datasets
+from datasets import Dataset, faces
+from datasets.dataset import LOADERS
+from tests.conftest import write_shapes
+
+# How a small sample of each set is laid out on disk; None where it lies in no folder.
+SAMPLES: dict[str, Callable[[Path], object] | None] = {
+    "folder": lambda root: write_shapes(root, per_class=8),
+    "muxspace": lambda root: faces.write(root, n=200, seed=1, size=40),
+    "generated": None,
+}
+
+
+@pytest.fixture(params=sorted(LOADERS), scope="module")
+def loaded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[int], Dataset]:
+    name = request.param
+    assert name in SAMPLES, f"say in SAMPLES how a small '{name}' is written"
+    write = SAMPLES[name]
+    if write is None:
+        return lambda size: datasets.load(name, size)
+    root = tmp_path_factory.mktemp(name) / "sample"
+    write(root)
+    return lambda size: datasets.load(f"{name}:{root}", size)
+
+
+def test_it_keeps_the_contract(loaded: Callable[[int], Dataset]) -> None:
+    data = loaded(32)
+    n = len(data)
+    assert n > 1
+    assert data.images.shape == (n, 3, 32, 32)
+    assert data.images.dtype == np.uint8
+    assert data.labels.shape == (n,)
+    assert data.labels.dtype == np.int64
+    assert data.labels.min() >= 0
+    assert data.labels.max() < len(data.class_names)
+    assert len(data.ids) == n
+    assert data.groups is None or data.groups.shape == (n,)
+    assert data.groups is None or data.groups.dtype == np.int64
+    assert sum(data.class_counts.values()) == n
+    assert len(data.fingerprint) == 64
+    assert data.source
+    assert data.images.reshape(n, -1).base is not None, "the flat view is a copy"
+
+
+def test_it_is_frozen(loaded: Callable[[int], Dataset]) -> None:
+    data = loaded(32)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        data.labels = data.labels  # type: ignore[misc]
+    with pytest.raises(ValueError, match="read-only"):
+        data.images[0] = 0
+
+
+def test_loading_again_gives_the_same(loaded: Callable[[int], Dataset]) -> None:
+    first, again = loaded(32), loaded(32)
+    assert first.fingerprint == again.fingerprint
+    assert (first.images == again.images).all()
+    assert first.ids == again.ids
+
+
+def test_another_size_keeps_the_rows(loaded: Callable[[int], Dataset]) -> None:
+    small = loaded(16)
+    assert small.size == 16
+    assert (small.labels == loaded(32).labels).all()
+    assert small.fingerprint != loaded(32).fingerprint
+
+
+def test_generated_faces_are_called_that(loaded: Callable[[int], Dataset]) -> None:
+    data = loaded(32)
+    assert data.generated == ("generated" in data.source) == (data.name == "generated")

@@ -1,0 +1,74 @@
+"""``make data`` brings one commit, whole or not at all, and goes on after an interruption."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from datasets import InputError, fetch
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+    command = ["git", "-C", str(folder), *identity, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> tuple[Path, str]:
+    """A repository whose wanted commit is not its newest, and the hash of that commit."""
+    folder = tmp_path / "origin"
+    folder.mkdir()
+    git(folder, "init", "--quiet")
+    for text in ("wanted", "newer"):
+        (folder / "data").mkdir(exist_ok=True)
+        (folder / "data" / "legend.csv").write_text(text)
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "-m", text)
+    return folder, git(folder, "rev-parse", "HEAD~1")
+
+
+def test_the_wanted_commit_is_brought(origin: tuple[Path, str], tmp_path: Path) -> None:
+    url, commit = origin
+    fetch.fetch(str(url), commit, tmp_path / "home")
+    assert (tmp_path / "home" / "data" / "legend.csv").read_text() == "wanted"
+    assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+
+
+def test_what_an_interrupted_call_left_is_used(origin: tuple[Path, str], tmp_path: Path) -> None:
+    url, commit = origin
+    draft = tmp_path / "home.partial"
+    draft.mkdir()
+    git(draft, "init", "--quiet")
+    (draft / ".git" / "index.lock").touch()
+    (draft / "data").mkdir()
+    (draft / "data" / "legend.csv").write_text("half")
+    fetch.fetch(str(url), commit, tmp_path / "home")
+    assert (tmp_path / "home" / "data" / "legend.csv").read_text() == "wanted"
+
+
+def test_a_commit_that_is_not_there_leaves_no_folder(
+    origin: tuple[Path, str], tmp_path: Path
+) -> None:
+    url, _ = origin
+    with pytest.raises(InputError, match="git checkout failed"):
+        fetch.fetch(str(url), "0" * 40, tmp_path / "home")
+    assert not (tmp_path / "home").exists()
+
+
+def test_without_network_the_benchmark_may_go_on(
+    run_command: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("MUXSPACE_URL", str(tmp_path / "no-such-repository"))
+    status, _, err = run_command(lambda: exit(fetch.main()), "--if-possible")
+    assert status == 0
+    assert "no real pictures to be had" in err
+    status, _, err = run_command(lambda: exit(fetch.main()))
+    assert status == 2
+    assert "MUXSPACE_URL" in err
