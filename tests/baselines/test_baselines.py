@@ -1,0 +1,74 @@
+"""The classical models do what their names say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+
+from baselines import BASELINES, register
+from baselines.hog import HogSvm
+from baselines.linear import Logistic
+from baselines.neighbours import Neighbours
+from datasets import Dataset
+
+
+def test_two_models_cannot_share_a_name() -> None:
+    with pytest.raises(ValueError, match="two classical models are called 'knn'"):
+        register("knn", family="other")(Neighbours)
+    assert BASELINES["knn"].estimator is Neighbours
+
+
+def test_the_majority_is_always_named(shapes: Dataset) -> None:
+    y = np.array([2] * 20 + [0] * 10 + [1] * 10)
+    model = BASELINES["majority"].estimator().fit(shapes.images[:40], y)
+    assert set(model.predict(shapes.images)) == {2}
+    assert model.predict_proba(shapes.images[:1])[0].tolist() == [0.25, 0.25, 0.5]
+
+
+def test_neighbours_are_scikit_learns_on_the_pixels(shapes: Dataset) -> None:
+    ours = Neighbours(3).fit(shapes.images[:60], shapes.labels[:60])
+    flat = shapes.images.reshape(len(shapes), -1).astype(float)
+    theirs = KNeighborsClassifier(3).fit(flat[:60], shapes.labels[:60])
+    assert (ours.predict(shapes.images[60:]) == theirs.predict(flat[60:])).all()
+
+
+@pytest.mark.parametrize(
+    ("max_iter", "note"),
+    [(2, "2 lbfgs iterations, stopped at its limit, not converged"), (1000, "converged")],
+)
+def test_logistic_regression_says_why_it_stopped(shapes: Dataset, max_iter: int, note: str) -> None:
+    model = Logistic(max_iter=max_iter).fit(shapes.images, shapes.labels)
+    assert model.note_.endswith(note)
+    assert model.n_parameters_ == 3 * 3072 + 3
+
+
+def test_gradient_histograms_see_edges_and_not_brightness() -> None:
+    picture = np.zeros((1, 3, 32, 32), np.uint8)
+    picture[..., 16:] = 100
+    edges = HogSvm().features(picture)
+    assert edges == pytest.approx(HogSvm().features(picture + 50), abs=1e-3)
+    assert edges.max() > 0.1
+    assert HogSvm().features(np.full_like(picture, 90)).max() < 1e-3
+
+
+@pytest.mark.parametrize("size", [8, 13, 32, 50])
+def test_gradient_histograms_take_any_size(size: int) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 3, size, size), dtype=np.uint8)
+    assert HogSvm().features(pictures).shape[0] == 3
+
+
+def test_pictures_of_another_kind_are_refused(shapes: Dataset) -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        Neighbours().fit(shapes.images.astype(np.float32), shapes.labels)
+    with pytest.raises(ValueError, match="uint8"):
+        Neighbours().fit(shapes.images.reshape(len(shapes), -1), shapes.labels)
+
+
+@pytest.mark.real
+def test_hog_svm_passes_82_percent_on_the_slides_split(real: Dataset) -> None:
+    from sklearn.model_selection import train_test_split
+
+    train, test = train_test_split(np.arange(len(real)), test_size=0.33, random_state=0)
+    model = HogSvm(random_state=0).fit(real.images[train], real.labels[train])
+    assert (model.predict(real.images[test]) == real.labels[test]).mean() > 0.82
