@@ -1,0 +1,233 @@
+"""The scikit-learn face of every net."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from deepnets.engine import Backend, Epoch, Pictures, Recipe, backend, predict, train
+from deepnets.layers import Standardised
+from deepnets.registry import architecture
+
+
+class NetClassifier(ClassifierMixin, BaseEstimator):
+    """A net as a classifier of pictures, trained with Adam on the cross entropy.
+
+    Parameters
+    ----------
+    architecture : str
+        A registered name, or ``timm:NAME``.
+    options : mapping, optional
+        Passed to the architecture's builder, such as MobileNet's ``width``.
+    max_epochs : int
+        Most passes over the training pictures.
+    batch_size : int
+        Pictures a step.
+    learning_rate : float
+        Adam's.
+    patience : int or None
+        Stop when the validation loss has risen this many epochs in a row; None never stops early.
+    monitor : {"accuracy", "loss"}
+        What the best epoch is best in, on the validation pictures.
+    label_smoothing : float in [0, 1)
+        Share of the target spread over all classes: q' = (1 - eps) q + eps / n_classes.
+    auxiliary_weight : float
+        Weight of each auxiliary head's loss, for nets that have them.
+    device : {"auto", "cpu", "cuda"}
+        Where to train.
+    random_state : int, optional
+        Seed of the weights, the order of the pictures and dropout.
+    on_epoch : callable, optional
+        Told of every `Epoch` as it ends.
+    """
+
+    def __init__(
+        self,
+        architecture: str = "seresnet18",
+        options: Mapping[str, Any] | None = None,
+        max_epochs: int = 30,
+        batch_size: int = 100,
+        learning_rate: float = 1e-3,
+        patience: int | None = 3,
+        monitor: Literal["accuracy", "loss"] = "accuracy",
+        label_smoothing: float = 0.0,
+        auxiliary_weight: float = 0.0,
+        device: str = "auto",
+        random_state: int | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> None:
+        self.architecture = architecture
+        self.options = options
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.patience = patience
+        self.monitor = monitor
+        self.label_smoothing = label_smoothing
+        self.auxiliary_weight = auxiliary_weight
+        self.device = device
+        self.random_state = random_state
+        self.on_epoch = on_epoch
+
+    def fit(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        X_val: np.ndarray | None = None,
+        y_val: np.ndarray | None = None,
+    ) -> Self:
+        """Train on labelled pictures.
+
+        Parameters
+        ----------
+        X : ndarray of uint8, shape (n, 3, size, size)
+            RGB planes.
+        y : ndarray of int64, shape (n,)
+            Class indices.
+        X_val, y_val : ndarray, optional
+            Pictures that decide when to stop and which epoch's weights are kept. Without them all
+            epochs are made and the last weights kept.
+
+        Raises
+        ------
+        ValueError
+            If the device or the architecture is not to be had.
+        FloatingPointError
+            If the training diverges.
+        """
+        where = self._backend()
+        self.classes_ = np.unique(y)
+        self.size_ = X.shape[-1]
+        seed = 0 if self.random_state is None else self.random_state
+        with torch.random.fork_rng(), _repeatable():
+            torch.manual_seed(seed)
+            pixels = _tensor(X)
+            self.net_ = Standardised(self._build(), *_channel_statistics(pixels))
+            _place(self.net_, where)
+            self.n_parameters_ = sum(p.numel() for p in self.net_.parameters() if p.requires_grad)
+            validation = None
+            if X_val is not None and y_val is not None and len(y_val):
+                validation = self._pictures(X_val, y_val, where)
+            recipe = Recipe(
+                self.max_epochs,
+                self.batch_size,
+                self.learning_rate,
+                self.patience,
+                self.monitor,
+                self.label_smoothing,
+                self.auxiliary_weight,
+            )
+            training = self._pictures(X, y, where)
+            self.history_, self.best_epoch_ = train(
+                self.net_, training, validation, recipe, where, seed, self.on_epoch
+            )
+        self.note_ = f"epoch {self.best_epoch_} of {len(self.history_)}"
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Probability of each class in `classes_`.
+
+        Parameters
+        ----------
+        X : ndarray of uint8, shape (n, 3, size, size)
+            Pictures of the size trained on.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_classes)
+            Rows sum to 1.
+
+        Raises
+        ------
+        ValueError
+            If the pictures are of another size.
+        """
+        check_is_fitted(self, "net_")
+        if X.shape[1:] != (3, self.size_, self.size_):
+            raise ValueError(
+                f"pictures of shape {X.shape[1:]}, but the net was trained on "
+                f"{(3, self.size_, self.size_)}: load them at the same size"
+            )
+        where = self._backend()
+        images = _tensor(X).to(where.device)
+        return predict(self.net_, images, where).cpu().numpy()
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """Most probable class of each picture, ``(n,)`` of int64."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def save(self, path: Path) -> None:
+        """Write the weights and what is needed to use them as one safetensors file."""
+        parameters = {k: v for k, v in self.get_params().items() if k != "on_epoch"}
+        about = {"parameters": parameters, "classes": self.classes_.tolist(), "size": self.size_}
+        weights = {name: value.cpu().contiguous() for name, value in self.net_.state_dict().items()}
+        safetensors.torch.save_file(weights, path, metadata={"classifier": json.dumps(about)})
+
+    @classmethod
+    def load(cls, path: Path, device: str = "auto") -> Self:
+        """Read a net that `save` wrote, ready to predict."""
+        with safetensors.safe_open(path, framework="pt") as file:
+            about = json.loads(file.metadata()["classifier"])
+        self = cls(**{**about["parameters"], "device": device})
+        self.classes_, self.size_ = np.array(about["classes"]), about["size"]
+        self.net_ = Standardised(self._build(), torch.zeros(3), torch.ones(3))
+        self.net_.load_state_dict(safetensors.torch.load_file(path))
+        _place(self.net_, self._backend())
+        return self
+
+    def _build(self) -> torch.nn.Module:
+        build = architecture(self.architecture).build
+        return build(len(self.classes_), self.size_, **(self.options or {}))
+
+    def _backend(self) -> Backend:
+        return backend(self.device, architecture(self.architecture).bf16_on_cpu)
+
+    def _pictures(self, X: np.ndarray, y: np.ndarray, where: Backend) -> Pictures:
+        """Pictures on the device, labels as places in `classes_` (-1 for a class not in it)."""
+        places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
+        places = np.where(self.classes_[places] == y, places, -1)
+        return Pictures(
+            _tensor(X).to(where.device),
+            torch.from_numpy(places.astype(np.int64)).to(where.device),
+        )
+
+
+def _channel_statistics(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation of each channel over the training pictures, in grey levels."""
+    values = torch.arange(256, dtype=torch.float64)
+    counts = [torch.bincount(plane.flatten(), minlength=256) for plane in pixels.unbind(1)]
+    share = torch.stack(counts).double() / counts[0].sum()
+    mean = share @ values
+    variance = share @ values**2 - mean**2
+    return mean.float(), variance.clamp_min(1.0).sqrt().float()
+
+
+def _tensor(X: np.ndarray) -> torch.Tensor:
+    # A tensor over a read-only map would let torch write to it, so such pictures are copied.
+    return torch.from_numpy(X.copy() if not X.flags.writeable else np.ascontiguousarray(X))
+
+
+def _place(net: torch.nn.Module, where: Backend) -> None:
+    net.to(where.device)
+    net.to(memory_format=torch.channels_last)
+
+
+@contextmanager
+def _repeatable() -> Iterator[None]:
+    """Ask cuDNN for the algorithms that give the same bits each time, and put its choice back."""
+    before = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.deterministic = before

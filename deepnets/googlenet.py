@@ -1,0 +1,38 @@
+"""GoogLeNet (Szegedy et al., arXiv:1409.4842), from torchvision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deepnets.registry import register
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@register(
+    "googlenet",
+    family="GoogLeNet",
+    adaptation="3x3 stem at stride 1 in place of 7x7 at stride 2; both auxiliary heads in training",
+    settings={"auxiliary_weight": 0.3},
+)
+def googlenet(n_classes: int, size: int, stem: str = "3x3-pool") -> nn.Module:
+    """22 layers with two auxiliary heads, weighted 0.3 as published.
+
+    Parameters
+    ----------
+    stem : {"published", "3x3-pool", "3x3"}
+        First convolution (stride 2 as published, or 1) and whether its maps are pooled by 2.
+    """
+    from torch import nn
+    from torchvision.models import GoogLeNet
+    from torchvision.models.googlenet import BasicConv2d
+
+    from deepnets.layers import Outputs
+
+    net = GoogLeNet(n_classes, aux_logits=True, init_weights=False)
+    if stem != "published":
+        net.conv1 = BasicConv2d(3, 64, kernel_size=3, padding=1)
+        if stem == "3x3":
+            net.maxpool1 = nn.Identity()
+    return Outputs(net)

@@ -1,0 +1,43 @@
+"""InceptionV3 (Szegedy et al., arXiv:1512.00567), from torchvision."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deepnets.registry import register
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@register(
+    "inceptionv3",
+    family="Inception",
+    adaptation="the paper's recipe for low resolution: first layer at stride 1, padded",
+    settings={"auxiliary_weight": 0.4, "label_smoothing": 0.1},
+)
+def inceptionv3(n_classes: int, size: int, stem: str = "stride1-pool") -> nn.Module:
+    """42 layers with factorised convolutions, an auxiliary head and label smoothing.
+
+    Section 8 of the paper keeps the cost of a smaller picture equal by reducing the stride of the
+    first layer to 1, and further by taking out the pooling after it.
+
+    Parameters
+    ----------
+    stem : {"resized", "stride1-pool", "stride1"}
+        Enlarge the picture to the smallest the published net accepts, or the paper's two recipes.
+    """
+    from torch import nn
+    from torchvision.models import Inception3
+
+    from deepnets.layers import Outputs, Resized, SmallMapAuxiliary
+
+    net = Inception3(n_classes, aux_logits=True, init_weights=False)
+    net.AuxLogits = SmallMapAuxiliary(768, n_classes)
+    if stem == "resized":
+        return Outputs(Resized(net, max(size, 75)))
+    for layer in (net.Conv2d_1a_3x3, net.Conv2d_2a_3x3, net.Conv2d_4a_3x3):
+        layer.conv.stride, layer.conv.padding = (1, 1), (1, 1)
+    net.maxpool1 = nn.MaxPool2d(3, 2, padding=1) if stem == "stride1-pool" else nn.Identity()
+    net.maxpool2 = nn.MaxPool2d(3, 2, padding=1)
+    return Outputs(net)

@@ -1,0 +1,71 @@
+"""Small modules the nets share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.models.inception import BasicConv2d
+
+
+class Standardised(nn.Module):
+    """A net behind the scaling of its input: uint8 pictures to mean 0 and deviation 1 a channel."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, net: nn.Module, mean: Tensor, deviation: Tensor) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("mean", mean.view(1, 3, 1, 1))
+        self.register_buffer("deviation", deviation.view(1, 3, 1, 1))
+
+    def forward(self, pictures: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Map uint8 pictures ``(n, 3, size, size)`` to logits."""
+        scaled = (pictures.float() - self.mean) / self.deviation
+        return self.net(scaled.contiguous(memory_format=torch.channels_last))
+
+
+class Resized(nn.Module):
+    """A net behind a bilinear change of the picture's size."""
+
+    def __init__(self, net: nn.Module, size: int) -> None:
+        super().__init__()
+        self.net = net
+        self.size = size
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Map pictures of any size to what the net says of them at its own."""
+        return self.net(
+            functional.interpolate(
+                pictures, (self.size, self.size), mode="bilinear", antialias=True
+            )
+        )
+
+
+class Outputs(nn.Module):
+    """A torchvision net with auxiliary heads, its outputs as a plain tuple while training."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, pictures: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Logits; while training, a tuple of them and of each auxiliary head's."""
+        result = self.net(pictures)
+        return result if isinstance(result, Tensor) else tuple(result)
+
+
+class SmallMapAuxiliary(nn.Module):
+    """InceptionV3's auxiliary head for maps of a few pixels: padded, without its first pooling."""
+
+    def __init__(self, in_channels: int, n_classes: int) -> None:
+        super().__init__()
+        self.conv0 = BasicConv2d(in_channels, 128, kernel_size=1)
+        self.conv1 = BasicConv2d(128, 768, kernel_size=5, padding=2)
+        self.fc = nn.Linear(768, n_classes)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Logits from the maps before the last grid reduction."""
+        maps = functional.adaptive_avg_pool2d(self.conv1(self.conv0(maps)), 1)
+        return self.fc(maps.flatten(1))

@@ -1,0 +1,47 @@
+"""MobileNet (Howard et al., arXiv:1704.04861), from timm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deepnets.registry import register
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@register(
+    "mobilenet",
+    family="MobileNet",
+    adaptation="first convolution at stride 1 in place of 2",
+    bf16_on_cpu=False,
+)
+def mobilenet(
+    n_classes: int, size: int, width: float = 1.0, resolution: float = 1.0, stem_stride: int = 1
+) -> nn.Module:
+    """Depthwise separable convolutions with the paper's two multipliers.
+
+    Parameters
+    ----------
+    width : float in (0, 1]
+        The paper's alpha: share of each layer's channels.
+    resolution : float in (0, 1]
+        The paper's rho: share of the picture's width and height.
+    stem_stride : int
+        Stride of the first convolution; published: 2.
+
+    Raises
+    ------
+    ValueError
+        If a multiplier is outside (0, 1].
+    """
+    from timm.models.efficientnet import _gen_mobilenet_v1
+
+    from deepnets.layers import Resized
+
+    for name, value in (("width", width), ("resolution", resolution)):
+        if not 0 < value <= 1:
+            raise ValueError(f"mobilenet's {name} multiplier is {value}: it must be in (0, 1]")
+    net = _gen_mobilenet_v1("mobilenetv1_100", channel_multiplier=width, num_classes=n_classes)
+    net.conv_stem.stride = (stem_stride, stem_stride)
+    return net if resolution == 1 else Resized(net, max(round(size * resolution), 8))

@@ -1,0 +1,39 @@
+"""ResNet (arXiv:1512.03385) and SE-ResNet (arXiv:1709.01507), from timm."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from deepnets.registry import register
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def resnet(n_classes: int, size: int, name: str, stem: str = "3x3-pool") -> nn.Module:
+    """Residual net of timm with a stem for small pictures.
+
+    Parameters
+    ----------
+    name : str
+        timm's name.
+    stem : {"published", "3x3-pool", "3x3"}
+        First convolution (stride 2 as published, or 1) and whether its maps are pooled by 2.
+    """
+    import timm
+    from torch import nn
+
+    net = timm.create_model(name, num_classes=n_classes)
+    if stem != "published":
+        net.conv1 = nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
+        net.maxpool = nn.MaxPool2d(2) if stem == "3x3-pool" else nn.Identity()
+    return net
+
+
+for name in ("resnet18", "seresnet18", "seresnet34"):
+    register(
+        name,
+        family="SE-ResNet" if name.startswith("se") else "ResNet",
+        adaptation="3x3 stem at stride 1 and 2x2 pooling in place of 7x7 at stride 2",
+    )(partial(resnet, name=name))

@@ -1,0 +1,177 @@
+"""The training loop stops, restores and reports as it says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from deepnets.engine import (
+    Backend,
+    Epoch,
+    Pictures,
+    Recipe,
+    backend,
+    batches,
+    evaluate,
+    predict,
+    train,
+)
+
+CPU = Backend(torch.device("cpu"), bf16=False)
+
+
+def recipe(**changes: object) -> Recipe:
+    usual = {
+        "max_epochs": 10,
+        "batch_size": 8,
+        "learning_rate": 1e-3,
+        "patience": 3,
+        "monitor": "accuracy",
+        "label_smoothing": 0.0,
+        "auxiliary_weight": 0.0,
+    }
+    return Recipe(**{**usual, **changes})  # type: ignore[arg-type]
+
+
+def pictures(n: int = 24) -> Pictures:
+    """Dark pictures of class 0 and bright ones of class 1."""
+    labels = torch.arange(n) % 2
+    images = (60 + 120 * labels.view(-1, 1, 1, 1)).expand(n, 3, 4, 4).to(torch.uint8).clone()
+    return Pictures(images, labels)
+
+
+class Scripted(nn.Module):
+    """Says in each epoch what a script tells it to, so that losses rise and fall as wanted."""
+
+    def __init__(self, losses: Sequence[float]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(()))
+        self.register_buffer("epoch", torch.tensor(0))
+        self.losses = losses
+
+    def train(self, mode: bool = True) -> Scripted:
+        if mode and not self.training:
+            self.epoch += 1
+        return super().train(mode)
+
+    def forward(self, images: Tensor) -> Tensor:
+        # exp(-loss) for class 0, whose pictures alone the tests validate on.
+        share = math.exp(-self.losses[int(self.epoch)])
+        logits = torch.tensor([share, 1 - share]).log()
+        return logits.expand(len(images), 2) + 0 * self.weight
+
+
+def run(losses: Sequence[float], **changes: object) -> tuple[list[Epoch], int, Scripted]:
+    net = Scripted(losses).eval()
+    net.epoch -= 1
+    validation = Pictures(pictures(4).images, torch.zeros(4, dtype=torch.int64))
+    history, best = train(net, pictures(), validation, recipe(**changes), CPU, seed=0)
+    return history, best, net
+
+
+def test_it_stops_after_three_rises_in_a_row_and_no_sooner() -> None:
+    losses = [0.9, 0.8, 0.85, 0.9, 0.7, 0.75, 0.8, 0.85, 0.1, 0.1]
+    history, _, _ = run(losses)
+    assert [round(epoch.validation_loss, 2) for epoch in history] == losses[:8]
+
+
+def test_without_patience_all_epochs_are_made() -> None:
+    assert len(run([0.1 * (i + 1) for i in range(10)], patience=None)[0]) == 10
+
+
+@pytest.mark.parametrize(("monitor", "expected"), [("loss", 4), ("accuracy", 1)])
+def test_the_best_epochs_state_is_what_is_left(monitor: str, expected: int) -> None:
+    # Accuracy is 1 from the first epoch on, so the first of equals is kept.
+    _, best, net = run([0.6, 0.5, 0.4, 0.3, 0.35, 0.4, 0.5, 0.6, 0.6, 0.6], monitor=monitor)
+    assert best == expected
+    assert int(net.epoch) == expected - 1
+
+
+def test_without_validation_pictures_the_last_weights_stay() -> None:
+    net = nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 2))
+    history, best = train(net, pictures(), None, recipe(max_epochs=4), CPU, seed=0)
+    assert best == len(history) == 4
+    assert all(math.isnan(epoch.validation_loss) for epoch in history)
+
+
+class Float(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.float() / 255
+
+
+def test_it_learns_what_can_be_learned() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 2))
+    told: list[Epoch] = []
+    data = pictures()
+    learning = recipe(max_epochs=60, learning_rate=0.02, patience=None)
+    history, _ = train(net, data, data, learning, CPU, 0, told.append)
+    assert told == history
+    assert history[-1].train_loss < history[0].train_loss
+    assert history[-1].validation_accuracy == 1
+    assert evaluate(net, data, CPU)[1] == 1
+
+
+def test_auxiliary_heads_count_by_their_weight() -> None:
+    class Headed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.main, self.extra = nn.Linear(48, 2), nn.Linear(48, 2)
+
+        def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+            flat = images.float().flatten(1) / 255
+            return (self.main(flat), self.extra(flat)) if self.training else self.main(flat)
+
+    moved = {}
+    for weight in (0.0, 0.3):
+        torch.manual_seed(0)
+        net = Headed()
+        before = net.extra.weight.clone()
+        train(net, pictures(), None, recipe(max_epochs=1, auxiliary_weight=weight), CPU, 0)
+        moved[weight] = float((net.extra.weight - before).detach().abs().max())
+    assert moved[0.0] == 0 < moved[0.3]
+
+
+def test_a_batch_of_one_is_left_out_unless_it_is_all_there_is() -> None:
+    assert [len(rows) for rows in batches(torch.arange(9), 4)] == [4, 4]
+    assert [len(rows) for rows in batches(torch.arange(10), 4)] == [4, 4, 2]
+    assert [len(rows) for rows in batches(torch.arange(1), 4)] == [1]
+
+
+def test_a_diverging_training_is_an_error_with_a_remedy() -> None:
+    net = nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 2))
+    nn.init.constant_(net[2].weight, math.inf)
+    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+        train(net, pictures(), None, recipe(), CPU, 0)
+
+
+def test_a_class_the_net_does_not_know_is_wrong_but_not_in_the_loss() -> None:
+    net = Scripted([0.5]).eval()
+    labels = torch.tensor([0, 0, 0, -1])
+    loss, accuracy = evaluate(net, Pictures(pictures(4).images, labels), CPU)
+    assert loss == pytest.approx(0.5, abs=1e-4)
+    assert accuracy == 0.75
+
+
+def test_probabilities_do_not_depend_on_the_cutting_into_batches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    net = nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 3))
+    images = pictures(11).images
+    whole = predict(net, images, CPU)
+    monkeypatch.setattr("deepnets.engine.PREDICT_BATCH", 4)
+    assert torch.allclose(predict(net, images, CPU), whole, atol=1e-6)
+
+
+def test_a_device_that_is_not_here_is_refused() -> None:
+    assert backend("cpu").device.type == "cpu"
+    with pytest.raises(ValueError, match="no device is called 'gpu'"):
+        backend("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="no CUDA device"):
+            backend("cuda")
+        assert backend("auto").device.type == "cpu"

@@ -1,0 +1,122 @@
+"""Every architecture is what it is called, adapted as it says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from datasets import Dataset
+from deepnets import ARCHITECTURES, architecture, register
+from deepnets.classifier import NetClassifier
+from deepnets.layers import Standardised
+
+
+def n_convolutions(net: nn.Module) -> int:
+    return sum(isinstance(module, nn.Conv2d) for module in net.modules())
+
+
+def maps(net: nn.Module, size: int, kind: type[nn.Module] = nn.Conv2d) -> list[int]:
+    """Width of what each convolution puts out, in the order computed."""
+    widths: list[int] = []
+    for module in net.modules():
+        if isinstance(module, kind):
+            module.register_forward_hook(lambda m, i, out: widths.append(out.shape[-1]))
+    with torch.no_grad():
+        net.eval()(torch.zeros(1, 3, size, size))
+    return widths
+
+
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+@pytest.mark.parametrize("size", [32, 64])
+def test_it_maps_pictures_to_one_logit_a_class(name: str, size: int) -> None:
+    net = architecture(name).build(5, size)
+    with torch.no_grad():
+        assert net.eval()(torch.zeros(2, 3, size, size)).shape == (2, 5)
+        outputs = net.train()(torch.randn(2, 3, size, size))
+    for logits in outputs if isinstance(outputs, tuple) else (outputs,):
+        assert logits.shape == (2, 5)
+    assert architecture(name).adaptation
+
+
+@pytest.mark.parametrize("depth", [11, 13, 16, 19])
+def test_vgg_has_the_layers_it_is_named_after(depth: int) -> None:
+    net = architecture(f"vgg{depth}").build(8, 32, hidden=4096)
+    n_linear = sum(isinstance(module, nn.Linear) for module in net.modules())
+    assert n_convolutions(net) + n_linear == depth
+
+
+def test_googlenet_has_two_auxiliary_heads_in_training_only() -> None:
+    net = architecture("googlenet").build(8, 32)
+    pictures = torch.randn(2, 3, 32, 32)
+    assert len(net.train()(pictures)) == 3
+    assert isinstance(net.eval()(pictures), torch.Tensor)
+    assert architecture("googlenet").settings["auxiliary_weight"] == 0.3
+
+
+def test_inception_follows_its_papers_recipe_for_low_resolution() -> None:
+    net = architecture("inceptionv3").build(8, 32)
+    assert maps(net, 32)[0] == 32, "the first layer keeps the picture's size"
+    assert len(net.train()(torch.randn(2, 3, 32, 32))) == 2
+    assert architecture("inceptionv3").settings["label_smoothing"] == 0.1
+
+
+def test_mobilenet_has_its_two_multipliers() -> None:
+    def parameters(**options: float) -> int:
+        net = architecture("mobilenet").build(8, 32, **options)
+        return sum(p.numel() for p in net.parameters())
+
+    assert parameters(width=0.5) < 0.3 * parameters()
+    assert parameters(resolution=0.5) == parameters()
+    half = architecture("mobilenet").build(8, 32, resolution=0.5)
+    whole = architecture("mobilenet").build(8, 32)
+    assert maps(half, 32)[0] * 2 == maps(whole, 32)[0]
+    for name in ("width", "resolution"):
+        with pytest.raises(ValueError, match=rf"{name} multiplier is 1.5"):
+            parameters(**{name: 1.5})
+
+
+def test_se_resnets_weigh_their_channels() -> None:
+    for name, blocks in (("seresnet18", 8), ("seresnet34", 16), ("resnet18", 0)):
+        net = architecture(name).build(8, 32)
+        assert sum("SE" in type(module).__name__ for module in net.modules()) == blocks
+
+
+def test_two_nets_cannot_share_a_name() -> None:
+    with pytest.raises(ValueError, match="two nets are called 'vgg11'"):
+        register("vgg11", family="other", adaptation="none")(ARCHITECTURES["vgg11"].build)
+
+
+def test_any_timm_net_is_enlarged_only_as_far_as_it_needs() -> None:
+    small = architecture("timm:resnet10t").build(4, 32)
+    assert small.eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 4)
+    transformer = architecture("timm:test_vit").build(4, 32)
+    assert transformer.eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 4)
+    with pytest.raises(ValueError, match="timm has no architecture called 'nonsense'"):
+        architecture("timm:nonsense")
+
+
+def test_pictures_are_brought_to_mean_0_and_deviation_1(shapes: Dataset) -> None:
+    model = NetClassifier("timm:resnet10t", max_epochs=1, random_state=0, device="cpu")
+    net = model.fit(shapes.images, shapes.labels).net_
+    assert isinstance(net, Standardised)
+    pixels = shapes.images.astype(np.float64)
+    assert net.mean.flatten().numpy() == pytest.approx(pixels.mean(axis=(0, 2, 3)), rel=1e-4)
+    assert net.deviation.flatten().numpy() == pytest.approx(pixels.std(axis=(0, 2, 3)), rel=1e-4)
+
+
+def test_a_net_learns_shapes(shapes: Dataset) -> None:
+    model = NetClassifier("resnet18", max_epochs=8, batch_size=20, random_state=0, device="cpu")
+    model.fit(shapes.images[:60], shapes.labels[:60], shapes.images[60:], shapes.labels[60:])
+    assert model.score(shapes.images[60:], shapes.labels[60:]) > 0.7
+    assert model.note_ == f"epoch {model.best_epoch_} of {len(model.history_)}"
+    assert model.n_parameters_ > 11e6
+
+
+def test_the_random_state_of_the_process_is_left_alone(shapes: Dataset) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    NetClassifier("mobilenet", max_epochs=1, device="cpu").fit(shapes.images[:9], shapes.labels[:9])
+    assert (torch.rand(3) == expected).all()
