@@ -1,0 +1,78 @@
+"""What the commands share: options, configuration files, and one line for what is wrong."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import yaml
+
+from datasets import InputError
+
+WRONG_INPUT = 2
+
+OUT = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("results"),
+    show_default=True,
+    help="Folder of the results.",
+)
+
+
+def command(function: Callable[..., Any]) -> Callable[..., NoReturn]:
+    """Make a function a command whose wrong input is one line on standard error and status 2."""
+    made = click.command(function)
+
+    def main() -> NoReturn:
+        logging.basicConfig(format="%(message)s", level=logging.WARNING)
+        try:
+            status = made.main(standalone_mode=False)
+        except click.ClickException as error:
+            message = " ".join(error.format_message().split())
+            click.echo(f"error: {message}", err=True)
+            sys.exit(WRONG_INPUT)
+        except InputError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(WRONG_INPUT)
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("interrupted: finished runs are kept, the same command goes on", err=True)
+            sys.exit(130)
+        sys.exit(status if isinstance(status, int) else 0)
+
+    main.__doc__ = function.__doc__
+    return main
+
+
+def read_config(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
+    """Let a YAML file set the flags that the command line does not (a click callback).
+
+    Raises
+    ------
+    click.UsageError
+        If the file is no mapping or has a key that is no flag.
+    """
+    if path is None:
+        return
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise click.UsageError(f"{path} cannot be read as YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise click.UsageError(f"{path} must be lines of 'flag: value'")
+    flags = {
+        option.lstrip("-"): option_parameter.name
+        for option_parameter in context.command.params
+        for option in option_parameter.opts
+        if option_parameter.name not in (parameter.name, "list_models")
+    }
+    for key in values:
+        if key not in flags:
+            raise click.UsageError(
+                f"{path}: no flag is called '{key}': use {', '.join(sorted(flags))}"
+            )
+    context.default_map = {flags[key]: value for key, value in values.items()}

@@ -1,0 +1,156 @@
+"""Every model by name, classical and deep, behind one face."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import fnmatch
+import functools
+import hashlib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+import baselines
+import deepnets
+from datasets import InputError
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that can be run.
+
+    Attributes
+    ----------
+    name, family : str
+        As on the leaderboard.
+    deep : bool
+        Whether it is a net.
+    """
+
+    name: str
+    family: str
+    deep: bool
+
+    def estimator(self, settings: Mapping[str, Any] | None = None) -> BaseEstimator:
+        """Build the unfitted scikit-learn classifier.
+
+        Parameters
+        ----------
+        settings : mapping, optional
+            Parameters that differ from the registered ones; for a net also the options of its
+            architecture, such as ``stem``.
+
+        Raises
+        ------
+        InputError
+            If the model has no such parameter.
+        """
+        settings = dict(settings or {})
+        if not self.deep:
+            estimator = baselines.BASELINES[self.name].estimator()
+            known = set(estimator.get_params())
+            options: dict[str, Any] = {}
+        else:
+            from deepnets.classifier import NetClassifier
+
+            net = deepnets.architecture(self.name)
+            estimator = NetClassifier(self.name).set_params(**net.settings)
+            known = set(estimator.get_params()) - {"architecture", "options", "on_epoch", "device"}
+            options = {name: settings.pop(name) for name in [*settings] if name not in known}
+            accepted = set(inspect.signature(net.build).parameters) - {"n_classes", "size", "name"}
+            unknown = set(options) - accepted - ({*options} if "timm" in net.family else set())
+            known |= accepted
+            if options and not unknown:
+                estimator.set_params(options=options)
+            settings |= {name: options[name] for name in unknown}
+        known -= {"random_state"}
+        for name in settings:
+            if name not in known:
+                has = f"it has {', '.join(sorted(known))}" if known else "it has none"
+                raise InputError(f"{self.name} has no parameter '{name}': {has}")
+        return estimator.set_params(**settings)
+
+    def source_hash(self) -> str:
+        """Return a hash of the code that computes this model, comments and docstrings left out.
+
+        It covers the file that registers the model and those of its package that register none, so
+        that a change to one family leaves the stored runs of the others valid.
+        """
+        package = Path((deepnets if self.deep else baselines).__file__ or "").parent
+        if not self.deep:
+            own = inspect.getfile(baselines.BASELINES[self.name].estimator)
+            others = {inspect.getfile(entry.estimator) for entry in baselines.BASELINES.values()}
+        else:
+            own = _file(deepnets.architecture(self.name).build)
+            others = {_file(net.build) for net in deepnets.ARCHITECTURES.values()}
+        files = {str(path) for path in package.glob("*.py") if path.name != "__init__.py"}
+        return code_hash(*sorted((files - others) | {own}))
+
+
+def _file(build: Any) -> str:
+    return inspect.getfile(build.func if isinstance(build, functools.partial) else build)
+
+
+@functools.cache
+def code_hash(*files: str) -> str:
+    """SHA-256 over what Python files do: their syntax trees without docstrings."""
+    digest = hashlib.sha256()
+    for file in files:
+        tree = ast.parse(Path(file).read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+                node
+            ):
+                node.body = node.body[1:]
+        digest.update(f"{Path(file).name}\0{ast.dump(tree)}\0".encode())
+    return digest.hexdigest()
+
+
+def models() -> dict[str, Model]:
+    """Every registered model by name: classical ones first, then nets."""
+    classical = [Model(entry.name, entry.family, False) for entry in baselines.BASELINES.values()]
+    nets = [Model(net.name, net.family, True) for net in deepnets.ARCHITECTURES.values()]
+    clash = {model.name for model in classical} & {model.name for model in nets}
+    if clash:
+        raise ValueError(f"a classical model and a net are both called {', '.join(clash)}")
+    return {model.name: model for model in [*classical, *nets]}
+
+
+def find(wanted: str) -> list[Model]:
+    """Find the models of a comma-separated list of names and wildcards.
+
+    Parameters
+    ----------
+    wanted : str
+        Such as ``knn,vgg*``, ``all``, or ``timm:NAME``.
+
+    Raises
+    ------
+    InputError
+        If a name or pattern fits none; names the nearest.
+    """
+    known = models()
+    found: dict[str, Model] = {}
+    for word in filter(None, (part.strip() for part in wanted.split(","))):
+        if word == "all":
+            found |= known
+        elif word.startswith(deepnets.TIMM):
+            try:
+                found[word] = Model(word, deepnets.architecture(word).family, True)
+            except ValueError as error:
+                raise InputError(str(error)) from error
+        else:
+            fitting = fnmatch.filter(known, word)
+            if not fitting:
+                near = difflib.get_close_matches(word, known, n=1)
+                hint = f"did you mean '{near[0]}'?" if near else "--list shows the names"
+                raise InputError(f"no model is called '{word}': {hint}")
+            found |= {name: known[name] for name in fitting}
+    if not found:
+        raise InputError("no model is named: give --model a name, or see --list")
+    return list(found.values())

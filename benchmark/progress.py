@@ -1,0 +1,149 @@
+"""What a waiting user sees: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from benchmark.work import Run
+
+PLAIN_LINE_SECONDS = 30.0  # how often a long run is heard of where there is no terminal
+
+
+class Display:
+    """Follows a set of runs; use as a context manager.
+
+    Parameters
+    ----------
+    console : Console
+        Standard error: what a user redirects from standard output is the result alone.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.live = console.is_terminal
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[state]}"),
+            console=console,
+            transient=True,
+            disable=not self.live,
+        )
+        self.runs: dict[str, Run] = {}
+        self.share: dict[str, float] = {}  # of the runs under way, by key
+        self.started: dict[str, float] = {}
+        self.tasks: dict[str, TaskID] = {}
+        self.seconds: dict[bool, list[float]] = {True: [], False: []}  # finished, by deep or not
+        self.n_ended, self.jobs, self.heard = 0, 1, time.monotonic()
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bars.stop()
+
+    def say(self, line: str) -> None:
+        """Print a line above the bars."""
+        self.console.print(Text(line), soft_wrap=True)
+        self.heard = time.monotonic()
+
+    def begin(self, waiting: Sequence[Run], reused: int, jobs: int) -> None:
+        """Tell what lies ahead."""
+        self.runs = {run.key: run for run in waiting}
+        self.jobs = jobs
+        if reused:
+            self.say(f"{reused} runs are already in the results and are used again")
+        if waiting:
+            self.say(f"{len(waiting)} runs to make, {jobs} at a time")
+            self.total = self.bars.add_task("all runs", total=len(waiting), state="")
+
+    def progress(self, key: str, epoch: Any) -> None:
+        """Tell that a run has started (`epoch` None) or ended an epoch."""
+        if key not in self.runs:
+            return
+        run = self.runs[key]
+        name = f"{run.protocol.label} {run.label}"
+        if epoch is None:
+            self.started[key], self.share[key] = time.monotonic(), 0.0
+            self.tasks[key] = self.bars.add_task(name, total=1.0, state="fitting")
+            return
+        most = run.estimator().get_params()["max_epochs"]
+        self.share[key] = epoch.epoch / most
+        state = (
+            f"epoch {epoch.epoch}/{most}  loss {epoch.train_loss:.3f}  "
+            f"{run.protocol.selected_on} accuracy {epoch.validation_accuracy:.1%}"
+        )
+        if key in self.tasks:
+            self.bars.update(self.tasks[key], completed=self.share[key], state=state)
+        self._refresh()
+        if not self.live and time.monotonic() - self.heard > PLAIN_LINE_SECONDS:
+            self.say(f"        {name}: {state}, {self._left()}")
+
+    def end(self, run: Run, record: dict[str, Any]) -> None:
+        """Tell how a run ended."""
+        self.n_ended += 1
+        started = self.started.pop(run.key, time.monotonic())
+        self.share.pop(run.key, None)
+        self.seconds[run.model.deep].append(time.monotonic() - started)
+        if run.key in self.tasks:
+            self.bars.remove_task(self.tasks.pop(run.key))
+        self._refresh()
+        what = f"{record['fit_seconds']:.1f} s" if record["status"] == "ok" else record["reason"]
+        repeat = f" repeat {run.repeat + 1}" if run.protocol.repeats > 1 else ""
+        self.say(
+            f"[{self.n_ended:>3}/{len(self.runs)}] {run.protocol.label} {run.label}{repeat}: "
+            f"{record['status']}, {what}; {self._left()}"
+        )
+
+    def _refresh(self) -> None:
+        if self.runs:
+            done = self.n_ended + sum(self.share.values())
+            self.bars.update(self.total, completed=done, state=self._left())
+
+    def _left(self) -> str:
+        seconds = self._seconds_left()
+        if seconds is None:
+            return "time left not known yet"
+        if seconds < 90:
+            return f"about {seconds:.0f} s left"
+        return f"about {seconds / 60:.0f} min left"
+
+    def _seconds_left(self) -> float | None:
+        """Expected seconds to the end, from the mean time of the runs that ended.
+
+        A run under way is expected to go on at its pace, one not begun to take the mean of its
+        kind.
+        """
+        now = time.monotonic()
+        paces = {
+            key: (now - self.started[key]) / share for key, share in self.share.items() if share > 0
+        }
+        ended = [second for kind in self.seconds.values() for second in kind] + [*paces.values()]
+        if not ended:
+            return None
+        overall = sum(ended) / len(ended)
+        means = {
+            deep: sum(kind) / len(kind) if kind else overall for deep, kind in self.seconds.items()
+        }
+        left = 0.0
+        for key in self.started:
+            expected = paces.get(key, means[self.runs[key].model.deep])
+            left += max(expected - (now - self.started[key]), 0.0)
+        begun = len(self.started) + self.n_ended
+        n_deep_left = sum(run.model.deep for run in [*self.runs.values()][begun:])
+        left += n_deep_left * means[True]
+        left += (len(self.runs) - begun - n_deep_left) * means[False]
+        return left / self.jobs

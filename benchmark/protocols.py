@@ -1,0 +1,179 @@
+"""Who sees which rows: what a model may learn from, select on, and is scored on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from datasets import Dataset, InputError
+from datasets.splits import hold_out
+
+Split = Literal["random", "identity"]
+
+
+def derive_seed(*parts: object) -> int:
+    """Return a seed below 2**32 that depends on what a run is, not on when it runs."""
+    digest = hashlib.sha256("\0".join(str(part) for part in parts).encode()).digest()
+    return int.from_bytes(digest[:4], "little")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Row numbers of a data set, each an ndarray of int64.
+
+    ``selection`` is what epochs are chosen and training is stopped on; it may be empty.
+    """
+
+    training: np.ndarray
+    selection: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Which rows a model may train on, what it may select on, how often, and what it is scored on.
+
+    Attributes
+    ----------
+    split : {"random", "identity"}
+        Whether a person may be on both sides.
+    repeats : int
+        Runs of each model, with seeds of their own.
+    train_size : int or None
+        Pictures a model may learn from, those to select on included; None is all.
+    """
+
+    split: Split = "random"
+    repeats: int = 1
+    train_size: int | None = None
+
+    name: ClassVar[str]
+    selected_on: ClassVar[str]
+    note: ClassVar[str]
+
+    @property
+    def label(self) -> str:
+        """Name on the leaderboard and in file names, such as ``fair-500``."""
+        return self.name if self.train_size is None else f"{self.name}-{self.train_size}"
+
+    def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
+        """Row numbers for one run.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            What is split.
+        deep : bool
+            Whether the model is a net.
+        repeat : int
+            From 0.
+
+        Raises
+        ------
+        InputError
+            If the data set cannot be divided so.
+        """
+        raise TypeError("a protocol says which rows a model sees")
+
+    def settings(self, model: str) -> Mapping[str, Any]:
+        """Parameters of a model that belong to the procedure rather than to the model."""
+        return {}
+
+    def key_parts(self) -> dict[str, Any]:
+        """Everything that decides a run's rows, but for the repeat."""
+        parts = asdict(self)
+        del parts["repeats"]
+        return {"name": self.name, **parts}
+
+
+@dataclass(frozen=True)
+class Slides(Protocol):
+    """The published procedure, its faults included.
+
+    A third of the rows in the legend's order is drawn by scikit-learn with seed 0; classical models
+    get all rows, nets the first 500; a net stops after three rises of the *test* loss and is scored
+    by its best epoch on that same test set.
+    """
+
+    name: ClassVar[str] = "slides"
+    selected_on: ClassVar[str] = "test"
+    note: ClassVar[str] = "the test set was used for selection, as published"
+
+    NET_ROWS: ClassVar[int] = 500
+    # Ten trees were scikit-learn's default when the slides were made, and give their figure.
+    SETTINGS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"random-forest": {"n_estimators": 10}}
+
+    def __post_init__(self) -> None:
+        if self.train_size is not None or self.split != "random":
+            raise InputError(
+                "the slides protocol has a split and a size of its own: "
+                "use --protocol fair with --train-size or --split"
+            )
+
+    def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
+        """Rows as published; the same for every repeat."""
+        n = min(self.NET_ROWS, len(dataset)) if deep else len(dataset)
+        training, test = train_test_split(np.arange(n), test_size=0.33, random_state=0)
+        if len(np.unique(dataset.labels[training])) < 2:
+            raise InputError("the slides' training rows show one class only: use --protocol fair")
+        return Rows(training, test if deep else test[:0], test)
+
+    def settings(self, model: str) -> Mapping[str, Any]:
+        """Return the parameters the slides state, or that their date implies."""
+        return self.SETTINGS.get(model, {})
+
+
+@dataclass(frozen=True)
+class Fair(Protocol):
+    """The same pictures for every model, and a test set that nothing is chosen on.
+
+    A third of all pictures is the test set, whatever the training size, the same in every repeat.
+    Of the others a repeat draws `train_size`, four fifths to train on and one fifth to select on.
+    """
+
+    name: ClassVar[str] = "fair"
+    selected_on: ClassVar[str] = "validation"
+    note: ClassVar[str] = ""
+
+    TEST_PARTS: ClassVar[int] = 3
+    VALIDATION_PARTS: ClassVar[int] = 5
+
+    def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
+        """Rows of one repeat; those of a smaller `train_size` are among those of a larger."""
+        groups = None
+        if self.split == "identity":
+            if dataset.groups is None:
+                raise InputError(f"{dataset.source} does not say who is shown: use --split random")
+            groups = dataset.groups
+        pool, test = hold_out(
+            dataset.labels, groups, self.TEST_PARTS, derive_seed("test set", self.split)
+        )
+        kept, held = hold_out(
+            dataset.labels[pool],
+            None if groups is None else groups[pool],
+            self.VALIDATION_PARTS,
+            derive_seed("validation", self.split, repeat),
+        )
+        training, selection = pool[kept], pool[held]
+        if self.train_size is not None:
+            if self.train_size > len(pool):
+                raise InputError(
+                    f"--train-size {self.train_size} is more than the {len(pool)} pictures that "
+                    "are left beside the test set: use a smaller number, or all"
+                )
+            n_selection = round(self.train_size / self.VALIDATION_PARTS)
+            training = training[: self.train_size - n_selection]
+            selection = selection[:n_selection]
+        if len(np.unique(dataset.labels[training])) < 2:
+            raise InputError(
+                f"the {len(training)} training pictures show one class only: raise --train-size"
+            )
+        return Rows(training, selection, test)
+
+
+PROTOCOLS: dict[str, type[Protocol]] = {kind.name: kind for kind in (Slides, Fair)}

@@ -1,0 +1,212 @@
+"""Run models on pictures and write the leaderboard: ``python -m benchmark.run --model knn``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import joblib
+import pandas as pd
+import yaml
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import datasets
+from benchmark import grid, leaderboard, models, report, store
+from benchmark.command import OUT, command, read_config
+from benchmark.progress import Display
+from benchmark.protocols import PROTOCOLS, Protocol
+from benchmark.work import Run, describe, load
+
+logger = logging.getLogger(__name__)
+
+
+def _size_or_all(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
+    if str(value) == "all":
+        return None
+    if str(value).isdigit() and int(value) > 1:
+        return int(value)
+    raise click.BadParameter(f"'{value}' is neither a number of pictures above 1 nor 'all'")
+
+
+def _settings(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> dict[str, Any]:
+    settings = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"'{value}' is not of the form NAME=VALUE")
+        settings[name] = yaml.safe_load(text)
+    return settings
+
+
+@command
+@click.option("--model", default="all", show_default=True, help="Names, 'vgg*', timm:NAME; commas.")
+@click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
+@click.option(
+    "--protocol", default="fair", show_default=True, help="slides, fair, or both: commas."
+)
+@click.option(
+    "--train-size",
+    default="all",
+    show_default=True,
+    callback=_size_or_all,
+    help="Pictures fair lets a model learn from.",
+)
+@click.option("--repeats", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--size", type=click.IntRange(8, 1024), default=32, show_default=True, help="Pixels.")
+@click.option(
+    "--split", type=click.Choice(["random", "identity"]), default="random", show_default=True
+)
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+)
+@click.option("--jobs", type=click.IntRange(1), help="Runs at once.  [default: the cores]")
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of one run.")
+@click.option(
+    "--time-limit", type=click.FloatRange(0, min_open=True), help="Seconds a run may take."
+)
+@click.option(
+    "--set", "settings", multiple=True, callback=_settings, help="A parameter: NAME=VALUE."
+)
+@OUT
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    callback=read_config,
+    is_eager=True,
+    expose_value=False,
+    help="YAML file whose keys are these flags' names.",
+)
+@click.option("--list", "list_models", is_flag=True, help="Show the models and the data sets.")
+def main(
+    model: str,
+    data: str | None,
+    protocol: str,
+    train_size: int | None,
+    repeats: int,
+    size: int,
+    split: str,
+    device: str,
+    jobs: int | None,
+    threads: int,
+    time_limit: float | None,
+    settings: dict[str, Any],
+    out: Path,
+    list_models: bool,
+) -> int:
+    """Fit and score models on pictures; write the leaderboard and its pictures to OUT."""
+    console = Console(stderr=True)
+    if list_models:
+        _list(Console())
+        return 0
+    chosen = models.find(model)
+    protocols = [_protocol(name, train_size, repeats, split) for name in protocol.split(",")]
+    dataset = load(data or datasets.default(), size)
+    where = _device(device)
+    about = describe(dataset)
+    runs = [
+        Run(data or datasets.default(), about, size, each, entry, settings, repeat, where, threads)
+        for each in protocols
+        for entry in chosen
+        for repeat in range(repeats)
+    ]
+    for run in runs:  # Wrong input is told before anything is fitted.
+        run.estimator()
+    for run in {(run.protocol, run.model.deep, run.repeat): run for run in runs}.values():
+        run.protocol.rows(dataset, run.model.deep, run.repeat)
+    if out.exists() and not out.is_dir():
+        raise click.UsageError(f"--out {out} is a file: name a folder")
+
+    _say_what(dataset, console)
+    with Display(console) as display:
+        records = grid.run_all(runs, out, jobs or joblib.cpu_count(), time_limit, display)
+    rows: dict[str, list[str]] = {}
+    for run in runs:
+        rows.setdefault(run.row, []).append(run.key)
+    store.put_on_board(out, rows.items())
+    table = report.publish(out)
+    _show(table, dataset, Console())
+    click.echo(
+        f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, confusion/, curves/"
+    )
+    failed = [record for record in records if record["status"] != "ok"]
+    for record in failed:
+        console.print(Text(f"{record['row']}: {record['status']}: {record['reason']}"))
+    return 1 if failed else 0
+
+
+def _protocol(name: str, train_size: int | None, repeats: int, split: str) -> Protocol:
+    if name not in PROTOCOLS:
+        raise click.UsageError(f"no protocol is called '{name}': use {' or '.join(PROTOCOLS)}")
+    if name == "slides":
+        return PROTOCOLS[name](repeats=repeats)
+    return PROTOCOLS[name](split=split, repeats=repeats, train_size=train_size)  # type: ignore[arg-type]
+
+
+def _device(device: str) -> str:
+    if device == "cpu":
+        return device
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise click.UsageError("no CUDA device is here: use --device cpu, or auto")
+    return "cpu"
+
+
+def _say_what(dataset: datasets.Dataset, console: Console) -> None:
+    if dataset.generated:
+        console.print(Text(leaderboard.HOW_TO_GET_REAL), style="bold")
+    left_out = f", {len(dataset.left_out)} unreadable left out" if dataset.left_out else ""
+    classes = sum(count > 0 for count in dataset.class_counts.values())
+    console.print(
+        Text(
+            f"{dataset.source}: {len(dataset):,} pictures of {classes} classes at "
+            f"{dataset.size} x {dataset.size} pixels{left_out}"
+        )
+    )
+
+
+def _list(console: Console) -> None:
+    table = Table("model", "family", "", box=None)
+    for entry in models.models().values():
+        table.add_row(entry.name, entry.family, "net" if entry.deep else "classical")
+    table.add_row("timm:NAME", "any of timm", "net")
+    console.print(table)
+    console.print(f"data sets: {', '.join(datasets.names())}, or the path of a folder")
+
+
+def _show(table: pd.DataFrame, dataset: datasets.Dataset, console: Console) -> None:
+    """Print the boards of the data set just used."""
+    mine = table[table["dataset"] == dataset.name]
+    if not console.is_terminal:
+        console = Console(width=200)
+    for title, part in leaderboard.boards(mine):
+        _print_table(console, title, leaderboard.for_people(part))
+    for title, text in leaderboard.comparisons(mine):
+        _print_table(console, title, text)
+    if dataset.generated:
+        console.print(Text(leaderboard.HOW_TO_GET_REAL), style="bold")
+
+
+def _print_table(console: Console, title: str, text: pd.DataFrame) -> None:
+    console.print()
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    shown = Table(header_style="")
+    for name in text.columns:
+        words = name in ("model", leaderboard.SHOWN["note"])
+        shown.add_column(str(name), justify="left" if words else "right")
+    for row in text.itertuples(index=False):
+        shown.add_row(*[Text(cell) for cell in row])
+    console.print(shown)
+
+
+if __name__ == "__main__":
+    main()

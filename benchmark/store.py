@@ -1,0 +1,188 @@
+"""Finished runs on disk, one folder each, there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+import pandas as pd
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a run said of its test pictures; everything shown is computed from these.
+
+    Attributes
+    ----------
+    rows : ndarray of int64, shape (n,)
+        Row numbers in the data set.
+    labels : ndarray of int64, shape (n,)
+        True classes.
+    probabilities : ndarray of float32, shape (n, n_classes)
+        One column for every class of the data set, 0 for those never trained on.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray
+
+
+def folder(out: Path, key: str) -> Path:
+    """Return where the run of this key is kept."""
+    return out / "runs" / key
+
+
+def write(
+    out: Path,
+    record: dict[str, Any],
+    predictions: Predictions | None = None,
+    history: Sequence[Any] = (),
+    model: Any = None,
+) -> None:
+    """Keep a run, in place of an earlier one of the same key.
+
+    Parameters
+    ----------
+    out : Path
+        The results folder.
+    record : dict
+        ``run.json``; holds at least ``key`` and ``status``.
+    predictions : Predictions, optional
+        ``predictions.npz``.
+    history : sequence of dataclasses
+        Rows of ``history.csv``.
+    model : fitted classifier, optional
+        Kept as ``model.safetensors`` (nets) or ``model.skops``; nothing is pickled.
+    """
+    home = folder(out, record["key"])
+    home.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=f".{home.name[:12]}.", dir=home.parent))
+    try:
+        if predictions is not None:
+            np.savez_compressed(draft / "predictions.npz", **vars(predictions))
+        if history:
+            pd.DataFrame([asdict(row) for row in history]).to_csv(
+                draft / "history.csv", index=False
+            )
+        if model is not None:
+            _save_model(draft, model)
+        text = json.dumps({"schema": SCHEMA, **record}, indent=2, default=str)
+        (draft / "run.json").write_text(text + "\n")
+        draft.chmod(0o755)
+        if home.exists():
+            shutil.rmtree(home)
+        draft.rename(home)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def read(out: Path, key: str) -> dict[str, Any] | None:
+    """Return the record of a run, or None if it was never made.
+
+    Raises
+    ------
+    ValueError
+        If a later version of the project wrote it.
+    """
+    path = folder(out, key) / "run.json"
+    if not path.is_file():
+        return None
+    record = json.loads(path.read_text())
+    if record["schema"] != SCHEMA:
+        raise ValueError(
+            f"{path} is of schema {record['schema']}, this version reads {SCHEMA}: "
+            "use the version that wrote it, or another --out"
+        )
+    return record
+
+
+def is_finished(out: Path, key: str) -> bool:
+    """Whether a run has a result; failed ones have none and are tried again."""
+    record = read(out, key)
+    return (
+        record is not None
+        and record["status"] == "ok"
+        and (folder(out, key) / "predictions.npz").is_file()
+    )
+
+
+def read_predictions(out: Path, key: str) -> Predictions:
+    """Read what a run said of its test pictures."""
+    with np.load(folder(out, key) / "predictions.npz", allow_pickle=False) as arrays:
+        return Predictions(arrays["rows"], arrays["labels"], arrays["probabilities"])
+
+
+def read_history(out: Path, key: str) -> pd.DataFrame | None:
+    """Read a net's epochs, a row each, or None for a model that has none."""
+    path = folder(out, key) / "history.csv"
+    return pd.read_csv(path) if path.is_file() else None
+
+
+def _save_model(draft: Path, model: Any) -> None:
+    if hasattr(model, "save"):
+        model.save(draft / "model.safetensors")
+    else:
+        import skops.io
+
+        skops.io.dump(model, draft / "model.skops")
+
+
+def load_model(out: Path, key: str) -> Any:
+    """Load the fitted classifier of a run, ready to predict.
+
+    Raises
+    ------
+    ValueError
+        If the file asks for code that is neither ours nor scikit-learn's or numpy's.
+    """
+    weights = folder(out, key) / "model.safetensors"
+    if weights.is_file():
+        from deepnets.classifier import NetClassifier
+
+        return NetClassifier.load(weights)
+    import skops.io
+
+    path = folder(out, key) / "model.skops"
+    asked = skops.io.get_untrusted_types(file=path)
+    foreign = [
+        name for name in asked if name.split(".")[0] not in ("baselines", "numpy", "sklearn")
+    ]
+    if foreign:
+        raise ValueError(
+            f"{path} asks for {', '.join(foreign)}: it was not written by this project"
+        )
+    return skops.io.load(path, trusted=asked)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(draft).chmod(0o644)
+    Path(draft).replace(path)
+
+
+def read_board(out: Path) -> dict[str, list[str]]:
+    """Return the keys of the runs behind each row of the leaderboard, by the row's name."""
+    path = out / "board.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def put_on_board(out: Path, rows: Iterable[tuple[str, list[str]]]) -> None:
+    """Let rows of the leaderboard stand for these runs, leaving the other rows as they are."""
+    out.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(out / ".board.lock"):
+        board = read_board(out) | dict(rows)
+        write_text(out / "board.json", json.dumps(board, indent=2) + "\n")

@@ -1,0 +1,306 @@
+"""One run: a model, a protocol and a repeat on a data set, from pictures to stored predictions."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+import datasets
+from benchmark import store
+from benchmark.models import Model, code_hash
+from benchmark.protocols import Protocol, Rows, derive_seed
+from datasets import Dataset
+
+# Parameters that decide where and how visibly a model is fitted, not what comes out.
+NOT_IN_KEY = ("random_state", "device", "on_epoch")
+WARM_UP_PICTURES = 32
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, by everything that decides its result.
+
+    Attributes
+    ----------
+    data : str
+        What `datasets.load` takes.
+    dataset : mapping
+        What a reader is told of the data: see `describe`.
+    size : int
+        Width and height of the pictures in pixels.
+    protocol : Protocol
+    model : Model
+    settings : mapping
+        Parameters the user set.
+    repeat : int
+        From 0.
+    device : {"cpu", "cuda"}
+        Where nets are trained; classical models always run on the CPU.
+    threads : int
+        Threads of one run; sums in another order round otherwise, so it is part of the key.
+    """
+
+    data: str
+    dataset: Mapping[str, Any]
+    size: int
+    protocol: Protocol
+    model: Model
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    repeat: int = 0
+    device: str = "cpu"
+    threads: int = 1
+
+    @property
+    def label(self) -> str:
+        """The model's name with the parameters the user set."""
+        if not self.settings:
+            return self.model.name
+        return f"{self.model.name}[{','.join(f'{k}={v}' for k, v in self.settings.items())}]"
+
+    @property
+    def row(self) -> str:
+        """The name of the leaderboard row this run belongs to; repeats share it."""
+        protocol = self.protocol
+        return "/".join([self.dataset["name"], protocol.label, protocol.split, self.label])
+
+    @property
+    def where(self) -> str:
+        """The device this run computes on."""
+        return self.device if self.model.deep else "cpu"
+
+    @functools.cached_property
+    def seed(self) -> int:
+        """Seed of everything random in the model."""
+        return derive_seed(
+            self.dataset["fingerprint"],
+            json.dumps(self.protocol.key_parts()),
+            self.label,
+            self.repeat,
+        )
+
+    def estimator(self) -> BaseEstimator:
+        """Build the unfitted classifier with the protocol's and the user's parameters."""
+        return self.model.estimator({**self.protocol.settings(self.model.name), **self.settings})
+
+    @functools.cached_property
+    def parts(self) -> dict[str, Any]:
+        """Everything that decides the result."""
+        parameters = self.estimator().get_params()
+        return {
+            "data": self.dataset["fingerprint"],
+            "protocol": self.protocol.key_parts(),
+            "model": self.model.name,
+            "parameters": {k: v for k, v in parameters.items() if k not in NOT_IN_KEY},
+            "repeat": self.repeat,
+            "device": self.where,
+            "threads": self.threads,
+            "source": {"model": self.model.source_hash(), "procedure": _procedure()},
+            "versions": versions(self.model.deep),
+        }
+
+    @functools.cached_property
+    def key(self) -> str:
+        """SHA-256 of `parts`."""
+        return hashlib.sha256(json.dumps(self.parts, sort_keys=True).encode()).hexdigest()
+
+    def record(self, status: str, reason: str = "", **more: Any) -> dict[str, Any]:
+        """``run.json`` of this run with a status and what else is known."""
+        return {
+            "key": self.key,
+            "status": status,
+            "reason": reason,
+            "row": self.row,
+            "model": {"label": self.label, "family": self.model.family, "deep": self.model.deep},
+            "protocol": {
+                "label": self.protocol.label,
+                "split": self.protocol.split,
+                "selected_on": self.protocol.selected_on,
+                "note": self.protocol.note,
+            },
+            "repeat": self.repeat,
+            "device": self.where,
+            "dataset": dict(self.dataset),
+            "parts": self.parts,
+            "environment": environment(self.threads),
+            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            **more,
+        }
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """What the record of a run tells of its data."""
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "generated": dataset.generated,
+        "size": dataset.size,
+        "n": len(dataset),
+        "class_counts": dataset.class_counts,
+        "left_out": [list(entry) for entry in dataset.left_out],
+        "fingerprint": dataset.fingerprint,
+    }
+
+
+def versions(deep: bool) -> dict[str, str]:
+    """Releases of the libraries whose change may change a result."""
+    names = ["numpy", "opencv-python-headless", "scikit-learn", "scipy"]
+    names += ["torch", "torchvision", "timm"] if deep else []
+    found = {name: importlib.metadata.version(name) for name in names}
+    return {"python": ".".join(platform.python_version_tuple()[:2]), **found}
+
+
+def environment(threads: int) -> dict[str, Any]:
+    """The machine, for the reader of a time."""
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+    }
+
+
+@functools.cache
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+@functools.cache
+def _procedure() -> str:
+    from benchmark import protocols
+    from datasets import splits
+
+    return code_hash(
+        *(str(module.__file__) for module in (sys.modules[__name__], protocols, splits))
+    )
+
+
+@functools.lru_cache(maxsize=2)
+def load(data: str, size: int) -> Dataset:
+    """Load a data set once per process."""
+    return datasets.load(data, size)
+
+
+def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) -> dict[str, Any]:
+    """Make a run and store it, whatever becomes of it.
+
+    Parameters
+    ----------
+    run : Run
+        What to do.
+    out : Path
+        The results folder.
+    on_epoch : callable, optional
+        Told of every epoch of a net.
+
+    Returns
+    -------
+    dict
+        The record as stored: ``ok``, or ``failed`` or ``out_of_memory`` with a reason.
+    """
+    try:
+        dataset = load(run.data, run.size)
+        if dataset.fingerprint != run.dataset["fingerprint"]:
+            raise ValueError(f"{run.data} changed while it was used: start again")
+        rows = run.protocol.rows(dataset, run.model.deep, run.repeat)
+        facts: dict[str, Any] = {
+            "n_train": len(rows.training),
+            "n_validation": 0 if run.protocol.selected_on == "test" else len(rows.selection),
+            "n_test": len(rows.test),
+        }
+        estimator, predictions, measured = _fit_and_predict(run, dataset, rows, on_epoch)
+        record = run.record("ok", **facts, **measured)
+        store.write(out, record, predictions, getattr(estimator, "history_", ()), estimator)
+    except Exception as error:  # Any fault of a run becomes its row; the other runs go on.
+        no_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        record = run.record(
+            "out_of_memory" if no_memory else "failed",
+            reason[:300],
+            traceback=traceback.format_exc(),
+        )
+        store.write(out, record)
+    return record
+
+
+def _fit_and_predict(
+    run: Run, dataset: Dataset, rows: Rows, on_epoch: Callable[[Any], None] | None
+) -> tuple[Any, store.Predictions, dict[str, Any]]:
+    images, labels = dataset.images, dataset.labels
+    estimator = run.estimator()
+    here = {"random_state": run.seed, "device": run.device, "on_epoch": on_epoch}
+    accepted = estimator.get_params()
+    estimator.set_params(**{name: here[name] for name in here if name in accepted})
+    X, y = images[rows.training], labels[rows.training]
+    validation = (images[rows.selection], labels[rows.selection]) if len(rows.selection) else ()
+    X_test = images[rows.test]
+
+    _warm_up(estimator, X, y)
+    _reset_peak_memory()
+    start = time.perf_counter()
+    estimator.fit(X, y, *validation)
+    fitted = time.perf_counter()
+    known = estimator.predict_proba(X_test)
+    end = time.perf_counter()
+
+    probabilities = np.zeros((len(rows.test), len(dataset.class_names)), np.float32)
+    probabilities[:, estimator.classes_] = known
+    measured = {
+        "fit_seconds": fitted - start,
+        "predict_seconds": end - fitted,
+        "peak_memory_mb": _peak_memory_mb(),
+        "parameters": getattr(estimator, "n_parameters_", None),
+        "note": getattr(estimator, "note_", ""),
+    }
+    return estimator, store.Predictions(rows.test, labels[rows.test], probabilities), measured
+
+
+def _warm_up(estimator: BaseEstimator, X: np.ndarray, y: np.ndarray) -> None:
+    """Fit a copy to a handful of pictures, so that imports and start-up are not timed."""
+    firsts = np.unique(y, return_index=True)[1]
+    few = np.unique(np.concatenate([firsts, np.arange(min(WARM_UP_PICTURES, len(y)))]))
+    copy = clone(estimator)
+    if "max_epochs" in copy.get_params():
+        copy.set_params(max_epochs=1, on_epoch=None)
+    copy.fit(X[few], y[few]).predict_proba(X[:1])
+
+
+def _reset_peak_memory() -> None:
+    clear = Path("/proc/self/clear_refs")
+    if clear.exists():
+        try:
+            clear.write_text("5")
+        except OSError:  # Not allowed here: the peak is then that of the process so far.
+            return
+
+
+def _peak_memory_mb() -> float:
+    """Peak resident memory of the process since the last reset, in units of 10**6 bytes."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM"):
+                return int(line.split()[1]) * 1024 / 1e6
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

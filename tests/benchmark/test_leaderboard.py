@@ -1,0 +1,150 @@
+"""The leaderboard ranks what can be compared and puts published figures beside measured ones."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from benchmark import leaderboard, models, plots, store
+from benchmark.progress import Display
+
+
+def put(
+    out: Path,
+    model: str,
+    accuracies: Sequence[float],
+    protocol: str = "slides",
+    n: int = 100,
+    status: str = "ok",
+) -> None:
+    """Store made-up runs of a model on two classes, with the accuracies given."""
+    keys = []
+    for repeat, accuracy in enumerate(accuracies):
+        key = f"{model}-{protocol}-{repeat}"
+        record = {
+            "key": key,
+            "status": status if repeat == len(accuracies) - 1 else "ok",
+            "reason": "" if status == "ok" else "it broke",
+            "repeat": repeat,
+            "model": {"label": model, "family": "f", "deep": False},
+            "protocol": {"label": protocol, "split": "random", "selected_on": "test", "note": "N"},
+            "dataset": {
+                "name": "muxspace",
+                "generated": False,
+                "left_out": [],
+                "class_counts": {"a": 60, "b": 40},
+            },
+            "device": "cpu",
+            "n_train": 10,
+            "n_validation": 0,
+            "fit_seconds": 1.0 + repeat,
+            "predict_seconds": 0.5,
+            "peak_memory_mb": 100.0,
+            "parameters": None,
+            "note": "",
+        }
+        labels = np.arange(n) % 2
+        predicted = np.where(np.arange(n) < round(accuracy * n), labels, 1 - labels)
+        probabilities = np.eye(2, dtype=np.float32)[predicted]
+        store.write(out, record, store.Predictions(np.arange(n), labels, probabilities))
+        keys.append(key)
+    store.put_on_board(out, [(f"muxspace/{protocol}/random/{model}", keys)])
+
+
+def test_models_are_ranked_by_accuracy_and_equals_share_a_rank(tmp_path: Path) -> None:
+    for model, accuracy in (("knn", 0.6), ("vgg11", 0.8), ("vgg13", 0.8), ("majority", 0.5)):
+        put(tmp_path, model, [accuracy])
+    table = leaderboard.collect(tmp_path)
+    assert table["model"].tolist() == ["vgg11", "vgg13", "knn", "majority"]
+    assert table["rank"].tolist() == [1, 1, 3, 4]
+
+
+def test_models_scored_on_other_pictures_are_ranked_apart(tmp_path: Path) -> None:
+    put(tmp_path, "knn", [0.6], n=400)
+    put(tmp_path, "majority", [0.5], n=400)
+    put(tmp_path, "vgg11", [0.7], n=50)
+    table = leaderboard.collect(tmp_path).set_index("model")
+    assert table["rank"].to_dict() == {"knn": 1, "majority": 2, "vgg11": 1}
+    assert "50 or 400 pictures" in leaderboard.heading(table.reset_index())
+
+
+def test_repeats_are_averaged_and_their_spread_told(tmp_path: Path) -> None:
+    put(tmp_path, "knn", [0.6, 0.7, 0.8])
+    row = leaderboard.collect(tmp_path).iloc[0]
+    assert row["repeats"] == 3
+    assert row["accuracy"] == pytest.approx(0.7)
+    assert row["accuracy_sd_of_repeats"] == pytest.approx(0.1)
+    assert row["fit_seconds"] == pytest.approx(2.0)
+
+
+def test_a_failed_repeat_shows_and_takes_the_rank(tmp_path: Path) -> None:
+    put(tmp_path, "knn", [0.6, 0.7], status="timeout")
+    put(tmp_path, "majority", [0.5])
+    table = leaderboard.collect(tmp_path).set_index("model")
+    assert table.loc["knn", "status"] == "timeout"
+    assert table.loc["knn", "reason"] == "repeat 2 of 2: it broke"
+    assert pd.isna(table.loc["knn", "rank"])
+    assert table.loc["majority", "rank"] == 1
+    assert "timeout: repeat 2 of 2" in leaderboard.markdown(table.reset_index())
+
+
+def test_published_reproduced_and_fair_stand_side_by_side(tmp_path: Path) -> None:
+    put(tmp_path, "knn", [0.58])
+    put(tmp_path, "knn", [0.55], protocol="fair-500")
+    put(tmp_path, "hog-svm", [0.83], protocol="fair-500")
+    wide = leaderboard.side_by_side(leaderboard.collect(tmp_path))["muxspace"]
+    assert list(wide.columns) == ["published", "slides", "fair-500"]
+    assert wide.loc["knn"].tolist() == [0.61, 0.58, 0.55]
+    assert wide.loc["hog-svm"].isna().tolist() == [True, True, False]
+
+
+def test_every_published_figure_is_of_a_model_that_can_be_run() -> None:
+    table = leaderboard._published()
+    assert set(table["model"]) <= set(models.models())
+    assert table["accuracy"].between(0, 1).all()
+    assert not table.duplicated(["dataset", "protocol", "model"]).any()
+
+
+def test_a_model_that_says_one_class_only_is_marked(tmp_path: Path) -> None:
+    put(tmp_path, "vgg11", [0.5])
+    predictions = store.read_predictions(tmp_path, "vgg11-slides-0")
+    one_class = np.zeros_like(predictions.probabilities)
+    one_class[:, 0] = 1
+    record = store.read(tmp_path, "vgg11-slides-0")
+    assert record is not None
+    del record["schema"]
+    store.write(
+        tmp_path, record, store.Predictions(predictions.rows, predictions.labels, one_class)
+    )
+    assert leaderboard.collect(tmp_path).iloc[0]["note"] == "only ever says a; N"
+
+
+def test_a_confusion_matrix_is_drawn_with_empty_classes_and_the_same_bytes_twice(
+    tmp_path: Path,
+) -> None:
+    counts = np.array([[5, 1, 0], [0, 0, 0], [2, 0, 9]])
+    for name in ("one.png", "two.png"):
+        figure = plots.confusion(counts, ["a", "b", "c"], "model: 82.4 % right", "what")
+        labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+        assert labels == ["a  (6)", "b  (none in test)", "c  (11)"]
+        plots.save(figure, tmp_path / name, mark="m")
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    assert plots.is_current(tmp_path / "one.png", "m")
+    assert not plots.is_current(tmp_path / "one.png", "other")
+    assert not plots.is_current(tmp_path / "three.png", "m")
+    with Image.open(tmp_path / "one.png") as picture:
+        assert picture.width > 400
+
+
+def test_the_display_is_plain_lines_where_there_is_no_terminal() -> None:
+    text = io.StringIO()
+    with Display(Console(file=text)) as display:
+        display.begin([], reused=3, jobs=2)
+    assert text.getvalue() == "3 runs are already in the results and are used again\n"

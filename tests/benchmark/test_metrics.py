@@ -1,0 +1,77 @@
+"""Scores agree with their definitions, and with scikit-learn where it has them."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn import metrics as theirs
+
+from benchmark import metrics
+from benchmark.statistics import accuracy_interval
+
+RNG = np.random.default_rng(0)
+LABELS = RNG.choice(4, 300, p=[0.5, 0.3, 0.15, 0.05])
+PROBABILITIES = RNG.dirichlet(np.ones(4), 300).astype(np.float32)
+
+
+def test_scores_are_scikit_learns() -> None:
+    score = metrics.score(LABELS, PROBABILITIES)
+    predicted = PROBABILITIES.argmax(axis=1)
+    assert score["accuracy"] == theirs.accuracy_score(LABELS, predicted)
+    assert score["balanced_accuracy"] == pytest.approx(
+        theirs.balanced_accuracy_score(LABELS, predicted)
+    )
+    assert score["macro_f1"] == pytest.approx(theirs.f1_score(LABELS, predicted, average="macro"))
+    assert score["log_loss"] == pytest.approx(theirs.log_loss(LABELS, PROBABILITIES), rel=1e-5)
+    assert score["majority_accuracy"] == (LABELS == 0).mean()
+
+
+def test_a_class_absent_from_the_test_set_is_not_averaged_in() -> None:
+    labels = np.array([0, 0, 1, 1])
+    probabilities = np.array([[0.8, 0.1, 0.1], [0.1, 0.1, 0.8], [0, 1, 0], [0, 1, 0]], np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        score = metrics.score(labels, probabilities)
+    assert score["balanced_accuracy"] == 0.75
+    assert score["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
+
+
+def test_a_class_never_trained_on_costs_a_finite_loss() -> None:
+    assert metrics.score(np.array([1]), np.array([[1, 0]], np.float32))["log_loss"] == (
+        pytest.approx(-np.log(1e-15))
+    )
+
+
+def test_calibration_error_by_hand() -> None:
+    # Two pictures at confidence 0.9, one right; two at 0.6, both right.
+    labels = np.array([0, 1, 0, 0])
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.6, 0.4]])
+    expected = 0.5 * abs(0.5 - 0.9) + 0.5 * abs(1 - 0.6)
+    assert metrics.calibration_error(labels, probabilities) == pytest.approx(expected)
+
+
+def test_confidence_that_comes_true_is_calibrated() -> None:
+    rng = np.random.default_rng(1)
+    confidence = rng.uniform(0.5, 1, 40_000)
+    labels = (rng.random(40_000) > confidence).astype(int)
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    assert metrics.calibration_error(labels, probabilities) < 0.01
+
+
+def test_rows_of_a_confusion_matrix_are_true_and_columns_predicted() -> None:
+    probabilities = np.eye(3, dtype=np.float32)[[1, 1, 2]]
+    counts = metrics.confusion(np.array([0, 0, 2]), probabilities)
+    assert counts.tolist() == [[0, 2, 0], [0, 0, 0], [0, 0, 1]]
+
+
+def test_a_model_that_names_one_class_only_is_found() -> None:
+    assert metrics.only_class(np.array([[0.2, 0.8], [0.4, 0.6]])) == 1
+    assert metrics.only_class(PROBABILITIES) is None
+
+
+def test_the_interval_of_the_published_seresnet18_is_as_known() -> None:
+    low, high = accuracy_interval(125 / 165, 165)
+    assert (round(low, 2), round(high, 2)) == (0.69, 0.82)
+    assert accuracy_interval(1.0, 50)[1] == 1

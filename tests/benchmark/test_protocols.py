@@ -1,0 +1,128 @@
+"""Who sees which rows."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from benchmark.protocols import Fair, Slides, derive_seed
+from datasets import Dataset, InputError
+
+
+def data(n: int = 900, people: bool = True) -> Dataset:
+    rng = np.random.default_rng(0)
+    return Dataset(
+        name="made-up",
+        images=np.zeros((n, 3, 8, 8), np.uint8),
+        labels=rng.choice(3, n, p=[0.6, 0.3, 0.1]),
+        class_names=("a", "b", "c"),
+        groups=rng.integers(0, n // 3, n) if people else None,
+        ids=tuple(str(i) for i in range(n)),
+        source="made up",
+        fingerprint="0" * 64,
+    )
+
+
+@pytest.mark.real
+def test_slides_gives_the_published_rows(real: Dataset) -> None:
+    rows = Slides().rows(real, deep=False, repeat=0)
+    assert (len(rows.training), len(rows.test), len(rows.selection)) == (9172, 4518, 0)
+    counts = np.bincount(real.labels[rows.test], minlength=8)
+    assert dict(zip(real.class_names, counts.tolist(), strict=True)) == {
+        "anger": 74,
+        "contempt": 2,
+        "disgust": 68,
+        "fear": 8,
+        "happiness": 1846,
+        "neutral": 2305,
+        "sadness": 91,
+        "surprise": 124,
+    }
+    nets = Slides().rows(real, deep=True, repeat=0)
+    assert (len(nets.training), len(nets.test)) == (335, 165)
+    assert (real.labels[nets.test] == real.class_names.index("neutral")).sum() == 105
+
+
+def test_slides_selects_on_the_test_set_and_says_so() -> None:
+    rows = Slides().rows(data(), deep=True, repeat=0)
+    assert (rows.selection == rows.test).all()
+    assert max(rows.test.max(), rows.training.max()) < 500
+    assert "test set was used for selection" in Slides().note
+    assert Slides().selected_on == "test"
+
+
+def test_slides_cannot_be_given_another_size_or_split() -> None:
+    for changes in ({"train_size": 100}, {"split": "identity"}):
+        with pytest.raises(InputError, match="--protocol fair"):
+            Slides(**changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("split", ["random", "identity"])
+@pytest.mark.parametrize("train_size", [None, 100])
+def test_fair_never_lets_test_rows_into_training_or_selection(
+    split: str, train_size: int | None
+) -> None:
+    protocol = Fair(split=split, train_size=train_size)  # type: ignore[arg-type]
+    parts = protocol.rows(data(), deep=True, repeat=1)
+    rows = [parts.training, parts.selection, parts.test]
+    assert sum(map(len, rows)) == len(set(np.concatenate(rows)))
+    if split == "identity":
+        people = [set(data().groups[part]) for part in rows]  # type: ignore[index]
+        assert not people[0] & people[1]
+        assert not people[0] & people[2]
+        assert not people[1] & people[2]
+
+
+def test_fair_gives_every_model_the_same_rows() -> None:
+    for net, classical in zip(
+        dataclasses.astuple(Fair().rows(data(), deep=True, repeat=0)),
+        dataclasses.astuple(Fair().rows(data(), deep=False, repeat=0)),
+        strict=True,
+    ):
+        assert (net == classical).all()
+
+
+def test_fair_holds_out_a_third_in_proportion_whatever_the_training_size() -> None:
+    labels = data().labels
+    tests = [Fair(train_size=n).rows(data(), True, 0).test for n in (50, 400, None)]
+    assert len(tests[0]) == 300
+    assert np.abs(np.bincount(labels[tests[0]]) - np.bincount(labels) / 3).max() <= 1
+    assert all((test == tests[0]).all() for test in tests)
+
+
+def test_the_training_size_counts_what_is_selected_on() -> None:
+    rows = Fair(train_size=100).rows(data(), True, 0)
+    assert (len(rows.training), len(rows.selection)) == (80, 20)
+    everything = Fair().rows(data(), True, 0)
+    assert (len(everything.training), len(everything.selection)) == (480, 120)
+
+
+def test_smaller_training_sets_lie_within_larger_ones() -> None:
+    small, large = (Fair(train_size=n).rows(data(), True, 2) for n in (60, 240))
+    assert set(small.training) <= set(large.training)
+    assert set(small.selection) <= set(large.selection)
+
+
+def test_repeats_draw_other_training_rows_and_keep_the_test_rows() -> None:
+    first, second = (Fair(train_size=100).rows(data(), True, repeat) for repeat in (0, 1))
+    assert (first.test == second.test).all()
+    assert set(first.training) != set(second.training)
+
+
+def test_what_cannot_be_divided_is_told() -> None:
+    with pytest.raises(InputError, match="more than the 600 pictures"):
+        Fair(train_size=601).rows(data(), True, 0)
+    with pytest.raises(InputError, match="does not say who is shown"):
+        Fair(split="identity").rows(data(people=False), True, 0)
+
+
+def test_labels_and_seeds_follow_from_what_a_run_is() -> None:
+    assert [Slides().label, Fair().label, Fair(train_size=500).label] == [
+        "slides",
+        "fair",
+        "fair-500",
+    ]
+    assert derive_seed("a", 1) == derive_seed("a", 1) != derive_seed("a", 2)
+    assert derive_seed("a", "bc") != derive_seed("ab", "c")

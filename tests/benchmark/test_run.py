@@ -1,0 +1,353 @@
+"""The command: what it leaves, what it reuses, and what it says of wrong input."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark import leaderboard, metrics, report, run, store
+from datasets import faces
+
+Command = Callable[..., tuple[int, str, str]]
+
+FAST = ("--model", "majority,knn", "--jobs", "1")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path) -> Path:
+    """Results of a real call in a process of its own: two protocols, three models, two repeats."""
+    out = tmp_path_factory.mktemp("out") / "results"
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmark.run", "--model", "majority,decision-tree,mobilenet"),
+            *("--data", str(shapes_folder), "--protocol", "slides,fair", "--train-size", "40"),
+            *("--repeats", "2", "--set", "max_epochs=2", "--jobs", "2", "--out", str(out)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path_factory.mktemp("elsewhere"),
+    )
+    # Only the net has max_epochs: the whole call is refused before anything is fitted.
+    assert done.returncode == 2
+    assert done.stderr.strip().splitlines()[-1].startswith("error: majority has no parameter")
+    assert not out.exists()
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmark.run", "--model", "majority,decision-tree,mobilenet"),
+            *("--data", str(shapes_folder), "--protocol", "slides,fair", "--train-size", "40"),
+            *("--repeats", "2", "--jobs", "2", "--out", str(out), "--device", "cpu"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "12 runs to make, 2 at a time" in done.stderr
+    assert "[ 12/12]" in done.stderr
+    assert "side by side" in done.stdout
+    return out
+
+
+@pytest.fixture(scope="module")
+def table(results: Path) -> pd.DataFrame:
+    return pd.read_csv(results / "leaderboard.csv")
+
+
+def test_the_leaderboard_has_a_row_for_each_model_and_protocol(table: pd.DataFrame) -> None:
+    assert list(table.columns[:25]) == [
+        *("dataset", "protocol", "split", "model", "family", "status", "reason"),
+        *("n_train", "n_test", "repeats", "accuracy", "accuracy_lo", "accuracy_hi"),
+        *("balanced_accuracy", "macro_f1", "log_loss", "ece", "majority_accuracy"),
+        *("published_accuracy", "fit_seconds", "predict_ms_per_image", "peak_memory_mb"),
+        *("parameters", "device", "rank"),
+    ]
+    assert set(table["protocol"]) == {"slides", "fair-40"}
+    assert len(table) == 6
+    assert (table["status"] == "ok").all()
+    assert (table["repeats"] == 2).all()
+    assert (table["accuracy_lo"] <= table["accuracy"]).all()
+    assert (table["accuracy"] <= table["accuracy_hi"]).all()
+    fair = table[table["protocol"] == "fair-40"]
+    assert set(fair["n_train"]) == {32}
+    assert set(fair["n_test"]) == {30}
+    for name in ("fit_seconds", "predict_ms_per_image", "peak_memory_mb"):
+        assert (table[name] > 0).all()
+
+
+def test_rows_say_what_was_selected_on_and_who_says_one_class_only(table: pd.DataFrame) -> None:
+    notes = table.set_index(["protocol", "model"])["note"].fillna("")
+    for model in ("majority", "decision-tree", "mobilenet"):
+        assert "the test set was used for selection" in notes["slides", model]
+        assert "selection" not in notes["fair-40", model]
+    assert "only ever says" in notes["fair-40", "majority"]
+
+
+def test_every_score_is_that_of_the_stored_predictions(results: Path, table: pd.DataFrame) -> None:
+    for place, keys in store.read_board(results).items():
+        _, protocol, _, model = place.split("/")
+        row = table[(table["protocol"] == protocol) & (table["model"] == model)].iloc[0]
+        stored = [store.read_predictions(results, key) for key in keys]
+        scores = pd.DataFrame([metrics.score(p.labels, p.probabilities) for p in stored]).mean()
+        for name, value in scores.items():
+            assert row[name] == pytest.approx(value, abs=1e-12), (place, name)
+
+
+def test_every_row_has_its_pictures_and_counts(results: Path, table: pd.DataFrame) -> None:
+    for row in table.itertuples():
+        base = results / "confusion" / f"{row.dataset}.{row.protocol}.{row.model}"
+        counts = pd.read_csv(f"{base}.csv", index_col="true")
+        assert list(counts.index) == list(counts.columns) == ["bar", "disc", "ring"]
+        assert counts.to_numpy().sum() == row.n_test * row.repeats
+        assert np.trace(counts.to_numpy()) / counts.to_numpy().sum() == pytest.approx(row.accuracy)
+        assert cv2.imread(f"{base}.png").shape[1] > 300
+        curves = results / "curves" / f"{base.name}.png"
+        assert curves.is_file() == (row.model == "mobilenet")
+
+
+def test_the_page_works_offline(results: Path) -> None:
+    page = (results / "report.html").read_text()
+    assert page.count("data:image/png;base64,") >= 8
+    assert "http" not in page.replace("http-equiv", "")
+    assert "mobilenet" in (results / "leaderboard.md").read_text()
+
+
+def test_a_second_call_reuses_all_and_a_change_does_not(
+    results: Path, shapes_folder: Path, run_command: Command
+) -> None:
+    same = ("--model", "majority,decision-tree", "--data", shapes_folder, "--out", results)
+    arguments = (*same, "--train-size", 40, "--repeats", 2, "--jobs", 2)
+    before = (results / "leaderboard.csv").read_bytes()
+    status, _, err = run_command(run.main, *arguments)
+    assert status == 0
+    assert "4 runs are already in the results" in err
+    assert "to make" not in err
+    assert (results / "leaderboard.csv").read_bytes() == before
+
+    status, _, err = run_command(
+        run.main, *arguments, "--model", "decision-tree", "--set", "max_depth=1"
+    )
+    assert status == 0
+    assert "2 runs to make" in err
+    table = pd.read_csv(results / "leaderboard.csv")
+    assert "decision-tree[max_depth=1]" in set(table["model"]), "a row of its own"
+    assert len(table) == 7
+
+
+def test_the_report_is_made_again_without_fitting(results: Path, run_command: Command) -> None:
+    page = (results / "report.html").read_bytes()
+    picture = results / "confusion" / "shapes.slides.majority.png"
+    drawn = picture.read_bytes()
+    (results / "report.html").unlink()
+    picture.unlink()
+    status, out, _ = run_command(report.main, "--out", results)
+    assert status == 0
+    assert "report.html" in out
+    assert picture.read_bytes() == drawn
+    assert (results / "report.html").read_bytes() == page
+
+
+def test_results_do_not_depend_on_jobs_or_order(
+    tmp_path: Path, shapes_folder: Path, run_command: Command
+) -> None:
+    predictions: dict[str, list[bytes]] = {}
+    for jobs, names in ((1, "mobilenet,random-forest"), (2, "random-forest,mobilenet")):
+        out = tmp_path / str(jobs)
+        arguments = ("--data", shapes_folder, "--out", out, "--train-size", 30, "--device", "cpu")
+        assert run_command(run.main, "--model", names, "--jobs", jobs, *arguments)[0] == 0
+        for path in sorted((out / "runs").glob("*/predictions.npz")):
+            predictions.setdefault(path.parent.name, []).append(path.read_bytes())
+    assert len(predictions) == 2
+    assert all(first == second for first, second in predictions.values())
+
+
+def test_generated_faces_are_never_called_anything_else(
+    tmp_path: Path, run_command: Command
+) -> None:
+    faces.write(tmp_path / "faces", n=150, seed=0, size=32)
+    out = tmp_path / "out"
+    status, stdout, err = run_command(
+        run.main, *FAST, "--data", tmp_path / "faces", "--train-size", 80, "--out", out
+    )
+    assert status == 0
+    for text in (stdout, err, (out / "leaderboard.md").read_text()):
+        plain = " ".join(text.split())
+        assert "generated faces" in plain
+        assert "make data" in plain
+    assert "generated faces" in (out / "report.html").read_text()
+    assert pd.read_csv(out / "leaderboard.csv")["generated_data"].all()
+
+
+def test_a_class_missing_from_training_keeps_its_row(
+    tmp_path: Path, run_command: Command, picture: Callable[..., None]
+) -> None:
+    for name, n in (("common", 60), ("usual", 40), ("rare", 2)):
+        for i in range(n):
+            picture(tmp_path / "data" / name / f"{i}.png", seed=i)
+    status, _, err = run_command(
+        run.main,
+        *("--model", "all", "--set", "random_state=1", "--data", tmp_path / "data"),
+    )
+    assert status == 2
+    assert "has no parameter 'random_state'" in err
+    arguments = ("--model", "knn,hog-svm,logistic-regression", "--data", tmp_path / "data")
+    status, _, _ = run_command(
+        run.main, *arguments, "--train-size", 10, "--jobs", 1, "--out", tmp_path / "out"
+    )
+    assert status == 0
+    counts = pd.read_csv(tmp_path / "out/confusion/data.fair-10.knn.csv", index_col="true")
+    assert list(counts.index) == ["common", "rare", "usual"]
+
+
+def test_a_failed_run_is_a_row_with_its_reason_and_is_tried_again(
+    tmp_path: Path, shapes_folder: Path, run_command: Command
+) -> None:
+    arguments = ("--data", shapes_folder, "--out", tmp_path, "--train-size", 40, "--jobs", 1)
+    broken = ("--model", "knn,decision-tree", "--model", "knn", "--set", "n_neighbors=0")
+    for _ in range(2):
+        status, _, err = run_command(run.main, *arguments, *broken)
+        assert status == 1
+        assert "1 runs to make" in err, "a failure is not reused"
+        assert "n_neighbors" in err
+    assert run_command(run.main, *arguments, "--model", "majority")[0] == 0
+    table = pd.read_csv(tmp_path / "leaderboard.csv").set_index("model")
+    row = table.loc["knn[n_neighbors=0]"]
+    assert row["status"] == "failed"
+    assert "n_neighbors" in row["reason"]
+    assert np.isnan(row["accuracy"])
+    assert np.isnan(row["rank"])
+    assert table.loc["majority", "status"] == "ok"
+    assert "failed" in (tmp_path / "leaderboard.md").read_text()
+
+
+def test_a_run_over_its_time_is_ended_and_the_others_go_on(
+    tmp_path: Path, shapes_folder: Path, run_command: Command
+) -> None:
+    arguments = ("--data", shapes_folder, "--out", tmp_path, "--jobs", 1, "--device", "cpu")
+    slow = ("--model", "vgg19,majority", "--time-limit", 4, "--size", 96)
+    status, _, err = run_command(run.main, *arguments, *slow)
+    assert status == 1
+    assert "timeout" in err
+    table = pd.read_csv(tmp_path / "leaderboard.csv").set_index("model")
+    assert table.loc["vgg19", "status"] == "timeout"
+    assert "limit of 4 s" in table.loc["vgg19", "reason"]
+    assert table.loc["majority", "status"] == "ok"
+
+
+def wrong(status_and_output: tuple[int, str, str], *words: str) -> None:
+    status, _, err = status_and_output
+    assert status == 2
+    assert err.startswith("error: "), err
+    assert err.strip().count("\n") == 0, err
+    for word in words:
+        assert word in err, err
+
+
+def test_wrong_flags_and_names_are_one_line_and_status_2(
+    run_command: Command, tmp_path: Path, shapes_folder: Path
+) -> None:
+    here = ("--data", shapes_folder, "--out", tmp_path / "out")
+    wrong(run_command(run.main, "--modle", "knn"), "--modle")
+    wrong(run_command(run.main, "--model", "knnn", *here), "knnn", "did you mean 'knn'")
+    wrong(run_command(run.main, "--protocol", "unfair", *here), "unfair", "slides", "fair")
+    wrong(run_command(run.main, "--train-size", "many", *here), "many", "all")
+    wrong(run_command(run.main, "--train-size", "61", *here), "61", "60 pictures")
+    wrong(run_command(run.main, "--repeats", "0", *here), "0")
+    wrong(run_command(run.main, "--set", "k", *here), "NAME=VALUE")
+    wrong(run_command(run.main, "--split", "identity", *here), "does not say who is shown")
+    wrong(run_command(run.main, "--data", tmp_path / "none", *here[2:]), "none", "is not there")
+    assert not (tmp_path / "out").exists(), "nothing half-written"
+
+
+def test_wrong_pictures_are_one_line_and_status_2(
+    run_command: Command, tmp_path: Path, picture: Callable[..., None]
+) -> None:
+    for name in ("a", "b"):
+        for i in range(4):
+            picture(tmp_path / "data" / name / f"{i}.png", seed=i)
+    (tmp_path / "data" / "b" / "2.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    out = tmp_path / "out"
+    wrong(run_command(run.main, *FAST, "--data", tmp_path / "data", "--out", out), "b/2.png")
+    assert not out.exists()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Callable[[Any], Path]:
+    def write(content: Any) -> Path:
+        path = tmp_path / "bench.yaml"
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    return write
+
+
+def test_a_configuration_file_sets_flags_and_a_flag_beats_it(
+    config: Callable[[Any], Path], tmp_path: Path, shapes_folder: Path, run_command: Command
+) -> None:
+    path = config(
+        {"model": "knn", "data": str(shapes_folder), "train-size": 40, "jobs": 1, "repeats": 3}
+    )
+    out = tmp_path / "out"
+    status, _, _ = run_command(run.main, "--config", path, "--out", out, "--repeats", 1)
+    assert status == 0
+    (row,) = pd.read_csv(out / "leaderboard.csv").to_dict(orient="records")
+    assert (row["model"], row["protocol"], row["repeats"]) == ("knn", "fair-40", 1)
+
+
+def test_a_wrong_configuration_file_is_one_line(
+    config: Callable[[Any], Path], run_command: Command
+) -> None:
+    wrong(run_command(run.main, "--config", config({"modle": "knn"})), "'modle'", "model")
+    wrong(run_command(run.main, "--config", config("- a\n- b\n")), "flag: value")
+    wrong(run_command(run.main, "--config", config("a: [")), "YAML")
+    wrong(run_command(run.main, "--config", "missing.yaml"), "missing.yaml")
+
+
+def test_the_list_names_models_and_data_sets(run_command: Command) -> None:
+    status, out, _ = run_command(run.main, "--list")
+    assert status == 0
+    for word in ("hog-svm", "seresnet18", "timm:NAME", "muxspace", "generated"):
+        assert word in out
+
+
+def test_a_command_without_results_to_report_says_so(run_command: Command, tmp_path: Path) -> None:
+    wrong(run_command(report.main, "--out", tmp_path), "holds no runs")
+
+
+def test_importing_the_benchmark_pulls_in_neither_torch_nor_matplotlib() -> None:
+    code = "import sys, benchmark, deepnets; print({'torch', 'matplotlib'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.real
+def test_majority_on_the_slides_rows_of_the_nets_is_105_of_165(
+    tmp_path: Path, run_command: Command, monkeypatch: pytest.MonkeyPatch, real: object
+) -> None:
+    monkeypatch.setenv("MUXSPACE_DIR", os.environ.get("MUXSPACE_DIR", "") or _real_folder())
+    status, _, _ = run_command(
+        run.main,
+        *("--model", "timm:test_vgg", "--set", "max_epochs=1", "--protocol", "slides"),
+        *("--out", tmp_path, "--jobs", 1),
+    )
+    assert status == 0
+    row = leaderboard.collect(tmp_path).iloc[0]
+    assert (row["n_train"], row["n_test"]) == (335, 165)
+    assert row["majority_accuracy"] == 105 / 165
+
+
+def _real_folder() -> str:
+    from tests.conftest import REAL
+
+    assert REAL
+    return REAL

@@ -1,0 +1,185 @@
+"""A run's key holds everything that decides its result, and its folder is whole or not there."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import baselines
+from benchmark import grid, models, store, work
+from benchmark.progress import Display
+from benchmark.protocols import Fair, Slides
+from datasets import Dataset
+
+
+def a_run(folder: Path, data: Dataset, model: str = "knn", **changes: Any) -> work.Run:
+    (found,) = models.find(model)
+    usual = work.Run(str(folder), work.describe(data), 32, Fair(train_size=40), found)
+    return dataclasses.replace(usual, **changes)
+
+
+@pytest.fixture
+def run(shapes_folder: Path, shapes: Dataset) -> work.Run:
+    return a_run(shapes_folder, shapes)
+
+
+def test_the_key_changes_with_everything_that_decides_the_result(
+    run: work.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = dataclasses.replace
+    others = {
+        "data": replace(run, dataset={**run.dataset, "fingerprint": "1" * 64}),
+        "protocol": replace(run, protocol=Slides()),
+        "training size": replace(run, protocol=Fair(train_size=41)),
+        "split": replace(run, protocol=Fair(train_size=40, split="identity")),
+        "model": replace(run, model=models.find("decision-tree")[0]),
+        "parameter": replace(run, settings={"n_neighbors": 3}),
+        "repeat": replace(run, repeat=1),
+        "threads": replace(run, threads=2),
+    }
+    keys = {name: other.key for name, other in others.items()}
+    with monkeypatch.context() as patch:
+        patch.setattr(models.Model, "source_hash", lambda self: "edited")
+        keys["code of the model"] = replace(run).key
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "versions", lambda deep: {"numpy": "0"})
+        keys["library"] = replace(run).key
+    assert run.key not in keys.values()
+    assert len(set(keys.values())) == len(keys)
+
+
+def test_the_key_does_not_change_with_what_decides_nothing(run: work.Run) -> None:
+    assert dataclasses.replace(run, data="elsewhere").key == run.key
+    assert dataclasses.replace(run, device="cuda").key == run.key, "classical models use the CPU"
+    assert dataclasses.replace(run, protocol=Fair(train_size=40, repeats=9)).key == run.key
+
+
+def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: Path) -> None:
+    record = work.execute(run, tmp_path)
+    assert record["status"] == "ok"
+    home = store.folder(tmp_path, run.key)
+    assert sorted(path.name for path in home.iterdir()) == [
+        "model.skops",
+        "predictions.npz",
+        "run.json",
+    ]
+    stored = json.loads((home / "run.json").read_text())
+    assert stored["schema"] == store.SCHEMA
+    assert stored["parts"] == run.parts
+    predictions = store.read_predictions(tmp_path, run.key)
+    assert predictions.probabilities.dtype == np.float32
+    assert (
+        predictions.rows.tolist()
+        == run.protocol.rows(work.load(run.data, 32), False, 0).test.tolist()
+    )
+    assert store.is_finished(tmp_path, run.key)
+
+
+def test_the_stored_model_gives_the_stored_predictions(run: work.Run, tmp_path: Path) -> None:
+    work.execute(run, tmp_path)
+    predictions = store.read_predictions(tmp_path, run.key)
+    images = work.load(run.data, 32).images[predictions.rows]
+    model = store.load_model(tmp_path, run.key)
+    assert (model.predict_proba(images).astype(np.float32) == predictions.probabilities).all()
+
+
+class Failing(baselines.BASELINES["knn"].estimator):  # type: ignore[misc, name-defined]
+    """Ends as its parameter says."""
+
+    def __init__(self, end: str = "error") -> None:
+        self.end = end
+
+    def build(self, y: np.ndarray) -> Any:
+        if self.end == "error":
+            raise RuntimeError("the third\nbolt is loose")
+        if self.end == "memory":
+            raise MemoryError("no room for 3 TB")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = baselines.Baseline("failing", "none", Failing)
+    monkeypatch.setitem(baselines.BASELINES, "failing", entry)
+
+
+@pytest.mark.usefixtures("failing")
+@pytest.mark.parametrize(
+    ("end", "status", "reason"),
+    [
+        ("error", "failed", "RuntimeError: the third bolt is loose"),
+        ("memory", "out_of_memory", "MemoryError: no room for 3 TB"),
+    ],
+)
+def test_a_fault_is_recorded_and_not_a_result(
+    end: str, status: str, reason: str, shapes_folder: Path, shapes: Dataset, tmp_path: Path
+) -> None:
+    run = a_run(shapes_folder, shapes, "failing", settings={"end": end})
+    record = work.execute(run, tmp_path)
+    assert (record["status"], record["reason"]) == (status, reason)
+    assert "build" in record["traceback"]
+    assert store.read(tmp_path, run.key) is not None
+    assert not store.is_finished(tmp_path, run.key)
+
+
+def _register_failing(messages: Any, threads: int) -> None:
+    baselines.BASELINES["failing"] = baselines.Baseline("failing", "none", Failing)
+    _start_worker(messages, threads)
+
+
+_start_worker = grid._start_worker
+
+
+@pytest.mark.usefixtures("failing")
+def test_a_killed_process_is_a_row_and_the_others_go_on(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grid, "_start_worker", _register_failing)
+    runs = [
+        a_run(shapes_folder, shapes, "failing", settings={"end": "killed"}),
+        a_run(shapes_folder, shapes, "knn"),
+    ]
+    with Display(Console(stderr=True)) as display:
+        killed, other = grid.run_all(runs, tmp_path, 1, None, display)
+    assert killed["status"] == "out_of_memory"
+    assert "the system killed the process" in killed["reason"]
+    assert other["status"] == "ok"
+
+
+def test_data_that_changed_meanwhile_is_not_used(run: work.Run, tmp_path: Path) -> None:
+    stale = dataclasses.replace(run, dataset={**run.dataset, "fingerprint": "2" * 64})
+    record = work.execute(stale, tmp_path)
+    assert record["status"] == "failed"
+    assert "changed while it was used" in record["reason"]
+
+
+def test_a_record_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    store.write(tmp_path, {"key": "k", "status": "ok"})
+    path = store.folder(tmp_path, "k") / "run.json"
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
+    with pytest.raises(ValueError, match="schema 99, this version reads 1"):
+        store.read(tmp_path, "k")
+
+
+def test_a_model_file_with_foreign_code_is_not_loaded(tmp_path: Path) -> None:
+    import skops.io
+
+    home = store.folder(tmp_path, "k")
+    home.mkdir(parents=True)
+    skops.io.dump(Path("elsewhere"), home / "model.skops")
+    with pytest.raises(ValueError, match="not written by this project"):
+        store.load_model(tmp_path, "k")
+
+
+def test_the_board_keeps_the_rows_of_other_calls(tmp_path: Path) -> None:
+    store.put_on_board(tmp_path, [("a", ["1"]), ("b", ["2"])])
+    store.put_on_board(tmp_path, [("b", ["3", "4"])])
+    assert store.read_board(tmp_path) == {"a": ["1"], "b": ["3", "4"]}
