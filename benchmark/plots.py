@@ -198,14 +198,14 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
     """
     last = list(tables.values())[-1]
     order = list(last.sort_values("accuracy")["model"])
-    order = [m for t in tables.values() for m in t["model"] if m not in order] + order
+    order = [m for t in tables.values() for m in t["model"][::-1] if m not in order] + order
     place = {model: i for i, model in enumerate(order)}
     handles: dict[str, Any] = {}
     with mpl.rc_context(STYLE):
         figure = Figure(
             figsize=(3 + 3.7 * len(tables), 2.4 + 0.3 * len(order)), layout="constrained"
         )
-        all_axes = np.atleast_1d(figure.subplots(1, len(tables), sharey=True))
+        all_axes = np.atleast_1d(figure.subplots(1, len(tables), sharex=True, sharey=True))
         for axes, (name, table) in zip(all_axes, tables.items(), strict=True):
             good = table.dropna(subset=["accuracy"])
             most = good["n_test"].max()
@@ -232,7 +232,7 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
             stated = published[published.index.isin(place)] if name == "slides" else published[:0]
             if len(stated):
                 axes.plot(stated, stated.index.map(place), "kx", label="published")
-            axes.set_title(name)
+            axes.set_title(f"{name}, selected on {table['selected_on'].iloc[0]}")
             axes.set_xlabel("accuracy, 95 % interval")
             axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             axes.grid(axis="y", color="0.9")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from benchmark.progress import Display
 from benchmark.protocols import PROTOCOLS, Protocol
 from benchmark.work import Run, describe, load
 
-logger = logging.getLogger(__name__)
+LESS = ("balanced_accuracy", "ece", "majority_accuracy", "predict_ms_per_image")  # not on screen
 
 
 def _size_or_all(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
@@ -187,9 +186,10 @@ def _show(table: pd.DataFrame, dataset: datasets.Dataset, console: Console) -> N
     """Print the boards of the data set just used."""
     mine = table[table["dataset"] == dataset.name]
     if not console.is_terminal:
-        console = Console(width=200)
+        console = Console(width=150)
     for title, part in leaderboard.boards(mine):
-        _print_table(console, title, leaderboard.for_people(part))
+        text = leaderboard.for_people(part)
+        _print_table(console, title, text.drop(columns=[leaderboard.SHOWN[n] for n in LESS]))
     for title, text in leaderboard.comparisons(mine):
         _print_table(console, title, text)
     if dataset.generated:

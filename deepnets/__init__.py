@@ -1,20 +1,18 @@
 """Deep nets: one file per family, the training loop, and the estimator that wraps both.
 
-Importing this package does not import torch; building a net does.
+Every file of a family is imported, so a net is added by adding a file. Importing this package does
+not import torch; building a net does.
 """
 
-from deepnets import googlenet, inception, mobilenet, resnet, vgg
+import importlib
+import pkgutil
+
 from deepnets.registry import ARCHITECTURES, TIMM, Architecture, architecture, register
 
-__all__ = [
-    "ARCHITECTURES",
-    "TIMM",
-    "Architecture",
-    "architecture",
-    "googlenet",
-    "inception",
-    "mobilenet",
-    "register",
-    "resnet",
-    "vgg",
-]
+__all__ = ["ARCHITECTURES", "TIMM", "Architecture", "architecture", "register"]
+
+_NEEDS_TORCH = {"classifier", "engine", "layers"}
+
+for _file in pkgutil.iter_modules(__path__):
+    if _file.name not in _NEEDS_TORCH:
+        importlib.import_module(f"{__name__}.{_file.name}")

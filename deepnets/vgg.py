@@ -15,7 +15,7 @@ def vgg(
     n_classes: int,
     size: int,
     depth: int,
-    batch_norm: bool = False,
+    batch_norm: bool = True,
     hidden: int = 0,
     dropout: float = 0.5,
 ) -> nn.Module:
@@ -52,5 +52,5 @@ for depth in (11, 13, 16, 19):
     register(
         f"vgg{depth}",
         family="VGG",
-        adaptation="average pooling to 1x1 and a linear head in place of two layers of 4096",
+        adaptation="batch normalisation, and a linear head in place of two layers of 4096",
     )(partial(vgg, depth=depth))

@@ -49,7 +49,7 @@ def test_slides_selects_on_the_test_set_and_says_so() -> None:
     rows = Slides().rows(data(), deep=True, repeat=0)
     assert (rows.selection == rows.test).all()
     assert max(rows.test.max(), rows.training.max()) < 500
-    assert "test set was used for selection" in Slides().note
+    assert "test set used for selection" in Slides().note
     assert Slides().selected_on == "test"
 
 

@@ -1,0 +1,114 @@
+"""Every command and every example of the README works."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import baselines
+import deepnets
+from benchmark import models
+from datasets import Dataset, faces
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text()
+BIN = ROOT / ".venv" / "bin"
+
+COMMANDS = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL)
+    for line in block.strip().splitlines()
+    # The first is only for the shell it is typed in; the second is what runs this test.
+    if line not in (". .venv/bin/activate", "make test")
+]
+EXAMPLES = re.findall(r"whole of `(\w+)/(\w+)\.py`:\n\n```python\n(.*?)```", TEXT, flags=re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small stand-in for the muxspace pictures."""
+    folder = tmp_path_factory.mktemp("readme") / "muxspace"
+    faces.write(folder, n=800, seed=0, size=32)
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_command_works(
+    command: str, pictures: Path, tmp_path: Path, shapes_folder: Path
+) -> None:
+    if subprocess.run(["make", "-q", "setup"], cwd=ROOT, check=False).returncode != 0:
+        pytest.skip("the environment was not made by make, or is out of date")
+    (tmp_path / "my-pictures").symlink_to(shapes_folder)
+    out = tmp_path / "results"
+    variables = {"MUXSPACE_DIR": str(pictures), "MODELS": "majority,knn", "OUT": str(out)}
+    environment = {**os.environ, **variables, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    if command.startswith("make"):
+        folder = ROOT
+    else:
+        folder = tmp_path
+        environment["PYTHONPATH"] = str(ROOT)
+    if "report" in command:
+        subprocess.run(["make", "bench"], cwd=ROOT, env=environment, check=True, timeout=300)
+    if "run" in command and "--list" not in command:
+        # As typed, but for the models of "all" and the length of the training.
+        command = command.replace("--model all", "--model mobilenet")
+        command = command.replace("'knn,vgg*'", "'vgg11*'")
+        if any(net in command for net in ("seresnet18", "mobilenet", "timm", "vgg")):
+            command += " --set max_epochs=1"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    if "run" in command and "--list" not in command:
+        assert (out / "leaderboard.csv").is_file()
+
+
+@pytest.mark.parametrize(("package", "module", "code"), EXAMPLES)
+def test_the_example_is_a_model(
+    package: str, module: str, code: str, tmp_path: Path, shapes: Dataset
+) -> None:
+    before = set(models.models())
+    path = tmp_path / f"{module}.py"
+    path.write_text(code)
+    spec = importlib.util.spec_from_file_location(f"{package}.{module}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    (name,) = set(models.models()) - before
+    try:
+        model = models.models()[name].estimator({"max_epochs": 1} if package == "deepnets" else {})
+        fitted = model.fit(shapes.images[:60], shapes.labels[:60])
+        assert fitted.predict_proba(shapes.images[60:]).shape == (30, 3)
+    finally:
+        baselines.BASELINES.pop(name, None)
+        deepnets.ARCHITECTURES.pop(name, None)
+
+
+def test_the_readme_has_commands_and_examples_to_test() -> None:
+    assert len(COMMANDS) >= 8
+    assert [package for package, _, _ in EXAMPLES] == ["baselines", "deepnets"]
+
+
+def test_every_model_is_named_and_every_file_linked_is_there() -> None:
+    for name in models.models():
+        assert f"`{name}`" in TEXT, f"name {name} in the README's table of models"
+    for link in re.findall(r"\]\(([^)#]+)\)", TEXT):
+        if not link.startswith("http"):
+            assert (ROOT / link).exists(), f"README links to {link}"
+
+
+def test_make_help_lists_every_target() -> None:
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for target in ("bench", "test", "setup", "data", "report", "lint", "clean"):
+        assert f"make {target}" in done.stdout
