@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, Self
+
 import cv2
 import numpy as np
-from sklearn.calibration import CalibratedClassifierCV
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
@@ -14,6 +18,7 @@ from sklearn.svm import SVC
 from baselines.base import PictureClassifier
 from baselines.registry import register
 
+FOLDS = 3  # of the calibration
 CELL = 4  # pixels; at 32 px this makes the 8x8 cells that the descriptor's authors use
 
 
@@ -22,8 +27,7 @@ class HogSvm(PictureClassifier):
     """Histograms of oriented gradients, PCA, and a support-vector machine with an RBF kernel.
 
     Descriptor after Dalal and Triggs, "Histograms of oriented gradients for human detection"
-    (CVPR 2005). Probabilities by temperature scaling of the machine's decision values on
-    cross-validated training pictures.
+    (CVPR 2005). Probabilities by temperature scaling, see `CalibratedMachine`.
 
     Parameters
     ----------
@@ -56,16 +60,67 @@ class HogSvm(PictureClassifier):
             rows.append(descriptor.compute(grey))
         return np.stack(rows)
 
-    def build(self, y: np.ndarray) -> CalibratedClassifierCV:  # noqa: D102
-        folds = KFold(3, shuffle=True, random_state=self.random_state)
-        components = min(self.n_components, len(y) * 2 // 3 - 1)
+    def build(self, y: np.ndarray) -> CalibratedMachine:  # noqa: D102
+        components = min(self.n_components, len(y) * (FOLDS - 1) // FOLDS - 1)
         machine = make_pipeline(
             StandardScaler(),
             PCA(components, random_state=self.random_state),
             SVC(C=self.C, gamma="scale"),
         )
-        # The folds go in as index pairs: as a splitter, scikit-learn would refuse a class with
-        # fewer pictures than folds, which small sets have.
-        return CalibratedClassifierCV(
-            machine, method="temperature", ensemble=False, cv=list(folds.split(y))
-        )
+        return CalibratedMachine(machine, self.random_state)
+
+
+class CalibratedMachine(ClassifierMixin, BaseEstimator):
+    """A machine with decision values as one with probabilities, by temperature scaling.
+
+    One temperature divides the decision values before the softmax (Guo et al., "On calibration of
+    modern neural networks", ICML 2017); it is fitted on cross-validated decisions about the
+    training pictures. scikit-learn's ``CalibratedClassifierCV`` does the same but gives a class
+    that a fold has not seen a decision of minus infinity, which ruins the temperature where a class
+    has one picture; here such pictures are left out of the fit.
+
+    Parameters
+    ----------
+    machine : classifier
+        Unfitted; has ``decision_function``.
+    random_state : int, optional
+        Seed of the folds.
+    """
+
+    def __init__(self, machine: Any, random_state: int | None = None) -> None:
+        self.machine = machine
+        self.random_state = random_state
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
+        """Fit the machine to all rows, the temperature to what its likes say of unseen ones."""
+        self.machine_ = clone(self.machine).fit(X, y)
+        self.classes_ = self.machine_.classes_
+        decided = []
+        folds = KFold(FOLDS, shuffle=True, random_state=self.random_state)
+        for learnt, unseen in folds.split(X):
+            judged = unseen[np.isin(y[unseen], y[learnt])]
+            if len(np.unique(y[learnt])) > 1 and len(judged):
+                other = clone(self.machine).fit(X[learnt], y[learnt])
+                truth = np.searchsorted(other.classes_, y[judged])
+                decided.append((_decisions(other, X[judged]), truth))
+
+        def loss(log_temperature: float) -> float:
+            logs = [
+                log_softmax(values / np.exp(log_temperature), axis=1)[np.arange(len(truth)), truth]
+                for values, truth in decided
+            ]
+            return -float(np.concatenate(logs).mean())
+
+        best = minimize_scalar(loss, bounds=(-5, 5)).x if decided else 0.0
+        self.temperature_ = float(np.exp(best))
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Probabilities ``(n, n_classes)`` of float64."""
+        return softmax(_decisions(self.machine_, X) / self.temperature_, axis=1)
+
+
+def _decisions(machine: Any, X: np.ndarray) -> np.ndarray:
+    """Decision values with a column for each class, two for two."""
+    values = machine.decision_function(X)
+    return values if values.ndim == 2 else np.stack([-values, values], axis=1)

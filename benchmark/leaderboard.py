@@ -41,6 +41,8 @@ COLUMNS = (
     "n_left_out",
     "accuracy_sd_of_repeats",
     "generated_data",
+    "size",
+    "data",
     "note",
 )
 BOARD = ["dataset", "protocol", "split"]  # rows that agree in these are ranked together
@@ -64,15 +66,16 @@ def collect(out: Path) -> pd.DataFrame:
     -------
     DataFrame
         The columns `COLUMNS`, best accuracy first; times in seconds and milliseconds, memory in
-        units of 10**6 bytes, scores as fractions. Models are ranked among those scored on as many
-        pictures of the same board; a row that is not ``ok`` has no rank. Scores of repeats are
-        averaged; the interval is that of the mean, for other test pictures drawn like these.
+        units of 10**6 bytes, scores as fractions, ``data`` the beginning of the data's fingerprint.
+        Models are ranked among those scored on the same pictures of a board; a row that is not
+        ``ok`` has no rank. Scores of repeats are averaged; the interval is that of the mean, for
+        other test pictures drawn like these.
     """
     rows = [_row(out, runs(out, keys)) for keys in store.read_board(out).values()]
     table = pd.DataFrame([row for row in rows if row], columns=list(COLUMNS))
     ranked = table["accuracy"].where(table["status"] == "ok")
     table["rank"] = (
-        ranked.groupby([table[name] for name in [*BOARD, "n_test"]])
+        ranked.groupby([table[name] for name in [*BOARD, "data", "n_test"]])
         .rank(ascending=False, method="min")
         .astype("Int64")
     )
@@ -111,6 +114,8 @@ def _row(out: Path, records: list[dict[str, Any]]) -> dict[str, Any]:
         "selected_on": first["protocol"]["selected_on"],
         "n_left_out": len(first["dataset"]["left_out"]),
         "generated_data": first["dataset"]["generated"],
+        "size": first["dataset"]["size"],
+        "data": first["dataset"]["fingerprint"][:12],
     }
     if good:
         row |= _scores(out, good)
@@ -202,12 +207,12 @@ def heading(part: pd.DataFrame) -> str:
     """One line that says what a board is about: data, protocol, split, pictures, selection."""
     first = part.iloc[0]
     data = "generated faces" if first["generated_data"] else first["dataset"]
-    sizes = part.dropna(subset=["n_test"])
-    counts = " or ".join(f"{n:,}" for n in sorted(sizes["n_test"].unique()))
+    pixels = " or ".join(f"{size}" for size in sorted(part["size"].unique()))
+    counts = " or ".join(f"{n:,}" for n in sorted(part["n_test"].dropna().unique()))
     tested = f", scored on {counts} pictures" if counts else ""
     left_out = f", {first['n_left_out']} unreadable left out" if first["n_left_out"] else ""
     return (
-        f"{data}, protocol {first['protocol']}, {first['split']} split, "
+        f"{data} at {pixels} px, protocol {first['protocol']}, {first['split']} split, "
         f"selection on {first['selected_on']}{tested}{left_out}"
     )
 

@@ -151,13 +151,12 @@ def _protocol(name: str, train_size: int | None, repeats: int, split: str) -> Pr
 def _device(device: str) -> str:
     if device == "cpu":
         return device
-    import torch
+    from deepnets.engine import backend
 
-    if torch.cuda.is_available():
-        return "cuda"
-    if device == "cuda":
-        raise click.UsageError("no CUDA device is here: use --device cpu, or auto")
-    return "cpu"
+    try:
+        return backend(device).device.type
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _say_what(dataset: datasets.Dataset, console: Console) -> None:

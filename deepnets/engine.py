@@ -58,7 +58,7 @@ def backend(device: str, bf16_on_cpu: bool = True) -> Backend:
         raise ValueError(f"no device is called '{device}': use auto, cpu or cuda")
     has_cuda = torch.cuda.is_available()
     if device == "cuda" and not has_cuda:
-        raise ValueError("no CUDA device is here: use --device cpu, or auto")
+        raise ValueError("no CUDA device is here: use the device cpu, or auto")
     if has_cuda and device != "cpu":
         return Backend(torch.device("cuda"), torch.cuda.is_bf16_supported())
     return Backend(torch.device("cpu"), bf16_on_cpu and torch.cpu._is_avx512_bf16_supported())

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import SVC
 
 from baselines import BASELINES, register
-from baselines.hog import HogSvm
+from baselines.hog import CalibratedMachine, HogSvm
 from baselines.linear import Logistic
 from baselines.neighbours import Neighbours
 from datasets import Dataset
@@ -56,6 +57,17 @@ def test_gradient_histograms_see_edges_and_not_brightness() -> None:
 def test_gradient_histograms_take_any_size(size: int) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (3, 3, size, size), dtype=np.uint8)
     assert HogSvm().features(pictures).shape[0] == 3
+
+
+def test_probabilities_are_calibrated_though_a_class_has_one_picture() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 5))
+    y = (X[:, 0] + rng.normal(size=400) > 0).astype(int)
+    y[0] = 2
+    model = CalibratedMachine(SVC(), random_state=0).fit(X[:300], y[:300])
+    proba = model.predict_proba(X[300:])
+    right = proba.argmax(axis=1) == y[300:]
+    assert abs(proba.max(axis=1).mean() - right.mean()) < 0.1
 
 
 def test_pictures_of_another_kind_are_refused(shapes: Dataset) -> None:

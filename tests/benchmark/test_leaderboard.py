@@ -39,6 +39,8 @@ def put(
                 "name": "muxspace",
                 "generated": False,
                 "left_out": [],
+                "size": 32,
+                "fingerprint": "f" * 64,
                 "class_counts": {"a": 60, "b": 40},
             },
             "device": "cpu",
