@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from datasets import folder, generated, muxspace  # noqa: F401  (each registers itself)
-from datasets.dataset import LOADERS, Dataset, InputError
+from datasets.dataset import LOADERS, Dataset
+from datasets.errors import InputError
 
 __all__ = ["Dataset", "InputError", "default", "load", "names"]
 
@@ -37,6 +38,13 @@ def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
         If there is no such data set or it cannot be used; one line that says what to do.
     """
     given = str(name_or_path) if name_or_path is not None else default()
+    try:
+        return _load(given, size)
+    except PermissionError as error:
+        raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
+def _load(given: str, size: int) -> Dataset:
     if given in LOADERS:
         return LOADERS[given].load(None, size)
     name, colon, rest = given.partition(":")

@@ -15,10 +15,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import filelock
 import joblib
 import numpy as np
 import platformdirs
@@ -26,6 +28,7 @@ from rich.console import Console
 from rich.progress import track
 
 from datasets import images
+from datasets.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -86,9 +89,10 @@ def packed_files(paths: Sequence[Path], size: int) -> Packed:
     pointer = folder() / "seen" / _hash(seen)
     try:
         contents = pointer.read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         contents = _hash([hashlib.sha256(path.read_bytes()).hexdigest() for path in paths])
-        _write_text(pointer, contents)
+        with _usable():
+            _write_text(pointer, contents)
     key = {"contents": contents, "size": size, "preparation": images.PREPARATION}
     return packed(key, size, lambda: _decode(paths, size))
 
@@ -109,23 +113,32 @@ def packed(key: dict[str, Any], size: int, produce: Callable[[], Iterable[Chunk]
     found = _open(home, size)
     if found is not None:
         return found
-    home.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=home.name[:12] + ".", dir=home.parent))
+    with _usable(), filelock.FileLock(_parent_made(folder() / "locks" / home.name)):
+        found = _open(home, size)  # another process may have made it while we waited
+        if found is None:
+            draft = Path(tempfile.mkdtemp(dir=_parent_made(home).parent))
+            try:
+                _fill(draft, produce())
+                shutil.rmtree(home, ignore_errors=True)
+                draft.rename(home)
+            finally:
+                shutil.rmtree(draft, ignore_errors=True)
+            found = _open(home, size)
+    if found is None:
+        raise InputError(f"the cache at {home} does not hold what was written: check the disk")
+    return found
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    """Tell the user which folder it is that cannot be written to, and the way out."""
     try:
-        _fill(draft, produce())
-        if home.exists():
-            shutil.rmtree(home)
-        draft.rename(home)
-    except OSError:
-        # Another process finished the same set first: its copy serves as well as ours.
-        if _open(home, size) is None:
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    result = _open(home, size)
-    if result is None:
-        raise OSError(f"the picture cache at {home} does not hold what was written: check the disk")
-    return result
+        yield
+    except OSError as error:
+        raise InputError(
+            f"the cache folder {folder()} cannot be used ({error.strerror or error}): "
+            "make room or set XDG_CACHE_HOME to another"
+        ) from error
 
 
 def _fill(draft: Path, chunks: Iterable[Chunk]) -> None:
@@ -142,7 +155,7 @@ def _fill(draft: Path, chunks: Iterable[Chunk]) -> None:
 
 
 def _open(home: Path, size: int) -> Packed | None:
-    if not home.exists():
+    if not (home / "meta.json").exists():
         return None
     try:
         meta = json.loads((home / "meta.json").read_text())
@@ -192,8 +205,13 @@ def _hash(value: object) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _write_text(path: Path, text: str) -> None:
+def _parent_made(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _write_text(path: Path, text: str) -> None:
+    _parent_made(path)
     handle, draft = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(handle, "w") as out:
         out.write(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,10 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.cache import Packed
-
-
-class InputError(ValueError):
-    """Something the user gave cannot be used; the message is one line with the remedy."""
+from datasets.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -125,11 +123,11 @@ def assemble(
         raise InputError(f"{source} shows fewer than two classes: add pictures of another class")
     digest = hashlib.sha256(packed.digest.encode())
     for part in (labels.tobytes(), repr(listing.class_names), repr(ids), repr(groups is None)):
-        digest.update(part if isinstance(part, bytes) else part.encode())
+        digest.update(part if isinstance(part, bytes) else os.fsencode(part))
     if groups is not None:
         digest.update(groups.tobytes())
     return Dataset(
-        name=re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "pictures",
+        name=re.sub(r"[^\w-]+", "-", name).strip("-") or "pictures",
         images=packed.images,
         labels=labels,
         class_names=listing.class_names,

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from datasets import muxspace
-from datasets.dataset import InputError
+from datasets.errors import InputError
 
 URL_VARIABLE = "MUXSPACE_URL"
 URL = "https://github.com/muxspace/facial_expressions.git"
@@ -54,7 +54,10 @@ def fetch(url: str, commit: str, home: Path) -> None:
     head = _git(draft, "rev-parse", "HEAD", quiet=True)
     if head != commit or _git(draft, "status", "--porcelain", quiet=True):
         raise InputError(f"{draft} is not commit {commit}: remove the folder and try again")
-    draft.rename(home)
+    try:
+        draft.rename(home)
+    except OSError as error:
+        raise InputError(f"{home} is in the way ({error.strerror}): remove it") from error
 
 
 def _git(folder: Path, *arguments: str, quiet: bool = False) -> str:

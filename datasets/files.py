@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from datasets import cache
-from datasets.dataset import InputError
+from datasets.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ def packed(paths: Sequence[Path], size: int, missing: str) -> cache.Packed:
         result = cache.packed_files(paths, size)
     except FileNotFoundError as error:
         raise InputError(f"{error.filename} is not there: {missing}") from error
-    except (IsADirectoryError, PermissionError) as error:
-        raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{error.filename} is a folder, not a picture: move it") from error
     bad = [(paths[row], reason) for row, reason in result.unreadable]
     if len(bad) > BORNE * len(paths):
         path, reason = bad[0]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
-from datasets.dataset import Dataset, InputError, Listing, assemble, register
+from datasets.dataset import LOADERS, Dataset, Listing, assemble, register
+from datasets.errors import InputError
 from datasets.files import packed
 from datasets.images import SUFFIXES
+
+DIVIDED = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -15,7 +19,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _order(name: str) -> str:
-    return hashlib.sha256(name.encode()).hexdigest()
+    return hashlib.sha256(os.fsencode(name)).hexdigest()
 
 
 @register("folder")
@@ -45,6 +49,11 @@ def load(folder: Path | None, size: int) -> Dataset:
             f"{folder} has {len(classes)} class folders: put the pictures of each class in a "
             f"folder of its own, as in {folder.name}/<class>/<picture>.jpg"
         )
+    if {entry.name.lower() for entry in classes} <= DIVIDED:
+        raise InputError(
+            f"{folder} is divided into {', '.join(entry.name for entry in classes)} already, which "
+            "the protocols do themselves: put the class folders together, or name one of the parts"
+        )
     paths = []
     for entry in classes:
         pictures = [path for path in _visible(entry) if path.suffix.lower() in SUFFIXES]
@@ -57,13 +66,15 @@ def load(folder: Path | None, size: int) -> Dataset:
     ids = [path.relative_to(folder).as_posix() for path in paths]
     order = sorted(range(len(ids)), key=lambda row: _order(ids[row]))
     names = tuple(entry.name for entry in classes)
+    name = folder.resolve().name
     return assemble(
-        folder.resolve().name,
+        # A folder must not pass for a set that is known by its name.
+        f"{name}-folder" if name in LOADERS else name,
         Listing(
             [ids[row] for row in order],
             [names.index(paths[row].parent.name) for row in order],
             names,
         ),
         packed([paths[row] for row in order], size, missing="it went away while being read"),
-        f"pictures in {folder.resolve().name}/",
+        f"pictures in {name}/",
     )

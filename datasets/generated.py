@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from datasets import cache, faces
-from datasets.dataset import Dataset, InputError, Listing, assemble, register
+from datasets.dataset import Dataset, Listing, assemble, register
+from datasets.errors import InputError
 
 SEED = 0
 
@@ -23,10 +24,17 @@ def load(folder: Path | None, size: int) -> Dataset:
     folder : Path or None
         Must be None: drawn faces lie in no folder.
     size : int
-        Width and height in pixels.
+        Width and height in pixels, 16 to 224.
+
+    Raises
+    ------
+    InputError
+        If a folder is given or the size is outside the range.
     """
     if folder is not None:
         raise InputError("generated faces come from no folder: give --data the folder's path alone")
+    if not 16 <= size <= 224:
+        raise InputError(f"faces are drawn at 16 to 224 pixels, not {size}: change --size")
     cast = faces.cast(faces.N_FACES, SEED)
 
     def produce() -> Iterator[cache.Chunk]:

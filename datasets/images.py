@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+
+PNG = b"\x89PNG\r\n\x1a\n"
 
 # Part of the cache key: a change of it makes every packed set stale.
 PREPARATION = "cv2 colour decode, stretched by area (linear where enlarged)"
@@ -37,13 +40,36 @@ def read(data: bytes) -> np.ndarray:
     """
     if not data:
         raise ValueError("the file is empty")
-    # libpng writes to standard error by itself, so a cut PNG is caught before it sees one.
-    if data.startswith(b"\x89PNG") and b"IEND" not in data[-32:]:
-        raise ValueError("the picture is truncated")
-    bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    if data.startswith(PNG):
+        _check_png(data)
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error as error:
+        raise ValueError(f"not a readable picture ({error.err})") from error
     if bgr is None:
         raise ValueError("not a readable picture (truncated, damaged or of an unknown format)")
     return bgr[:, :, ::-1]
+
+
+def _check_png(data: bytes) -> None:
+    """Raise ValueError unless all chunks of a PNG are there and whole.
+
+    libpng would find the same faults, but writes them to standard error by itself.
+    """
+    place = len(PNG)
+    while True:
+        head = data[place : place + 8]
+        if len(head) < 8:
+            raise ValueError("the picture is truncated")
+        n = int.from_bytes(head[:4], "big")
+        body, stored = data[place + 4 : place + 8 + n], data[place + 8 + n : place + 12 + n]
+        if len(stored) < 4:
+            raise ValueError("the picture is truncated")
+        if zlib.crc32(body) != int.from_bytes(stored, "big"):
+            raise ValueError("the picture is damaged, not readable")
+        if head[4:] == b"IEND":
+            return
+        place += 12 + n
 
 
 def stretch(picture: np.ndarray, size: int) -> np.ndarray:

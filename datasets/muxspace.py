@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 
 from datasets import cache
-from datasets.dataset import Dataset, InputError, Listing, assemble, register
+from datasets.dataset import Dataset, Listing, assemble, register
+from datasets.errors import InputError
 from datasets.files import packed
 from datasets.labels import EMOTIONS, emotion
 
@@ -31,11 +32,12 @@ def find() -> Path | None:
     """
     named = os.environ.get(VARIABLE)
     if named:
-        if not Path(named).is_dir():
+        folder = Path(named).expanduser()
+        if not folder.is_dir():
             raise InputError(
                 f"{VARIABLE} is '{named}', which is no folder: correct it, or unset it"
             )
-        return Path(named)
+        return folder
     return fetched() if (fetched() / "data" / "legend.csv").is_file() else None
 
 
@@ -57,8 +59,15 @@ def read_legend(path: Path) -> list[tuple[str, int]]:
     Raises
     ------
     InputError
-        If the columns are others, a row is short or a label is unknown.
+        If the file is no such CSV, a row is short or a label is unknown.
     """
+    try:
+        return _read_legend(path)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no CSV file in UTF-8 ({error}): get it again") from error
+
+
+def _read_legend(path: Path) -> list[tuple[str, int]]:
     with path.open(newline="", encoding="utf-8-sig") as lines:
         rows = csv.reader(lines)
         header = [column.strip() for column in next(rows, [])]

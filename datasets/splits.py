@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
@@ -60,5 +62,8 @@ def hold_out(
         return order[n_held:], order[:n_held]
     folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed % 2**32)
     held = np.zeros(len(labels), dtype=bool)
-    held[next(folds.split(labels, labels, groups))[1]] = True
+    with warnings.catch_warnings():
+        # That a rare class has fewer pictures than parts is no news: it is put where it fits.
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        held[next(folds.split(labels, labels, groups))[1]] = True
     return order[~held[order]], order[held[order]]

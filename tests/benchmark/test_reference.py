@@ -1,0 +1,45 @@
+"""The committed reference results are what their stored predictions say."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark import leaderboard, models, store
+
+REFERENCE = Path(__file__).parents[2] / "results" / "reference"
+
+
+def test_the_leaderboard_is_that_of_the_stored_predictions() -> None:
+    table = leaderboard.collect(REFERENCE)
+    assert (REFERENCE / "leaderboard.md").read_text() == leaderboard.markdown(table)
+    written = pd.read_csv(REFERENCE / "leaderboard.csv")
+    computed = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+    pd.testing.assert_frame_equal(written, computed)
+
+
+def test_every_model_was_run_on_real_pictures_under_both_protocols() -> None:
+    table = pd.read_csv(REFERENCE / "leaderboard.csv")
+    assert set(table["dataset"]) == {"muxspace"}
+    assert not table["generated_data"].any()
+    for protocol in ("slides", "fair-500"):
+        rows = table[table["protocol"] == protocol]
+        assert set(rows["model"]) == set(models.models())
+        assert (rows["status"] == "ok").all()
+
+
+def test_every_row_has_its_confusion_matrix() -> None:
+    table = pd.read_csv(REFERENCE / "leaderboard.csv")
+    for row in table.itertuples():
+        base = REFERENCE / "confusion" / f"{row.dataset}.{row.protocol}.{row.model}"
+        assert base.with_name(f"{base.name}.png").is_file()
+        counts = pd.read_csv(f"{base}.csv", index_col="true")
+        assert counts.to_numpy().sum() == row.n_test
+
+
+def test_what_is_committed_is_small() -> None:
+    keys = [key for keys in store.read_board(REFERENCE).values() for key in keys]
+    sizes = [(store.folder(REFERENCE, key) / "predictions.npz").stat().st_size for key in keys]
+    assert sum(sizes) < 5e6
