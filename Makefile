@@ -19,7 +19,7 @@ help: ## list the targets
 	@echo "  variables: OUT=$(OUT) TRAIN_SIZE=$(TRAIN_SIZE) REPEATS=$(REPEATS) MODELS=$(MODELS) ARGS='$(ARGS)'"
 
 bench: $(READY) ## fit and score every model, write the leaderboard to OUT
-	@$(BIN)/python -m datasets.fetch --if-possible
+	$(if $(findstring --data,$(ARGS)),,@$(BIN)/python -m datasets.fetch --if-possible)
 	@$(BIN)/python -m benchmark.run --model '$(MODELS)' --protocol slides,fair \
 		--train-size $(TRAIN_SIZE) --repeats $(REPEATS) --out '$(OUT)' $(ARGS)
 

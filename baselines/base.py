@@ -16,8 +16,8 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):
     what that estimator takes, in `features` what it takes instead.
     """
 
-    def build(self, y: np.ndarray) -> Any:
-        """Return the unfitted scikit-learn estimator for training labels `y`."""
+    def build(self, rows: np.ndarray, y: np.ndarray) -> Any:
+        """Return the unfitted scikit-learn estimator for these features and labels."""
         raise TypeError(f"{type(self).__name__} does not say which estimator it is")
 
     def features(self, X: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):
         """
         rows = self.features(_checked(X))
         self.picture_shape_ = X.shape[1:]
-        self.estimator_ = self.build(y).fit(rows, y)
+        self.estimator_ = self.build(rows, y).fit(rows, y)
         self.classes_ = self.estimator_.classes_
         return self
 

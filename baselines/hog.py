@@ -60,8 +60,9 @@ class HogSvm(PictureClassifier):
             rows.append(descriptor.compute(grey))
         return np.stack(rows)
 
-    def build(self, y: np.ndarray) -> CalibratedMachine:  # noqa: D102
-        components = min(self.n_components, len(y) * (FOLDS - 1) // FOLDS - 1)
+    def build(self, rows: np.ndarray, y: np.ndarray) -> CalibratedMachine:  # noqa: D102
+        fewest = len(rows) * (FOLDS - 1) // FOLDS - 1  # rows of a calibration fold, centred
+        components = max(min(self.n_components, rows.shape[1], fewest), 1)
         machine = make_pipeline(
             StandardScaler(),
             PCA(components, random_state=self.random_state),

@@ -32,7 +32,7 @@ class Logistic(PictureClassifier):
         self.C = C
         self.max_iter = max_iter
 
-    def build(self, y: np.ndarray) -> LogisticRegression:  # noqa: D102
+    def build(self, rows: np.ndarray, y: np.ndarray) -> LogisticRegression:  # noqa: D102
         return LogisticRegression(C=self.C, max_iter=self.max_iter, solver="lbfgs")
 
     def fit(

@@ -13,5 +13,5 @@ from baselines.registry import register
 class Majority(PictureClassifier):
     """Say the commonest training class, with the training proportions as probabilities."""
 
-    def build(self, y: np.ndarray) -> DummyClassifier:  # noqa: D102
+    def build(self, rows: np.ndarray, y: np.ndarray) -> DummyClassifier:  # noqa: D102
         return DummyClassifier(strategy="prior")

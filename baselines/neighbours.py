@@ -22,5 +22,5 @@ class Neighbours(PictureClassifier):
     def __init__(self, n_neighbors: int = 5) -> None:
         self.n_neighbors = n_neighbors
 
-    def build(self, y: np.ndarray) -> KNeighborsClassifier:  # noqa: D102
+    def build(self, rows: np.ndarray, y: np.ndarray) -> KNeighborsClassifier:  # noqa: D102
         return KNeighborsClassifier(min(self.n_neighbors, len(y)), algorithm="brute")

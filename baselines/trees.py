@@ -26,7 +26,7 @@ class Tree(PictureClassifier):
         self.max_depth = max_depth
         self.random_state = random_state
 
-    def build(self, y: np.ndarray) -> DecisionTreeClassifier:  # noqa: D102
+    def build(self, rows: np.ndarray, y: np.ndarray) -> DecisionTreeClassifier:  # noqa: D102
         return DecisionTreeClassifier(max_depth=self.max_depth, random_state=self.random_state)
 
 
@@ -46,5 +46,5 @@ class Forest(PictureClassifier):
         self.n_estimators = n_estimators
         self.random_state = random_state
 
-    def build(self, y: np.ndarray) -> RandomForestClassifier:  # noqa: D102
+    def build(self, rows: np.ndarray, y: np.ndarray) -> RandomForestClassifier:  # noqa: D102
         return RandomForestClassifier(self.n_estimators, random_state=self.random_state)

@@ -60,7 +60,7 @@ def read_config(context: click.Context, parameter: click.Parameter, path: Path |
         return
     try:
         values = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise click.UsageError(f"{path} cannot be read as YAML: {error}") from error
     if not isinstance(values, dict):
         raise click.UsageError(f"{path} must be lines of 'flag: value'")
@@ -75,4 +75,7 @@ def read_config(context: click.Context, parameter: click.Parameter, path: Path |
             raise click.UsageError(
                 f"{path}: no flag is called '{key}': use {', '.join(sorted(flags))}"
             )
-    context.default_map = {flags[key]: value for key, value in values.items()}
+    context.default_map = {
+        flags[key]: ",".join(map(str, value)) if isinstance(value, list) else value
+        for key, value in values.items()
+    }

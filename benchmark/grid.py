@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
-import os
 import queue
 import signal
 from collections.abc import Sequence
@@ -51,22 +51,21 @@ def run_all(
         (run for run in runs if run.key not in finished), key=lambda run: not run.model.deep
     )
     display.begin(waiting, reused=len(finished), jobs=jobs)
+    made = {}
     if waiting:
-        _work_off(waiting, out, min(jobs, len(waiting)), time_limit, display)
-    records = [store.read(out, run.key) for run in runs]
+        made = _work_off(waiting, out, min(jobs, len(waiting)), time_limit, display)
+    records = [made.get(run.key) or store.read(out, run.key) for run in runs]
     return [record for record in records if record is not None]
 
 
 def _work_off(
     waiting: Sequence[Run], out: Path, jobs: int, time_limit: float | None, display: Display
-) -> None:
+) -> dict[str, dict[str, Any]]:
+    records = {}
     context = multiprocessing.get_context("spawn")
-    threads = waiting[0].threads
     with context.Manager() as manager:
         messages = manager.Queue()
-        pool = ProcessPool(
-            jobs, initializer=_start_worker, initargs=(messages, threads), context=context
-        )
+        pool = ProcessPool(jobs, initializer=_start_worker, initargs=(messages,), context=context)
         try:
             futures: dict[Any, Run] = {
                 pool.schedule(_work, args=(run, out), timeout=time_limit): run for run in waiting
@@ -77,11 +76,14 @@ def _work_off(
                 done, open_futures = wait(open_futures, POLL_SECONDS, FIRST_COMPLETED)
                 _pass_on(messages, display)
                 for future in done:
-                    display.end(futures[future], _outcome(future, futures[future], out, time_limit))
+                    run = futures[future]
+                    records[run.key] = _outcome(future, run, out, time_limit)
+                    display.end(run, records[run.key])
             pool.join()
         finally:
             pool.stop()
             pool.join()
+    return records
 
 
 def _outcome(future: Any, run: Run, out: Path, time_limit: float | None) -> dict[str, Any]:
@@ -98,17 +100,17 @@ def _outcome(future: Any, run: Run, out: Path, time_limit: float | None) -> dict
             if killed
             else f"the process ended with exit code {death.exitcode}",
         )
+    except OSError as error:  # The worker could not store its run: a full disk, most likely.
+        return run.record("failed", f"its result could not be stored: {error}")
     store.write(out, record)
     return record
 
 
-def _start_worker(messages: Any, threads: int) -> None:
+def _start_worker(messages: Any) -> None:
     global _messages
     _messages = messages
-    # Before numpy, scikit-learn or torch start their threads. The display speaks for all workers;
-    # an interrupt is the parent's to act on.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(threads)
+    # The parent has warned of what a worker would, and an interrupt is its to act on.
+    logging.disable(logging.WARNING)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -71,8 +71,8 @@ def collect(out: Path) -> pd.DataFrame:
         ``ok`` has no rank. Scores of repeats are averaged; the interval is that of the mean, for
         other test pictures drawn like these.
     """
-    rows = [_row(out, runs(out, keys)) for keys in store.read_board(out).values()]
-    table = pd.DataFrame([row for row in rows if row], columns=list(COLUMNS))
+    rows = [_row(out, entry) for entry in store.read_board(out).values()]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
     ranked = table["accuracy"].where(table["status"] == "ok")
     table["rank"] = (
         ranked.groupby([table[name] for name in [*BOARD, "data", "n_test"]])
@@ -85,45 +85,52 @@ def collect(out: Path) -> pd.DataFrame:
     return order.drop(columns="fewer").reset_index(drop=True)
 
 
-def runs(out: Path, keys: list[str]) -> list[dict[str, Any]]:
-    """Read the records of a row's runs that are there, in order of their repeats."""
-    return [record for record in (store.read(out, key) for key in keys) if record]
+def runs(out: Path, entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """Read the records of a row's runs, in order of their repeats, whole or not."""
+    records = []
+    for repeat, key in enumerate(entry["keys"]):
+        record = store.read(out, key)
+        if record is None:
+            record = {"status": "skipped", "reason": "not run yet"}
+        elif record["status"] == "ok" and store.read_predictions(out, key) is None:
+            record = {"status": "failed", "reason": "its predictions are damaged: run it again"}
+        records.append({**record, "key": key, "repeat": repeat})
+    return records
 
 
-def _row(out: Path, records: list[dict[str, Any]]) -> dict[str, Any]:
-    if not records:
-        return {}
+def _row(out: Path, entry: dict[str, Any]) -> dict[str, Any]:
+    records = runs(out, entry)
     good = [record for record in records if record["status"] == "ok"]
     bad = next((record for record in records if record["status"] != "ok"), None)
-    first = records[0]
     reason = ""
     if bad is not None:
         which = f"repeat {bad['repeat'] + 1} of {len(records)}: " if len(records) > 1 else ""
         reason = which + bad["reason"]
     row = {
-        "dataset": first["dataset"]["name"],
-        "protocol": first["protocol"]["label"],
-        "split": first["protocol"]["split"],
-        "model": first["model"]["label"],
-        "family": first["model"]["family"],
+        "dataset": entry["dataset"]["name"],
+        "protocol": entry["protocol"]["label"],
+        "split": entry["protocol"]["split"],
+        "model": entry["model"]["label"],
+        "family": entry["model"]["family"],
         "status": bad["status"] if bad else "ok",
         "reason": reason,
         "repeats": len(good),
-        "published_accuracy": published(first),
-        "device": first["device"],
-        "selected_on": first["protocol"]["selected_on"],
-        "n_left_out": len(first["dataset"]["left_out"]),
-        "generated_data": first["dataset"]["generated"],
-        "size": first["dataset"]["size"],
-        "data": first["dataset"]["fingerprint"][:12],
+        "published_accuracy": published(entry),
+        "device": entry["device"],
+        "selected_on": entry["protocol"]["selected_on"],
+        "n_left_out": len(entry["dataset"]["left_out"]),
+        "generated_data": entry["dataset"]["generated"],
+        "size": entry["dataset"]["size"],
+        "data": entry["dataset"]["fingerprint"][:12],
     }
     if good:
-        row |= _scores(out, good)
+        row |= _scores(out, entry, good)
     return row
 
 
-def _scores(out: Path, records: list[dict[str, Any]]) -> dict[str, Any]:
-    predictions = [store.read_predictions(out, record["key"]) for record in records]
+def _scores(out: Path, entry: dict[str, Any], records: list[dict[str, Any]]) -> dict[str, Any]:
+    stored = [store.read_predictions(out, record["key"]) for record in records]
+    predictions = [each for each in stored if each is not None]
     scores = pd.DataFrame([metrics.score(p.labels, p.probabilities) for p in predictions])
     facts = pd.DataFrame(records)
     n_test = len(predictions[0].labels)
@@ -140,21 +147,23 @@ def _scores(out: Path, records: list[dict[str, Any]]) -> dict[str, Any]:
         "predict_ms_per_image": facts["predict_seconds"].mean() / n_test * 1000,
         "peak_memory_mb": facts["peak_memory_mb"].max(),
         "parameters": records[0]["parameters"],
-        "note": "; ".join(_notes(records, predictions)),
+        "note": "; ".join(_notes(entry, records, predictions)),
     }
 
 
-def _notes(records: list[dict[str, Any]], predictions: list[store.Predictions]) -> list[str]:
+def _notes(
+    entry: dict[str, Any], records: list[dict[str, Any]], predictions: list[store.Predictions]
+) -> list[str]:
     """What a reader of the row must know, most important first."""
     notes = []
     always = [metrics.only_class(p.probabilities) for p in predictions]
     if any(single is not None for single in always):
-        names = list(records[0]["dataset"]["class_counts"])
+        names = list(entry["dataset"]["class_counts"])
         said = sorted({names[single] for single in always if single is not None})
         n_times = sum(single is not None for single in always)
         repeats = f" in {n_times} of {len(always)} repeats" if len(always) > 1 else ""
         notes.append(f"only ever says {' or '.join(said)}{repeats}")
-    notes.append(records[0]["protocol"]["note"])
+    notes.append(entry["protocol"]["note"])
     notes.append(records[0]["note"] if len(records) == 1 else "")
     return [note for note in notes if note]
 
@@ -164,13 +173,13 @@ def _published() -> pd.DataFrame:
     return pd.read_csv(Path(__file__).with_name("published.csv"))
 
 
-def published(record: dict[str, Any]) -> float | None:
+def published(entry: dict[str, Any]) -> float | None:
     """Return the accuracy a source document states for this data set, protocol and model."""
     table = _published()
     found = table[
-        (table["dataset"] == record["dataset"]["name"])
-        & (table["protocol"] == record["protocol"]["label"])
-        & (table["model"] == record["model"]["label"])
+        (table["dataset"] == entry["dataset"]["name"])
+        & (table["protocol"] == entry["protocol"]["label"])
+        & (table["model"] == entry["model"]["label"])
     ]
     return float(found["accuracy"].iloc[0]) if len(found) else None
 
@@ -280,9 +289,10 @@ def boards(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """The side-by-side tables as percentages, with a title each."""
     result = []
+    drawn = set(table.loc[table["generated_data"], "dataset"])
     for dataset, wide in side_by_side(table).items():
         text = wide.map(lambda value: "" if pd.isna(value) else f"{100 * value:.1f}")
-        data = "generated faces" if dataset == "generated" else dataset
+        data = "generated faces" if dataset in drawn else dataset
         result.append((f"{data}: accuracy in percent, side by side", text.reset_index()))
     return result
 

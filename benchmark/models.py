@@ -36,6 +36,11 @@ class Model:
     family: str
     deep: bool
 
+    @property
+    def bf16_on_cpu(self) -> bool:
+        """Whether a net is computed in bfloat16 on a CPU that has it."""
+        return self.deep and deepnets.architecture(self.name).bf16_on_cpu
+
     def estimator(self, settings: Mapping[str, Any] | None = None) -> BaseEstimator:
         """Build the unfitted scikit-learn classifier.
 
@@ -62,7 +67,8 @@ class Model:
             estimator = NetClassifier(self.name).set_params(**net.settings)
             known = set(estimator.get_params()) - {"architecture", "options", "on_epoch", "device"}
             options = {name: settings.pop(name) for name in [*settings] if name not in known}
-            accepted = set(inspect.signature(net.build).parameters) - {"n_classes", "size", "name"}
+            fixed = {"n_classes", "size", *getattr(net.build, "keywords", {})}
+            accepted = set(inspect.signature(net.build).parameters) - fixed
             unknown = set(options) - accepted - ({*options} if "timm" in net.family else set())
             known |= accepted
             if options and not unknown:

@@ -25,7 +25,7 @@ STYLE: Any = {
     "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "svg.hashsalt": "fixed",
+    "text.parse_math": False,  # a class may be called $x$
 }
 
 
@@ -159,7 +159,7 @@ def curves(histories: Sequence[pd.DataFrame], title: str, what: str, selected_on
             else:
                 # One wild early epoch must not flatten the rest of the curve.
                 values = pd.concat(histories)[["train_loss", "validation_loss"]].to_numpy()
-                axes.set_ylim(0, min(values.max(), 3 * np.median(values)) * 1.05)
+                axes.set_ylim(0, min(np.nanmax(values), 3 * np.nanmedian(values)) * 1.05)
             axes.legend(frameon=False)
         figure.suptitle(f"{title}\n{what}", x=0.01, ha="left", fontsize=11)
     return figure

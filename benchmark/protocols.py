@@ -170,7 +170,7 @@ class Fair(Protocol):
                     f"--train-size {self.train_size} is more than the {len(pool)} pictures that "
                     "are left beside the test set: use a smaller number, or all"
                 )
-            n_selection = round(self.train_size / self.VALIDATION_PARTS)
+            n_selection = max(round(self.train_size / self.VALIDATION_PARTS), 1)
             training = training[: self.train_size - n_selection]
             selection = selection[:n_selection]
         if len(np.unique(dataset.labels[training])) < 2:

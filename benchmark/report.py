@@ -53,21 +53,18 @@ def publish(out: Path) -> pd.DataFrame:
         for row in table.to_dict(orient="records")
     }
     pictures, datasets = [], {}
-    for keys in store.read_board(out).values():
-        records = leaderboard.runs(out, keys)
-        if not records:
-            continue
-        datasets[records[0]["dataset"]["name"]] = records[0]["dataset"]
-        good = [record for record in records if record["status"] == "ok"]
+    for entry in store.read_board(out).values():
+        datasets[entry["dataset"]["name"]] = entry["dataset"]
+        good = [record for record in leaderboard.runs(out, entry) if record["status"] == "ok"]
         if good:
-            first = good[0]
+            protocol = entry["protocol"]
             place = (
-                first["dataset"]["name"],
-                first["protocol"]["label"],
-                first["protocol"]["split"],
-                first["model"]["label"],
+                entry["dataset"]["name"],
+                protocol["label"],
+                protocol["split"],
+                entry["model"]["label"],
             )
-            pictures.append(_draw_row(out, by_row[place], good))
+            pictures.append(_draw_row(out, by_row[place], entry, good))
     overviews = [path for about in datasets.values() for path in _draw_overview(out, table, about)]
     store.write_text(out / "report.html", _page(table, overviews, pictures))
     return table
@@ -79,9 +76,11 @@ def _mark(*parts: object) -> str:
     return hashlib.sha256(repr((code, parts)).encode()).hexdigest()
 
 
-def _draw_row(out: Path, row: Mapping[Any, Any], records: list[dict[str, Any]]) -> Pictures:
+def _draw_row(
+    out: Path, row: Mapping[Any, Any], entry: dict[str, Any], records: list[dict[str, Any]]
+) -> Pictures:
     """Draw the confusion matrix, its repeats summed, and a net's curves, where not current."""
-    about = records[0]["dataset"]
+    about = entry["dataset"]
     label = row["protocol"] if row["split"] == "random" else f"{row['protocol']}-{row['split']}"
     name = re.sub(r"[^\w.=,:\[\]-]+", "-", f"{row['dataset']}.{label}.{row['model']}")
     data = "generated faces" if row["generated_data"] else row["dataset"]
@@ -90,7 +89,7 @@ def _draw_row(out: Path, row: Mapping[Any, Any], records: list[dict[str, Any]]) 
         f"{data}, {about['size']} px, protocol {row['protocol']}, {row['split']} split, "
         f"{row['n_test']:,} test pictures{repeats}"
     )
-    deep = records[0]["model"]["deep"]
+    deep = entry["model"]["deep"]
     if row["selected_on"] == "test" and deep:
         what += ", epoch chosen on the test set"
     title = f"{row['model']}: {100 * row['accuracy']:.1f} % right"
@@ -102,8 +101,9 @@ def _draw_row(out: Path, row: Mapping[Any, Any], records: list[dict[str, Any]]) 
     )
     table = result.confusion.with_name(f"{name}.csv")
     if not (plots.is_current(result.confusion, mark) and table.is_file()):
-        predictions = [store.read_predictions(out, record["key"]) for record in records]
-        counts = np.sum([metrics.confusion(p.labels, p.probabilities) for p in predictions], axis=0)
+        stored = [store.read_predictions(out, record["key"]) for record in records]
+        matrices = [metrics.confusion(p.labels, p.probabilities) for p in stored if p is not None]
+        counts = np.sum(matrices, axis=0)
         class_names = list(about["class_counts"])
         frame = pd.DataFrame(counts, pd.Index(class_names, name="true"), class_names)
         store.write_text(table, frame.to_csv())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 import datasets
-from benchmark import grid, leaderboard, models, report, store
+from benchmark import grid, leaderboard, models, store
 from benchmark.command import OUT, command, read_config
 from benchmark.progress import Display
 from benchmark.protocols import PROTOCOLS, Protocol
@@ -40,8 +42,21 @@ def _settings(
         name, equals, text = value.partition("=")
         if not equals or not name:
             raise click.BadParameter(f"'{value}' is not of the form NAME=VALUE")
-        settings[name] = yaml.safe_load(text)
+        settings[name] = _value(text)
     return settings
+
+
+def _value(text: str) -> Any:
+    """A number, true, false, null or a word."""
+    for kind in (int, float):  # before YAML, to which 1e-3 is a word
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    try:
+        value = yaml.safe_load(text)
+        json.dumps(value)  # dates and the like are kept as they were typed
+    except (yaml.YAMLError, TypeError):
+        return text
+    return value
 
 
 @command
@@ -105,7 +120,7 @@ def main(
         _list(Console())
         return 0
     chosen = models.find(model)
-    protocols = [_protocol(name, train_size, repeats, split) for name in protocol.split(",")]
+    protocols = _protocols(protocol, train_size, repeats, split)
     dataset = load(data or datasets.default(), size)
     where = _device(device)
     about = describe(dataset)
@@ -119,16 +134,17 @@ def main(
         run.estimator()
     for run in {(run.protocol, run.model.deep, run.repeat): run for run in runs}.values():
         run.protocol.rows(dataset, run.model.deep, run.repeat)
-    if out.exists() and not out.is_dir():
-        raise click.UsageError(f"--out {out} is a file: name a folder")
-
+    store.check_writable(out)
     _say_what(dataset, console)
+    board: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        board.setdefault(run.row, {**run.shown, "keys": []})["keys"].append(run.key)
+    store.put_on_board(out, board)  # first, so that what an interrupted call made is shown
     with Display(console) as display:
         records = grid.run_all(runs, out, jobs or joblib.cpu_count(), time_limit, display)
-    rows: dict[str, list[str]] = {}
-    for run in runs:
-        rows.setdefault(run.row, []).append(run.key)
-    store.put_on_board(out, rows.items())
+
+    from benchmark import report  # with matplotlib, which the workers need not load
+
     table = report.publish(out)
     _show(table, dataset, Console())
     click.echo(
@@ -136,16 +152,24 @@ def main(
     )
     failed = [record for record in records if record["status"] != "ok"]
     for record in failed:
-        console.print(Text(f"{record['row']}: {record['status']}: {record['reason']}"))
+        where = f"{record['protocol']['label']} {record['model']['label']}"
+        console.print(Text(f"{where}: {record['status']}: {record['reason']}"), soft_wrap=True)
     return 1 if failed else 0
 
 
-def _protocol(name: str, train_size: int | None, repeats: int, split: str) -> Protocol:
-    if name not in PROTOCOLS:
-        raise click.UsageError(f"no protocol is called '{name}': use {' or '.join(PROTOCOLS)}")
-    if name == "slides":
-        return PROTOCOLS[name](repeats=repeats)
-    return PROTOCOLS[name](split=split, repeats=repeats, train_size=train_size)  # type: ignore[arg-type]
+def _protocols(names: str, train_size: int | None, repeats: int, split: str) -> list[Protocol]:
+    wanted = list(dict.fromkeys(name.strip() for name in names.split(",")))
+    for name in wanted:
+        if name not in PROTOCOLS:
+            raise click.UsageError(f"no protocol is called '{name}': use {' or '.join(PROTOCOLS)}")
+    # Beside another protocol the slides keep to their own split and sizes; alone they are refused
+    # others, so that nobody takes the one for the other.
+    return [
+        PROTOCOLS[name](repeats=repeats)
+        if name == "slides" and len(wanted) > 1
+        else PROTOCOLS[name](split=split, repeats=repeats, train_size=train_size)  # type: ignore[arg-type]
+        for name in wanted
+    ]
 
 
 def _device(device: str) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,10 @@ from typing import Any
 import filelock
 import numpy as np
 import pandas as pd
+
+from datasets import InputError
+
+logger = logging.getLogger(__name__)
 
 SCHEMA = 1
 
@@ -87,39 +94,49 @@ def write(
 
 
 def read(out: Path, key: str) -> dict[str, Any] | None:
-    """Return the record of a run, or None if it was never made.
+    """Return the record of a run, or None if it was never made or is damaged.
 
     Raises
     ------
-    ValueError
+    InputError
         If a later version of the project wrote it.
     """
     path = folder(out, key) / "run.json"
     if not path.is_file():
         return None
-    record = json.loads(path.read_text())
-    if record["schema"] != SCHEMA:
-        raise ValueError(
-            f"{path} is of schema {record['schema']}, this version reads {SCHEMA}: "
+    try:
+        record = json.loads(path.read_text())
+        schema = record["schema"]
+    except (ValueError, KeyError, TypeError) as error:
+        logger.warning("%s is damaged (%s): the run does not count", path, error)
+        return None
+    if schema != SCHEMA:
+        raise InputError(
+            f"{path} is of schema {schema}, this version reads {SCHEMA}: "
             "use the version that wrote it, or another --out"
         )
     return record
 
 
 def is_finished(out: Path, key: str) -> bool:
-    """Whether a run has a result; failed ones have none and are tried again."""
+    """Whether a run has a result; failed and damaged ones have none and are tried again."""
     record = read(out, key)
-    return (
-        record is not None
-        and record["status"] == "ok"
-        and (folder(out, key) / "predictions.npz").is_file()
-    )
+    if record is None or record["status"] != "ok":
+        return False
+    return read_predictions(out, key) is not None
 
 
-def read_predictions(out: Path, key: str) -> Predictions:
-    """Read what a run said of its test pictures."""
-    with np.load(folder(out, key) / "predictions.npz", allow_pickle=False) as arrays:
-        return Predictions(arrays["rows"], arrays["labels"], arrays["probabilities"])
+def read_predictions(out: Path, key: str) -> Predictions | None:
+    """Read what a run said of its test pictures, or None if that is not there or is damaged."""
+    path = folder(out, key) / "predictions.npz"
+    if not path.is_file():
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Predictions(arrays["rows"], arrays["labels"], arrays["probabilities"])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        logger.warning("%s is damaged (%s): the run does not count", path, error)
+        return None
 
 
 def read_history(out: Path, key: str) -> pd.DataFrame | None:
@@ -174,15 +191,46 @@ def write_text(path: Path, text: str) -> None:
     Path(draft).replace(path)
 
 
-def read_board(out: Path) -> dict[str, list[str]]:
-    """Return the keys of the runs behind each row of the leaderboard, by the row's name."""
+def check_writable(out: Path) -> None:
+    """Make the results folder, and see that a file can be written there.
+
+    Raises
+    ------
+    InputError
+        If not, before hours of work are found to have nowhere to go.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"the results folder {out} cannot be written to ({error.strerror}): name another --out"
+        ) from error
+
+
+def read_board(out: Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of the leaderboard by name: what they say, and the ``keys`` of their runs.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
     path = out / "board.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(
+            f"{path} is damaged ({error}): remove it and run the same command, which uses the "
+            "stored runs again"
+        ) from error
 
 
-def put_on_board(out: Path, rows: Iterable[tuple[str, list[str]]]) -> None:
+def put_on_board(out: Path, rows: Mapping[str, dict[str, Any]]) -> None:
     """Let rows of the leaderboard stand for these runs, leaving the other rows as they are."""
-    out.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(out / ".board.lock"):
-        board = read_board(out) | dict(rows)
+        board = {**read_board(out), **rows}
         write_text(out / "board.json", json.dumps(board, indent=2) + "\n")

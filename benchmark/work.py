@@ -66,12 +66,14 @@ class Run:
     device: str = "cpu"
     threads: int = 1
 
-    @property
+    @functools.cached_property
     def label(self) -> str:
-        """The model's name with the parameters the user set."""
-        if not self.settings:
+        """The model's name with the parameters by which the user's differs from the usual one."""
+        usual = self.model.estimator(self.protocol.settings(self.model.name)).get_params()
+        changed = {k: v for k, v in self.settings.items() if k not in usual or usual[k] != v}
+        if not changed:
             return self.model.name
-        return f"{self.model.name}[{','.join(f'{k}={v}' for k, v in self.settings.items())}]"
+        return f"{self.model.name}[{','.join(f'{k}={v}' for k, v in sorted(changed.items()))}]"
 
     @property
     def row(self) -> str:
@@ -86,13 +88,9 @@ class Run:
 
     @functools.cached_property
     def seed(self) -> int:
-        """Seed of everything random in the model."""
-        return derive_seed(
-            self.dataset["fingerprint"],
-            json.dumps(self.protocol.key_parts()),
-            self.label,
-            self.repeat,
-        )
+        """Seed of everything random in the model: from what the run is, not from its code."""
+        names = ("data", "protocol", "model", "parameters", "repeat")
+        return derive_seed(json.dumps([self.parts[name] for name in names], sort_keys=True))
 
     def estimator(self) -> BaseEstimator:
         """Build the unfitted classifier with the protocol's and the user's parameters."""
@@ -102,6 +100,11 @@ class Run:
     def parts(self) -> dict[str, Any]:
         """Everything that decides the result."""
         parameters = self.estimator().get_params()
+        precision = {}
+        if self.model.deep:
+            from deepnets.engine import backend
+
+            precision = {"bf16": backend(self.device, self.model.bf16_on_cpu).bf16}
         return {
             "data": self.dataset["fingerprint"],
             "protocol": self.protocol.key_parts(),
@@ -110,6 +113,7 @@ class Run:
             "repeat": self.repeat,
             "device": self.where,
             "threads": self.threads,
+            **precision,
             "source": {"model": self.model.source_hash(), "procedure": _procedure()},
             "versions": versions(self.model.deep),
         }
@@ -119,13 +123,10 @@ class Run:
         """SHA-256 of `parts`."""
         return hashlib.sha256(json.dumps(self.parts, sort_keys=True).encode()).hexdigest()
 
-    def record(self, status: str, reason: str = "", **more: Any) -> dict[str, Any]:
-        """``run.json`` of this run with a status and what else is known."""
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What a leaderboard row says of the run besides its results; repeats share it."""
         return {
-            "key": self.key,
-            "status": status,
-            "reason": reason,
-            "row": self.row,
             "model": {"label": self.label, "family": self.model.family, "deep": self.model.deep},
             "protocol": {
                 "label": self.protocol.label,
@@ -133,9 +134,18 @@ class Run:
                 "selected_on": self.protocol.selected_on,
                 "note": self.protocol.note,
             },
-            "repeat": self.repeat,
-            "device": self.where,
             "dataset": dict(self.dataset),
+            "device": self.where,
+        }
+
+    def record(self, status: str, reason: str = "", **more: Any) -> dict[str, Any]:
+        """``run.json`` of this run with a status and what else is known."""
+        return {
+            "key": self.key,
+            "status": status,
+            "reason": reason,
+            "repeat": self.repeat,
+            **self.shown,
             "parts": self.parts,
             "environment": environment(self.threads),
             "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -42,6 +42,8 @@ def builder(name: str) -> Build:
             except (RuntimeError, AssertionError, ValueError) as error:
                 reason = error
                 continue
+            # The trial has moved the batch normalisation's averages: the net itself is built anew.
+            net = timm.create_model(name, num_classes=n_classes, **options)
             return net if tried == size else Resized(net, tried)
         raise ValueError(f"timm's {name} works on no picture up to {published} px: {reason}")
 

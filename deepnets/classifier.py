@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from deepnets.engine import Backend, Epoch, Pictures, Recipe, backend, predict, train
-from deepnets.layers import Standardised
+from deepnets.layers import Resized, Standardised
 from deepnets.registry import architecture
 
 
@@ -186,8 +186,10 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _build(self) -> torch.nn.Module:
-        build = architecture(self.architecture).build
-        return build(len(self.classes_), self.size_, **(self.options or {}))
+        net = architecture(self.architecture)
+        size = max(self.size_, net.smallest)
+        built = net.build(len(self.classes_), size, **(self.options or {}))
+        return built if size == self.size_ else Resized(built, size)
 
     def _backend(self) -> Backend:
         return backend(self.device, architecture(self.architecture).bf16_on_cpu)

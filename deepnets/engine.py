@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-PREDICT_BATCH = 500
+PREDICT_PIXELS = 500 * 32 * 32  # of the pictures predicted at once, so that memory stays flat
 
 
 @dataclass(frozen=True)
@@ -215,8 +215,9 @@ def batches(order: Tensor, size: int) -> Iterator[Tensor]:
 def predict(net: nn.Module, images: Tensor, where: Backend) -> Tensor:
     """Class probabilities ``(n, n_classes)`` of float32, on the device."""
     net.eval()
+    at_once = max(PREDICT_PIXELS // images[0, 0].numel(), 1)
     with torch.inference_mode(), where.autocast():
-        parts = [net(chunk).float().softmax(1) for chunk in images.split(PREDICT_BATCH)]
+        parts = [net(chunk).float().softmax(1) for chunk in images.split(at_once)]
     return torch.cat(parts)
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 @register(
     "inceptionv3",
     family="Inception",
+    smallest=32,
     adaptation="the paper's recipe for low resolution: first layer at stride 1, padded",
     settings={"auxiliary_weight": 0.4, "label_smoothing": 0.1},
 )

@@ -34,7 +34,7 @@ class Resized(nn.Module):
         self.net = net
         self.size = size
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Map pictures of any size to what the net says of them at its own."""
         return self.net(
             functional.interpolate(

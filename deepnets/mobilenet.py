@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 @register(
     "mobilenet",
     family="MobileNet",
-    adaptation="first convolution at stride 1 in place of 2",
+    adaptation="first convolution at stride 1 in place of 2; the head's first weights smaller",
     bf16_on_cpu=False,
 )
 def mobilenet(
@@ -44,4 +44,7 @@ def mobilenet(
             raise ValueError(f"mobilenet's {name} multiplier is {value}: it must be in (0, 1]")
     net = _gen_mobilenet_v1("mobilenetv1_100", channel_multiplier=width, num_classes=n_classes)
     net.conv_stem.stride = (stem_stride, stem_stride)
+    # timm scales this layer's first weights for a thousand classes: for eight they are so large
+    # that the first epochs go into undoing them (docs/nets.md).
+    net.classifier.reset_parameters()
     return net if resolution == 1 else Resized(net, max(round(size * resolution), 8))

@@ -33,6 +33,8 @@ class Architecture:
         Parameters of `NetClassifier` that belong to the architecture, such as label smoothing.
     bf16_on_cpu : bool
         False where bfloat16 is slower on a CPU, as for depthwise convolutions.
+    smallest : int
+        Width of the smallest picture the net works on, in pixels; smaller ones are enlarged to it.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Architecture:
     adaptation: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     bf16_on_cpu: bool = True
+    smallest: int = 1
 
 
 ARCHITECTURES: dict[str, Architecture] = {}
@@ -52,6 +55,7 @@ def register(
     adaptation: str,
     settings: Mapping[str, Any] | None = None,
     bf16_on_cpu: bool = True,
+    smallest: int = 1,
 ) -> Callable[[Build], Build]:
     """Put a builder on the list of nets under a name (a decorator)."""
 
@@ -59,7 +63,7 @@ def register(
         if name in ARCHITECTURES:
             raise ValueError(f"two nets are called '{name}'")
         ARCHITECTURES[name] = Architecture(
-            name, family, build, adaptation, settings or {}, bf16_on_cpu
+            name, family, build, adaptation, settings or {}, bf16_on_cpu, smallest
         )
         return build
 

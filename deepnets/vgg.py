@@ -52,5 +52,6 @@ for depth in (11, 13, 16, 19):
     register(
         f"vgg{depth}",
         family="VGG",
+        smallest=32,
         adaptation="batch normalisation, and a linear head in place of two layers of 4096",
     )(partial(vgg, depth=depth))

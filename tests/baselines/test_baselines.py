@@ -54,9 +54,10 @@ def test_gradient_histograms_see_edges_and_not_brightness() -> None:
 
 
 @pytest.mark.parametrize("size", [8, 13, 32, 50])
-def test_gradient_histograms_take_any_size(size: int) -> None:
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 3, size, size), dtype=np.uint8)
-    assert HogSvm().features(pictures).shape[0] == 3
+def test_gradient_histograms_and_their_machine_take_any_size(size: int) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (60, 3, size, size), dtype=np.uint8)
+    model = HogSvm(random_state=0).fit(pictures, np.arange(60) % 3)
+    assert model.predict_proba(pictures).shape == (60, 3)
 
 
 def test_probabilities_are_calibrated_though_a_class_has_one_picture() -> None:

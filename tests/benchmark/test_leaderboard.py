@@ -25,6 +25,19 @@ def put(
     status: str = "ok",
 ) -> None:
     """Store made-up runs of a model on two classes, with the accuracies given."""
+    entry = {
+        "model": {"label": model, "family": "f", "deep": False},
+        "protocol": {"label": protocol, "split": "random", "selected_on": "test", "note": "N"},
+        "dataset": {
+            "name": "muxspace",
+            "generated": False,
+            "left_out": [],
+            "size": 32,
+            "fingerprint": "f" * 64,
+            "class_counts": {"a": 60, "b": 40},
+        },
+        "device": "cpu",
+    }
     keys = []
     for repeat, accuracy in enumerate(accuracies):
         key = f"{model}-{protocol}-{repeat}"
@@ -32,18 +45,6 @@ def put(
             "key": key,
             "status": status if repeat == len(accuracies) - 1 else "ok",
             "reason": "" if status == "ok" else "it broke",
-            "repeat": repeat,
-            "model": {"label": model, "family": "f", "deep": False},
-            "protocol": {"label": protocol, "split": "random", "selected_on": "test", "note": "N"},
-            "dataset": {
-                "name": "muxspace",
-                "generated": False,
-                "left_out": [],
-                "size": 32,
-                "fingerprint": "f" * 64,
-                "class_counts": {"a": 60, "b": 40},
-            },
-            "device": "cpu",
             "n_train": 10,
             "n_validation": 0,
             "fit_seconds": 1.0 + repeat,
@@ -57,7 +58,7 @@ def put(
         probabilities = np.eye(2, dtype=np.float32)[predicted]
         store.write(out, record, store.Predictions(np.arange(n), labels, probabilities))
         keys.append(key)
-    store.put_on_board(out, [(f"muxspace/{protocol}/random/{model}", keys)])
+    store.put_on_board(out, {f"muxspace/{protocol}/random/{model}": {**entry, "keys": keys}})
 
 
 def test_models_are_ranked_by_accuracy_and_equals_share_a_rank(tmp_path: Path) -> None:
@@ -97,6 +98,28 @@ def test_a_failed_repeat_shows_and_takes_the_rank(tmp_path: Path) -> None:
     assert "timeout: repeat 2 of 2" in leaderboard.markdown(table.reset_index())
 
 
+@pytest.mark.parametrize(
+    ("damage", "status", "reason"),
+    [
+        ("predictions.npz", "failed", "its predictions are damaged"),
+        ("run.json", "skipped", "not run yet"),
+    ],
+)
+def test_what_is_damaged_is_a_row_without_a_score(
+    tmp_path: Path, damage: str, status: str, reason: str
+) -> None:
+    put(tmp_path, "knn", [0.6])
+    put(tmp_path, "majority", [0.5])
+    path = store.folder(tmp_path, "knn-slides-0") / damage
+    path.write_bytes(path.read_bytes()[:100])
+    assert not store.is_finished(tmp_path, "knn-slides-0")
+    table = leaderboard.collect(tmp_path).set_index("model")
+    assert table.loc["knn", "status"] == status
+    assert reason in table.loc["knn", "reason"]
+    assert pd.isna(table.loc["knn", "accuracy"])
+    assert table.loc["majority", "rank"] == 1
+
+
 def test_published_reproduced_and_fair_stand_side_by_side(tmp_path: Path) -> None:
     put(tmp_path, "knn", [0.58])
     put(tmp_path, "knn", [0.55], protocol="fair-500")
@@ -117,6 +140,7 @@ def test_every_published_figure_is_of_a_model_that_can_be_run() -> None:
 def test_a_model_that_says_one_class_only_is_marked(tmp_path: Path) -> None:
     put(tmp_path, "vgg11", [0.5])
     predictions = store.read_predictions(tmp_path, "vgg11-slides-0")
+    assert predictions is not None
     one_class = np.zeros_like(predictions.probabilities)
     one_class[:, 0] = 1
     record = store.read(tmp_path, "vgg11-slides-0")

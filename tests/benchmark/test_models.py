@@ -101,6 +101,9 @@ def test_parameters_reach_the_model_or_are_refused() -> None:
     (mobilenet,) = models.find("mobilenet")
     assert mobilenet.estimator({"width": 0.5}).options == {"width": 0.5}
     assert mobilenet.estimator({"batch_size": 7}).batch_size == 7
+    (vgg,) = models.find("vgg11")
+    with pytest.raises(InputError, match="vgg11 has no parameter 'depth'"):
+        vgg.estimator({"depth": 13})
     (knn,) = models.find("knn")
     assert knn.estimator({"n_neighbors": 3}).n_neighbors == 3
     for model, name in ((mobilenet, "depth"), (knn, "depth"), (knn, "random_state")):

@@ -40,6 +40,6 @@ def test_every_row_has_its_confusion_matrix() -> None:
 
 
 def test_what_is_committed_is_small() -> None:
-    keys = [key for keys in store.read_board(REFERENCE).values() for key in keys]
+    keys = [key for entry in store.read_board(REFERENCE).values() for key in entry["keys"]]
     sizes = [(store.folder(REFERENCE, key) / "predictions.npz").stat().st_size for key in keys]
     assert sum(sizes) < 5e6

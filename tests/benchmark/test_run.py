@@ -94,12 +94,13 @@ def test_rows_say_what_was_selected_on_and_who_says_one_class_only(table: pd.Dat
 
 
 def test_every_score_is_that_of_the_stored_predictions(results: Path, table: pd.DataFrame) -> None:
-    for place, keys in store.read_board(results).items():
+    for place, entry in store.read_board(results).items():
         _, protocol, _, model = place.split("/")
         row = table[(table["protocol"] == protocol) & (table["model"] == model)].iloc[0]
-        stored = [store.read_predictions(results, key) for key in keys]
-        scores = pd.DataFrame([metrics.score(p.labels, p.probabilities) for p in stored]).mean()
-        for name, value in scores.items():
+        stored = [store.read_predictions(results, key) for key in entry["keys"]]
+        assert len(stored) == 2
+        scores = pd.DataFrame([metrics.score(p.labels, p.probabilities) for p in stored if p])
+        for name, value in scores.mean().items():
             assert row[name] == pytest.approx(value, abs=1e-12), (place, name)
 
 
@@ -244,6 +245,42 @@ def test_a_run_over_its_time_is_ended_and_the_others_go_on(
     assert table.loc["majority", "status"] == "ok"
 
 
+def test_odd_names_and_very_few_pictures_are_no_trouble(
+    tmp_path: Path, run_command: Command, picture: Callable[..., None]
+) -> None:
+    for name in ("$x_$", "ä ö", "日本"):
+        for i in range(8):
+            picture(tmp_path / "généré" / name / f"{i}.png", seed=i)
+    arguments = ("--data", tmp_path / "généré", "--out", tmp_path / "out", "--jobs", 1)
+    net = ("--model", "mobilenet", "--set", "learning_rate=1e-3", "--set", "max_epochs=2")
+    assert run_command(run.main, *arguments, *net, "--train-size", 4, "--device", "cpu")[0] == 0
+    table = pd.read_csv(tmp_path / "out" / "leaderboard.csv")
+    assert table["dataset"].tolist() == ["généré"]
+    assert table["model"].tolist() == ["mobilenet[max_epochs=2]"], "1e-3 is the usual rate"
+
+
+def test_a_folder_cannot_pass_for_a_known_set(
+    tmp_path: Path, run_command: Command, picture: Callable[..., None]
+) -> None:
+    for name in ("a", "b"):
+        for i in range(8):
+            picture(tmp_path / "generated" / name / f"{i}.png", seed=i)
+    out = tmp_path / "out"
+    status, stdout, _ = run_command(run.main, *FAST, "--data", tmp_path / "generated", "--out", out)
+    assert status == 0
+    assert "generated faces" not in stdout
+    assert set(pd.read_csv(out / "leaderboard.csv")["dataset"]) == {"generated-folder"}
+
+
+def test_a_protocol_named_twice_is_run_once(
+    tmp_path: Path, shapes_folder: Path, run_command: Command
+) -> None:
+    arguments = ("--data", shapes_folder, "--out", tmp_path, "--protocol", "fair, fair")
+    status, _, err = run_command(run.main, *FAST, *arguments)
+    assert status == 0
+    assert "2 runs to make" in err
+
+
 def wrong(status_and_output: tuple[int, str, str], *words: str) -> None:
     status, _, err = status_and_output
     assert status == 2
@@ -265,6 +302,13 @@ def test_wrong_flags_and_names_are_one_line_and_status_2(
     wrong(run_command(run.main, "--repeats", "0", *here), "0")
     wrong(run_command(run.main, "--set", "k", *here), "NAME=VALUE")
     wrong(run_command(run.main, "--split", "identity", *here), "does not say who is shown")
+    slides = ("--protocol", "slides", *here)
+    wrong(run_command(run.main, "--split", "identity", *slides), "a split and a size of its own")
+    wrong(run_command(run.main, "--train-size", "50", *slides), "a split and a size of its own")
+    wrong(run_command(run.main, "--data", "generated", "--size", "300"), "300", "--size")
+    (tmp_path / "file").write_text("")
+    nowhere = tmp_path / "file" / "below"
+    wrong(run_command(run.main, *here[:2], "--out", nowhere), "cannot be written to", "--out")
     wrong(run_command(run.main, "--data", tmp_path / "none", *here[2:]), "none", "is not there")
     assert not (tmp_path / "out").exists(), "nothing half-written"
 

@@ -17,7 +17,7 @@ import baselines
 from benchmark import grid, models, store, work
 from benchmark.progress import Display
 from benchmark.protocols import Fair, Slides
-from datasets import Dataset
+from datasets import Dataset, InputError
 
 
 def a_run(folder: Path, data: Dataset, model: str = "knn", **changes: Any) -> work.Run:
@@ -75,6 +75,7 @@ def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: 
     assert stored["schema"] == store.SCHEMA
     assert stored["parts"] == run.parts
     predictions = store.read_predictions(tmp_path, run.key)
+    assert predictions is not None
     assert predictions.probabilities.dtype == np.float32
     assert (
         predictions.rows.tolist()
@@ -86,6 +87,7 @@ def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: 
 def test_the_stored_model_gives_the_stored_predictions(run: work.Run, tmp_path: Path) -> None:
     work.execute(run, tmp_path)
     predictions = store.read_predictions(tmp_path, run.key)
+    assert predictions is not None
     images = work.load(run.data, 32).images[predictions.rows]
     model = store.load_model(tmp_path, run.key)
     assert (model.predict_proba(images).astype(np.float32) == predictions.probabilities).all()
@@ -97,7 +99,7 @@ class Failing(baselines.BASELINES["knn"].estimator):  # type: ignore[misc, name-
     def __init__(self, end: str = "error") -> None:
         self.end = end
 
-    def build(self, y: np.ndarray) -> Any:
+    def build(self, rows: np.ndarray, y: np.ndarray) -> Any:
         if self.end == "error":
             raise RuntimeError("the third\nbolt is loose")
         if self.end == "memory":
@@ -130,9 +132,9 @@ def test_a_fault_is_recorded_and_not_a_result(
     assert not store.is_finished(tmp_path, run.key)
 
 
-def _register_failing(messages: Any, threads: int) -> None:
+def _register_failing(messages: Any) -> None:
     baselines.BASELINES["failing"] = baselines.Baseline("failing", "none", Failing)
-    _start_worker(messages, threads)
+    _start_worker(messages)
 
 
 _start_worker = grid._start_worker
@@ -165,7 +167,7 @@ def test_a_record_of_a_later_version_is_refused(tmp_path: Path) -> None:
     store.write(tmp_path, {"key": "k", "status": "ok"})
     path = store.folder(tmp_path, "k") / "run.json"
     path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
-    with pytest.raises(ValueError, match="schema 99, this version reads 1"):
+    with pytest.raises(InputError, match="schema 99, this version reads 1"):
         store.read(tmp_path, "k")
 
 
@@ -180,6 +182,36 @@ def test_a_model_file_with_foreign_code_is_not_loaded(tmp_path: Path) -> None:
 
 
 def test_the_board_keeps_the_rows_of_other_calls(tmp_path: Path) -> None:
-    store.put_on_board(tmp_path, [("a", ["1"]), ("b", ["2"])])
-    store.put_on_board(tmp_path, [("b", ["3", "4"])])
-    assert store.read_board(tmp_path) == {"a": ["1"], "b": ["3", "4"]}
+    store.put_on_board(tmp_path, {"a": {"keys": ["1"]}, "b": {"keys": ["2"]}})
+    store.put_on_board(tmp_path, {"b": {"keys": ["3", "4"]}})
+    assert store.read_board(tmp_path) == {"a": {"keys": ["1"]}, "b": {"keys": ["3", "4"]}}
+
+
+def test_a_damaged_board_is_told_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "board.json").write_text("{")
+    with pytest.raises(InputError, match="remove it and run the same command"):
+        store.read_board(tmp_path)
+
+
+def test_the_usual_value_of_a_parameter_is_no_change(run: work.Run) -> None:
+    replace = dataclasses.replace
+    assert replace(run, settings={"n_neighbors": 5}).label == "knn"
+    assert replace(run, settings={"n_neighbors": 5}).key == run.key
+    forest = replace(run, model=models.find("random-forest")[0])
+    assert replace(forest, settings={"n_estimators": 7}).label == "random-forest[n_estimators=7]"
+    slides = replace(forest, protocol=Slides(), settings={"n_estimators": 10})
+    assert slides.label == "random-forest"
+
+
+def test_the_seed_follows_the_run_and_not_its_code_or_the_order_of_its_parameters(
+    run: work.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = dataclasses.replace(run, model=models.find("mobilenet")[0])
+    one = dataclasses.replace(net, settings={"batch_size": 7, "max_epochs": 2})
+    other = dataclasses.replace(net, settings={"max_epochs": 2, "batch_size": 7})
+    assert (one.key, one.seed, one.label) == (other.key, other.seed, other.label)
+    assert one.seed != net.seed
+    assert dataclasses.replace(run, repeat=1).seed != run.seed
+    with monkeypatch.context() as patch:
+        patch.setattr(models.Model, "source_hash", lambda self: "edited")
+        assert dataclasses.replace(run).seed == run.seed

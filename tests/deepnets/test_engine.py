@@ -163,7 +163,7 @@ def test_probabilities_do_not_depend_on_the_cutting_into_batches(
     net = nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 3))
     images = pictures(11).images
     whole = predict(net, images, CPU)
-    monkeypatch.setattr("deepnets.engine.PREDICT_BATCH", 4)
+    monkeypatch.setattr("deepnets.engine.PREDICT_PIXELS", 4 * 16)
     assert torch.allclose(predict(net, images, CPU), whole, atol=1e-6)
 
 

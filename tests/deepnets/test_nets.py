@@ -83,6 +83,14 @@ def test_se_resnets_weigh_their_channels() -> None:
         assert sum("SE" in type(module).__name__ for module in net.modules()) == blocks
 
 
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+def test_pictures_too_small_for_a_net_are_enlarged(name: str) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 256, (12, 3, 8, 8), dtype=np.uint8), np.arange(12) % 2
+    model = NetClassifier(name, max_epochs=1, random_state=0, device="cpu").fit(X, y)
+    assert model.predict_proba(X).shape == (12, 2)
+
+
 def test_two_nets_cannot_share_a_name() -> None:
     with pytest.raises(ValueError, match="two nets are called 'vgg11'"):
         register("vgg11", family="other", adaptation="none")(ARCHITECTURES["vgg11"].build)
