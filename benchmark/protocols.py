@@ -80,7 +80,7 @@ class Protocol:
         """
         raise TypeError("a protocol says which rows a model sees")
 
-    def settings(self, model: str) -> Mapping[str, Any]:
+    def settings(self, model: str, deep: bool) -> Mapping[str, Any]:
         """Parameters of a model that belong to the procedure rather than to the model."""
         return {}
 
@@ -105,6 +105,7 @@ class Slides(Protocol):
     note: ClassVar[str] = "test set used for selection"
 
     NET_ROWS: ClassVar[int] = 500
+    NETS: ClassVar[Mapping[str, Any]] = {"stop": "rises", "patience": 3}
     # Ten trees were scikit-learn's default when the slides were made, and give their figure. VGG is
     # published without the batch normalisation that it needs to learn from few pictures here.
     SETTINGS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -127,9 +128,9 @@ class Slides(Protocol):
             raise InputError("the slides' training rows show one class only: use --protocol fair")
         return Rows(training, test if deep else test[:0], test)
 
-    def settings(self, model: str) -> Mapping[str, Any]:
+    def settings(self, model: str, deep: bool) -> Mapping[str, Any]:
         """Return the parameters the slides state, or that their date implies."""
-        return self.SETTINGS.get(model, {})
+        return {**(self.NETS if deep else {}), **self.SETTINGS.get(model, {})}
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ class Run:
     @functools.cached_property
     def label(self) -> str:
         """The model's name with the parameters by which the user's differs from the usual one."""
-        usual = self.model.estimator(self.protocol.settings(self.model.name)).get_params()
+        usual = self.model.estimator(self._procedure_settings).get_params()
         changed = {k: v for k, v in self.settings.items() if k not in usual or usual[k] != v}
         if not changed:
             return self.model.name
@@ -94,7 +94,11 @@ class Run:
 
     def estimator(self) -> BaseEstimator:
         """Build the unfitted classifier with the protocol's and the user's parameters."""
-        return self.model.estimator({**self.protocol.settings(self.model.name), **self.settings})
+        return self.model.estimator({**self._procedure_settings, **self.settings})
+
+    @property
+    def _procedure_settings(self) -> Mapping[str, Any]:
+        return self.protocol.settings(self.model.name, self.model.deep)
 
     @functools.cached_property
     def parts(self) -> dict[str, Any]:

@@ -35,8 +35,11 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         Pictures a step.
     learning_rate : float
         Adam's.
+    stop : {"stale", "rises"}
+        What ends the training early: no better epoch, or a risen validation loss, for `patience`
+        epochs in a row.
     patience : int or None
-        Stop when the validation loss has risen this many epochs in a row; None never stops early.
+        How many; None never stops early.
     monitor : {"accuracy", "loss"}
         What the best epoch is best in, on the validation pictures.
     label_smoothing : float in [0, 1)
@@ -58,7 +61,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         max_epochs: int = 30,
         batch_size: int = 100,
         learning_rate: float = 1e-3,
-        patience: int | None = 3,
+        stop: Literal["stale", "rises"] = "stale",
+        patience: int | None = 10,
         monitor: Literal["accuracy", "loss"] = "accuracy",
         label_smoothing: float = 0.0,
         auxiliary_weight: float = 0.0,
@@ -71,6 +75,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.stop = stop
         self.patience = patience
         self.monitor = monitor
         self.label_smoothing = label_smoothing
@@ -122,6 +127,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
                 self.max_epochs,
                 self.batch_size,
                 self.learning_rate,
+                self.stop,
                 self.patience,
                 self.monitor,
                 self.label_smoothing,

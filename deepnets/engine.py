@@ -71,6 +71,7 @@ class Recipe:
     max_epochs: int
     batch_size: int
     learning_rate: float
+    stop: Literal["stale", "rises"]
     patience: int | None
     monitor: Literal["accuracy", "loss"]
     label_smoothing: float
@@ -141,7 +142,7 @@ def train(
     generator = torch.Generator().manual_seed(seed)
     history: list[Epoch] = []
     best, best_score, best_weights = 0, -math.inf, {}
-    rises = 0
+    waited = 0
     for number in range(1, recipe.max_epochs + 1):
         start = time.perf_counter()
         net.train()
@@ -193,8 +194,11 @@ def train(
         if score > best_score:
             best, best_score = number, score
             best_weights = {name: value.clone() for name, value in net.state_dict().items()}
-        rises = rises + 1 if number > 1 and loss_now > history[-2].validation_loss else 0
-        if recipe.patience is not None and rises >= recipe.patience:
+        if recipe.stop == "stale":
+            waited = number - best
+        else:
+            waited = waited + 1 if number > 1 and loss_now > history[-2].validation_loss else 0
+        if recipe.patience is not None and waited >= recipe.patience:
             break
     if best_weights:
         net.load_state_dict(best_weights)

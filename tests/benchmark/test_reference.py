@@ -20,13 +20,13 @@ def test_the_leaderboard_is_that_of_the_stored_predictions() -> None:
     pd.testing.assert_frame_equal(written, computed)
 
 
-def test_every_model_was_run_on_real_pictures_under_both_protocols() -> None:
+def test_every_published_model_was_run_on_real_pictures_under_both_protocols() -> None:
     table = pd.read_csv(REFERENCE / "leaderboard.csv")
     assert set(table["dataset"]) == {"muxspace"}
     assert not table["generated_data"].any()
     for protocol in ("slides", "fair-500"):
         rows = table[table["protocol"] == protocol]
-        assert set(rows["model"]) == set(models.models())
+        assert set(leaderboard._published()["model"]) <= set(rows["model"]) <= set(models.models())
         assert (rows["status"] == "ok").all()
 
 

@@ -29,6 +29,7 @@ def recipe(**changes: object) -> Recipe:
         "max_epochs": 10,
         "batch_size": 8,
         "learning_rate": 1e-3,
+        "stop": "rises",
         "patience": 3,
         "monitor": "accuracy",
         "label_smoothing": 0.0,
@@ -77,6 +78,12 @@ def test_it_stops_after_three_rises_in_a_row_and_no_sooner() -> None:
     losses = [0.9, 0.8, 0.85, 0.9, 0.7, 0.75, 0.8, 0.85, 0.1, 0.1]
     history, _, _ = run(losses)
     assert [round(epoch.validation_loss, 2) for epoch in history] == losses[:8]
+
+
+def test_it_stops_when_no_epoch_was_better_for_so_long() -> None:
+    losses = [0.9, 0.8, 0.85, 0.7, 0.75, 0.74, 0.73, 0.1, 0.1, 0.1]
+    history, best, _ = run(losses, stop="stale", monitor="loss")
+    assert (best, len(history)) == (4, 7)
 
 
 def test_without_patience_all_epochs_are_made() -> None:
