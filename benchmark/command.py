@@ -65,17 +65,21 @@ def read_config(context: click.Context, parameter: click.Parameter, path: Path |
     if not isinstance(values, dict):
         raise click.UsageError(f"{path} must be lines of 'flag: value'")
     flags = {
-        option.lstrip("-"): option_parameter.name
-        for option_parameter in context.command.params
-        for option in option_parameter.opts
-        if option_parameter.name not in (parameter.name, "list_models")
+        option.lstrip("-"): flag
+        for flag in context.command.params
+        for option in flag.opts
+        if flag.name not in (parameter.name, "list_models")
     }
     for key in values:
         if key not in flags:
             raise click.UsageError(
                 f"{path}: no flag is called '{key}': use {', '.join(sorted(flags))}"
             )
-    context.default_map = {
-        flags[key]: ",".join(map(str, value)) if isinstance(value, list) else value
-        for key, value in values.items()
-    }
+    context.default_map = {}
+    for key, value in values.items():
+        flag = flags[key]
+        if isinstance(value, list) and not flag.multiple:  # names as a list, not with commas
+            value = ",".join(map(str, value))
+        elif isinstance(value, str) and flag.multiple:
+            value = [value]
+        context.default_map[str(flag.name)] = value

@@ -348,6 +348,17 @@ def test_a_configuration_file_sets_flags_and_a_flag_beats_it(
     assert (row["model"], row["protocol"], row["repeats"]) == ("knn", "fair-40", 1)
 
 
+def test_a_configuration_file_may_hold_lists(
+    config: Callable[[Any], Path], tmp_path: Path, shapes_folder: Path, run_command: Command
+) -> None:
+    trees = {"model": ["decision-tree", "random-forest"], "set": "random_state=1"}
+    wrong(run_command(run.main, "--config", config(trees), "--data", shapes_folder), "random_state")
+    lists = {"model": ["knn"], "set": ["n_neighbors=2"], "data": str(shapes_folder), "jobs": 1}
+    assert run_command(run.main, "--config", config(lists), "--out", tmp_path / "out")[0] == 0
+    table = pd.read_csv(tmp_path / "out" / "leaderboard.csv")
+    assert table["model"].tolist() == ["knn[n_neighbors=2]"]
+
+
 def test_a_wrong_configuration_file_is_one_line(
     config: Callable[[Any], Path], run_command: Command
 ) -> None:
