@@ -80,7 +80,7 @@ class Display:
             self.started[key], self.share[key] = time.monotonic(), 0.0
             self.tasks[key] = self.bars.add_task(name, total=1.0, state="fitting")
             return
-        most = run.estimator().get_params()["max_epochs"]
+        most = run.parts["parameters"]["max_epochs"]
         self.share[key] = epoch.epoch / most
         state = (
             f"epoch {epoch.epoch}/{most}  loss {epoch.train_loss:.3f}  "

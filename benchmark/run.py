@@ -121,11 +121,12 @@ def main(
         return 0
     chosen = models.find(model)
     protocols = _protocols(protocol, train_size, repeats, split)
-    dataset = load(data or datasets.default(), size)
+    data = data or datasets.default()
+    dataset = load(data, size)
     where = _device(device)
     about = describe(dataset)
     runs = [
-        Run(data or datasets.default(), about, size, each, entry, settings, repeat, where, threads)
+        Run(data, about, size, each, entry, settings, repeat, where, threads)
         for each in protocols
         for entry in chosen
         for repeat in range(repeats)

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -153,7 +153,7 @@ class Loader:
     """
 
     load: Callable[[Path | None, int], Dataset]
-    recognises: Callable[[Path], bool] = field(default=lambda folder: False)
+    recognises: Callable[[Path], bool]
 
 
 LOADERS: dict[str, Loader] = {}
