@@ -36,11 +36,6 @@ class Model:
     family: str
     deep: bool
 
-    @property
-    def bf16_on_cpu(self) -> bool:
-        """Whether a net is computed in bfloat16 on a CPU that has it."""
-        return self.deep and deepnets.architecture(self.name).bf16_on_cpu
-
     def estimator(self, settings: Mapping[str, Any] | None = None) -> BaseEstimator:
         """Build the unfitted scikit-learn classifier.
 

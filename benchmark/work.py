@@ -108,7 +108,7 @@ class Run:
         if self.model.deep:
             from deepnets.engine import backend
 
-            precision = {"bf16": backend(self.device, self.model.bf16_on_cpu).bf16}
+            precision = {"bf16": backend(self.device).bf16}
         return {
             "data": self.dataset["fingerprint"],
             "protocol": self.protocol.key_parts(),

@@ -16,8 +16,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from deepnets.engine import Backend, Epoch, Pictures, Recipe, backend, predict, train
-from deepnets.layers import Resized, Standardised
+from deepnets.layers import Resized, Standardised, spare_slow_bf16
 from deepnets.registry import architecture
+
+SMALLEST_BATCH = 8  # down to which a batch is halved for lack of memory
 
 
 class NetClassifier(ClassifierMixin, BaseEstimator):
@@ -46,8 +48,10 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         Share of the target spread over all classes: q' = (1 - eps) q + eps / n_classes.
     auxiliary_weight : float
         Weight of each auxiliary head's loss, for nets that have them.
-    device : {"auto", "cpu", "cuda"}
+    device : {"auto", "cpu", "cuda", "mps"}
         Where to train.
+    cuda_graph : bool
+        Whether a step on CUDA is captured in a graph; nets that cannot be run without.
     random_state : int, optional
         Seed of the weights, the order of the pictures and dropout.
     on_epoch : callable, optional
@@ -67,6 +71,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         label_smoothing: float = 0.0,
         auxiliary_weight: float = 0.0,
         device: str = "auto",
+        cuda_graph: bool = True,
         random_state: int | None = None,
         on_epoch: Callable[[Epoch], None] | None = None,
     ) -> None:
@@ -81,6 +86,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         self.label_smoothing = label_smoothing
         self.auxiliary_weight = auxiliary_weight
         self.device = device
+        self.cuda_graph = cuda_graph
         self.random_state = random_state
         self.on_epoch = on_epoch
 
@@ -113,32 +119,50 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         where = self._backend()
         self.classes_ = np.unique(y)
         self.size_ = X.shape[-1]
+        self.device_ = where.device.type
+        training = self._pictures(X, y, where)
+        validation = None
+        if X_val is not None and y_val is not None and len(y_val):
+            validation = self._pictures(X_val, y_val, where)
+        self.batch_size_ = self.batch_size
+        halved = ""
+        while (note := self._train(training, validation, where)) is None:
+            self.batch_size_ //= 2
+            halved = f"batch of {self.batch_size_}: no memory on the card for more"
+            if where.device.type == "cuda":
+                torch.cuda.empty_cache()
+        self.n_parameters_ = sum(p.numel() for p in self.net_.parameters() if p.requires_grad)
+        epochs = f"epoch {self.best_epoch_} of {len(self.history_)}"
+        self.note_ = "; ".join(filter(None, [epochs, halved, note]))
+        return self
+
+    def _train(self, training: Pictures, validation: Pictures | None, where: Backend) -> str | None:
+        """Train a new net and say how it ran; None if the card's memory may hold half the batch."""
         seed = 0 if self.random_state is None else self.random_state
+        recipe = Recipe(
+            self.max_epochs,
+            self.batch_size_,
+            self.learning_rate,
+            self.stop,
+            self.patience,
+            self.monitor,
+            self.label_smoothing,
+            self.auxiliary_weight,
+        )
         with torch.random.fork_rng(), _repeatable():
             torch.manual_seed(seed)
-            pixels = _tensor(X)
-            self.net_ = Standardised(self._build(), *_channel_statistics(pixels))
+            self.net_ = Standardised(self._build(), *_channel_statistics(training.images))
             _place(self.net_, where)
-            self.n_parameters_ = sum(p.numel() for p in self.net_.parameters() if p.requires_grad)
-            validation = None
-            if X_val is not None and y_val is not None and len(y_val):
-                validation = self._pictures(X_val, y_val, where)
-            recipe = Recipe(
-                self.max_epochs,
-                self.batch_size,
-                self.learning_rate,
-                self.stop,
-                self.patience,
-                self.monitor,
-                self.label_smoothing,
-                self.auxiliary_weight,
-            )
-            training = self._pictures(X, y, where)
-            self.history_, self.best_epoch_ = train(
-                self.net_, training, validation, recipe, where, seed, self.on_epoch
-            )
-        self.note_ = f"epoch {self.best_epoch_} of {len(self.history_)}"
-        return self
+            try:
+                self.history_, self.best_epoch_, note = train(
+                    self.net_, training, validation, recipe, where, seed, self.on_epoch
+                )
+            except torch.OutOfMemoryError:
+                del self.net_
+                if self.batch_size_ < 2 * SMALLEST_BATCH:
+                    raise
+                return None
+        return note
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """Probability of each class in `classes_`.
@@ -165,8 +189,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
                 f"{(3, self.size_, self.size_)}: load them at the same size"
             )
         where = self._backend()
-        images = _tensor(X).to(where.device)
-        return predict(self.net_, images, where).cpu().numpy()
+        return predict(self.net_, _tensor(X), where).cpu().numpy()
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Most probable class of each picture, ``(n,)`` of int64."""
@@ -198,23 +221,23 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         return built if size == self.size_ else Resized(built, size)
 
     def _backend(self) -> Backend:
-        return backend(self.device, architecture(self.architecture).bf16_on_cpu)
+        return backend(self.device, self.cuda_graph)
 
     def _pictures(self, X: np.ndarray, y: np.ndarray, where: Backend) -> Pictures:
-        """Pictures on the device, labels as places in `classes_` (-1 for a class not in it)."""
+        """Pictures on the device if they fit, labels as places in `classes_` (-1: not in it)."""
         places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
         places = np.where(self.classes_[places] == y, places, -1)
-        return Pictures(
-            _tensor(X).to(where.device),
-            torch.from_numpy(places.astype(np.int64)).to(where.device),
-        )
+        images, labels = _tensor(X), torch.from_numpy(places.astype(np.int64))
+        if not where.has_room(images.nbytes):
+            return Pictures(images, labels, resident=False)
+        return Pictures(images.to(where.device), labels.to(where.device))
 
 
 def _channel_statistics(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and standard deviation of each channel over the training pictures, in grey levels."""
     values = torch.arange(256, dtype=torch.float64)
     counts = [torch.bincount(plane.flatten(), minlength=256) for plane in pixels.unbind(1)]
-    share = torch.stack(counts).double() / counts[0].sum()
+    share = torch.stack(counts).cpu().double() / pixels[:, 0].numel()
     mean = share @ values
     variance = share @ values**2 - mean**2
     return mean.float(), variance.clamp_min(1.0).sqrt().float()
@@ -228,6 +251,8 @@ def _tensor(X: np.ndarray) -> torch.Tensor:
 def _place(net: torch.nn.Module, where: Backend) -> None:
     net.to(where.device)
     net.to(memory_format=torch.channels_last)
+    if where.bf16 and where.device.type == "cpu":
+        spare_slow_bf16(net)
 
 
 @contextmanager

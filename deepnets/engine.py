@@ -1,7 +1,7 @@
 """The training loop: read it from top to bottom.
 
-Pictures stay on the device as uint8; a step picks a batch by index, so there is no loader. Losses
-are summed on the device and read once an epoch.
+Pictures stay as uint8 on the device, or stream to it in parts where they do not fit; a step picks a
+batch by index, so there is no loader. What an epoch gave is summed on the device and read once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-PREDICT_PIXELS = 500 * 32 * 32  # of the pictures predicted at once, so that memory stays flat
+from deepnets.capture import NotCapturableError, Step, captured
+
+# Pixels of the pictures predicted at once, so that memory stays flat.
+PREDICT_PIXELS = {"cpu": 500 * 32 * 32, "cuda": 10_000 * 32 * 32, "mps": 2_000 * 32 * 32}
+STREAM_PIXELS = 100_000 * 32 * 32  # of a part that streams to the device
+RESIDENT_SHARE = 0.2  # of a card's free memory, which several runs may share
 
 
 @dataclass(frozen=True)
@@ -29,39 +34,55 @@ class Backend:
         Where the pictures and the net lie.
     bf16 : bool
         Whether convolutions and products are computed in bfloat16 (weights stay float32).
+    graph : bool
+        Whether a step is captured in a CUDA graph, which spares the launching of its kernels.
     """
 
     device: torch.device
     bf16: bool
+    graph: bool = False
 
     def autocast(self) -> torch.autocast:
         """Return the context in which the net is called."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
+    def has_room(self, n_bytes: int) -> bool:
+        """Whether pictures of this size may stay on the device for a whole training."""
+        if self.device.type != "cuda":
+            return True
+        return n_bytes < RESIDENT_SHARE * torch.cuda.mem_get_info()[0]
 
-def backend(device: str, bf16_on_cpu: bool = True) -> Backend:
-    """Choose where to compute.
+
+def backend(device: str, graph: bool = True) -> Backend:
+    """Choose where to compute, and bfloat16 where the hardware has it.
 
     Parameters
     ----------
-    device : {"auto", "cpu", "cuda"}
-        "auto" takes CUDA where there is one.
-    bf16_on_cpu : bool
-        Whether bfloat16 pays for this net on a processor that has it.
+    device : {"auto", "cpu", "cuda", "mps"}
+        "auto" takes CUDA where there is one, else Apple's device, else the CPU.
+    graph : bool
+        Whether CUDA graphs are wanted.
 
     Raises
     ------
     ValueError
-        If CUDA is asked for and not there, or the device is unknown.
+        If the device is not there or unknown.
     """
-    if device not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"no device is called '{device}': use auto, cpu or cuda")
-    has_cuda = torch.cuda.is_available()
-    if device == "cuda" and not has_cuda:
-        raise ValueError("no CUDA device is here: use the device cpu, or auto")
-    if has_cuda and device != "cpu":
-        return Backend(torch.device("cuda"), torch.cuda.is_bf16_supported())
-    return Backend(torch.device("cpu"), bf16_on_cpu and torch.cpu._is_avx512_bf16_supported())
+    here = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device not in ("auto", *here):
+        raise ValueError(f"no device is called '{device}': use auto, {', '.join(sorted(here))}")
+    if device == "auto":
+        device = next(name for name, is_here in here.items() if is_here)
+    if not here[device]:
+        raise ValueError(f"no {device.upper()} device is here: use the device cpu, or auto")
+    if device == "cuda":
+        return Backend(torch.device("cuda"), torch.cuda.is_bf16_supported(), graph)
+    has_bf16 = device == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return Backend(torch.device(device), has_bf16)
 
 
 @dataclass(frozen=True)
@@ -92,10 +113,36 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures ``(n, 3, size, size)`` of uint8 and labels ``(n,)`` of int64, on the device."""
+    """Pictures ``(n, 3, size, size)`` of uint8 and labels ``(n,)`` of int64.
+
+    They lie on the device; or, not `resident`, in the host's memory, and stream to it in parts.
+    """
 
     images: Tensor
     labels: Tensor
+    resident: bool = True
+
+    def batches(self, order: Tensor, size: int, where: Backend) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of pictures and labels on the device, in an order of rows.
+
+        A last batch of a single picture is left out: batch normalisation of 1x1 maps has no
+        variance to take from it, and another epoch has another order.
+        """
+        if self.resident:
+            yield from self._cut(order.to(where.device), size)
+            return
+        at_once = max(STREAM_PIXELS // self.images[0, 0].numel() // size, 1) * size
+        for rows in order.split(at_once):
+            images, labels = self.images[rows], self.labels[rows]
+            if where.device.type == "cuda":
+                images = images.pin_memory()
+            part = Pictures(images.to(where.device, non_blocking=True), labels.to(where.device))
+            yield from part._cut(torch.arange(len(rows), device=where.device), size)
+
+    def _cut(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for rows in order.split(size):
+            if len(rows) > 1 or len(order) == 1:
+                yield self.images[rows], self.labels[rows]
 
 
 def train(
@@ -106,7 +153,7 @@ def train(
     where: Backend,
     seed: int,
     on_epoch: Callable[[Epoch], None] | None = None,
-) -> tuple[list[Epoch], int]:
+) -> tuple[list[Epoch], int, str]:
     """Train a net and leave it with the weights of its best epoch.
 
     Parameters
@@ -132,49 +179,64 @@ def train(
     history : list of Epoch
     best : int
         The epoch whose weights the net has now, from 1.
+    note : str
+        What a reader should know of how it ran; mostly empty.
 
     Raises
     ------
     FloatingPointError
         If the loss is no longer a number.
     """
-    optimiser = torch.optim.Adam(net.parameters(), recipe.learning_rate, fused=True)
+    on_cuda = where.device.type == "cuda"
+    optimiser = torch.optim.Adam(
+        net.parameters(), recipe.learning_rate, fused=True, capturable=on_cuda
+    )
     generator = torch.Generator().manual_seed(seed)
+    sums = torch.zeros(2, device=where.device)  # of an epoch: loss, right answers
+
+    def step(images: Tensor, labels: Tensor) -> None:
+        with where.autocast():
+            outputs = net(images)
+            logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
+            loss, *extra = (
+                functional.cross_entropy(
+                    each.float(), labels, label_smoothing=recipe.label_smoothing
+                )
+                for each in (logits, *auxiliary)
+            )
+        optimiser.zero_grad(set_to_none=True)
+        (loss + recipe.auxiliary_weight * sum(extra)).backward()
+        optimiser.step()
+        right = (logits.detach().argmax(1) == labels).sum()
+        sums.add_(torch.stack([loss.detach() * len(labels), right]))
+
     history: list[Epoch] = []
     best, best_score, best_weights = 0, -math.inf, {}
     waited = 0
+    full_step: Step = step
+    note = ""
     for number in range(1, recipe.max_epochs + 1):
         start = time.perf_counter()
         net.train()
-        order = torch.randperm(len(training.labels), generator=generator).to(where.device)
-        sums = torch.zeros(3, device=where.device)  # loss, right answers, pictures
-        for rows in batches(order, recipe.batch_size):
-            labels = training.labels[rows]
-            with where.autocast():
-                outputs = net(training.images[rows])
-                logits, auxiliary = (
-                    (outputs[0], outputs[1:]) if isinstance(outputs, tuple) else (outputs, ())
-                )
-                loss = functional.cross_entropy(
-                    logits.float(), labels, label_smoothing=recipe.label_smoothing
-                )
-                total = loss + recipe.auxiliary_weight * sum(
-                    functional.cross_entropy(
-                        extra.float(), labels, label_smoothing=recipe.label_smoothing
-                    )
-                    for extra in auxiliary
-                )
-            optimiser.zero_grad(set_to_none=True)
-            total.backward()
-            optimiser.step()
-            right = (logits.detach().argmax(1) == labels).sum()
-            sums += torch.stack([loss.detach() * len(rows), right, right.new_tensor(len(rows))])
-        train_loss, train_right, seen = sums.tolist()
+        order = torch.randperm(len(training.labels), generator=generator)
+        sums.zero_()
+        seen = 0
+        for images, labels in training.batches(order, recipe.batch_size, where):
+            full = len(labels) == recipe.batch_size
+            if full and where.graph and full_step is step and not note:
+                try:
+                    full_step = captured(step, net, optimiser, images, labels)
+                except NotCapturableError as error:
+                    note = f"runs without a CUDA graph: {error}"
+                sums.zero_()
+            (full_step if full else step)(images, labels)
+            seen += len(labels)
+        measured = torch.cat([sums, evaluate(net, validation, where)]).tolist()  # the one wait
+        train_loss, train_right, loss_now, accuracy_now = measured
         if not math.isfinite(train_loss):
             raise FloatingPointError(
                 f"the training loss is not a number in epoch {number}: lower the learning rate"
             )
-        loss_now, accuracy_now = evaluate(net, validation, where)
         history.append(
             Epoch(
                 number,
@@ -202,39 +264,30 @@ def train(
             break
     if best_weights:
         net.load_state_dict(best_weights)
-    return history, best
-
-
-def batches(order: Tensor, size: int) -> Iterator[Tensor]:
-    """Cut an order into batches; a last one of a single picture is left out.
-
-    Batch normalisation of 1x1 maps has no variance to take from one picture; another epoch has
-    another order, so no picture is left out for good.
-    """
-    for rows in order.split(size):
-        if len(rows) > 1 or len(order) == 1:
-            yield rows
+    return history, best, note
 
 
 def predict(net: nn.Module, images: Tensor, where: Backend) -> Tensor:
     """Class probabilities ``(n, n_classes)`` of float32, on the device."""
     net.eval()
-    at_once = max(PREDICT_PIXELS // images[0, 0].numel(), 1)
+    at_once = max(PREDICT_PIXELS[where.device.type] // images[0, 0].numel(), 1)
     with torch.inference_mode(), where.autocast():
-        parts = [net(chunk).float().softmax(1) for chunk in images.split(at_once)]
+        parts = [
+            net(chunk.to(where.device, non_blocking=True)).float().softmax(1)
+            for chunk in images.split(at_once)
+        ]
     return torch.cat(parts)
 
 
-def evaluate(net: nn.Module, pictures: Pictures | None, where: Backend) -> tuple[float, float]:
-    """Mean cross entropy and accuracy; not a number where there are no pictures.
+def evaluate(net: nn.Module, pictures: Pictures | None, where: Backend) -> Tensor:
+    """Mean cross entropy and accuracy, ``(2,)`` of float32 on the device; NaN without pictures.
 
     Pictures labelled -1 are of a class the net does not know: wrong, and left out of the loss.
     """
     if pictures is None:
-        return math.nan, math.nan
+        return torch.full((2,), math.nan, device=where.device)
+    labels = pictures.labels.to(where.device)
     probabilities = predict(net, pictures.images, where)
     logs = probabilities.clamp_min(torch.finfo(torch.float32).tiny).log()
-    loss = functional.nll_loss(logs, pictures.labels, ignore_index=-1)
-    accuracy = (probabilities.argmax(1) == pictures.labels).float().mean()
-    loss_value, accuracy_value = torch.stack([loss, accuracy]).tolist()
-    return loss_value, accuracy_value
+    loss = functional.nll_loss(logs, labels, ignore_index=-1)
+    return torch.stack([loss, (probabilities.argmax(1) == labels).float().mean()])

@@ -26,6 +26,28 @@ class Standardised(nn.Module):
         return self.net(scaled.contiguous(memory_format=torch.channels_last))
 
 
+class Float32Conv2d(nn.Conv2d):
+    """A convolution computed in float32 wherever it stands."""
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Convolve."""
+        with torch.autocast(pictures.device.type, enabled=False):
+            return super().forward(pictures.float())
+
+
+def spare_slow_bf16(net: nn.Module) -> None:
+    """Keep in float32 the convolutions whose bfloat16 gradient is slow on a CPU.
+
+    Of grouped convolutions only those of 3x3 at stride 1 are fast in bfloat16; a strided one takes
+    over ten times its float32 time (docs/performance.md).
+    """
+    for module in net.modules():
+        if type(module) is nn.Conv2d and module.groups > 1:
+            fast = module.kernel_size == (3, 3) and module.stride == (1, 1)
+            if not fast:
+                module.__class__ = Float32Conv2d
+
+
 class Resized(nn.Module):
     """A net behind a bilinear change of the picture's size."""
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     "mobilenet",
     family="MobileNet",
     adaptation="first convolution at stride 1 in place of 2; the head's first weights smaller",
-    bf16_on_cpu=False,
 )
 def mobilenet(
     n_classes: int, size: int, width: float = 1.0, resolution: float = 1.0, stem_stride: int = 1

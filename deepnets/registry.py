@@ -31,8 +31,6 @@ class Architecture:
         What was changed for small pictures, in one line; the reasons are in ``docs/nets.md``.
     settings : mapping
         Parameters of `NetClassifier` that belong to the architecture, such as label smoothing.
-    bf16_on_cpu : bool
-        False where bfloat16 is slower on a CPU, as for depthwise convolutions.
     smallest : int
         Width of the smallest picture the net works on, in pixels; smaller ones are enlarged to it.
     """
@@ -42,7 +40,6 @@ class Architecture:
     build: Build
     adaptation: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    bf16_on_cpu: bool = True
     smallest: int = 1
 
 
@@ -54,7 +51,6 @@ def register(
     family: str,
     adaptation: str,
     settings: Mapping[str, Any] | None = None,
-    bf16_on_cpu: bool = True,
     smallest: int = 1,
 ) -> Callable[[Build], Build]:
     """Put a builder on the list of nets under a name (a decorator)."""
@@ -63,7 +59,7 @@ def register(
         if name in ARCHITECTURES:
             raise ValueError(f"two nets are called '{name}'")
         ARCHITECTURES[name] = Architecture(
-            name, family, build, adaptation, settings or {}, bf16_on_cpu, smallest
+            name, family, build, adaptation, settings or {}, smallest
         )
         return build
 

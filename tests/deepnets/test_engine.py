@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from deepnets.engine import (
+    PREDICT_PIXELS,
     Backend,
     Epoch,
     Pictures,
     Recipe,
     backend,
-    batches,
     evaluate,
     predict,
     train,
@@ -70,7 +70,7 @@ def run(losses: Sequence[float], **changes: object) -> tuple[list[Epoch], int, S
     net = Scripted(losses).eval()
     net.epoch -= 1
     validation = Pictures(pictures(4).images, torch.zeros(4, dtype=torch.int64))
-    history, best = train(net, pictures(), validation, recipe(**changes), CPU, seed=0)
+    history, best, _ = train(net, pictures(), validation, recipe(**changes), CPU, seed=0)
     return history, best, net
 
 
@@ -100,7 +100,7 @@ def test_the_best_epochs_state_is_what_is_left(monitor: str, expected: int) -> N
 
 def test_without_validation_pictures_the_last_weights_stay() -> None:
     net = nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 2))
-    history, best = train(net, pictures(), None, recipe(max_epochs=4), CPU, seed=0)
+    history, best, _ = train(net, pictures(), None, recipe(max_epochs=4), CPU, seed=0)
     assert best == len(history) == 4
     assert all(math.isnan(epoch.validation_loss) for epoch in history)
 
@@ -116,11 +116,11 @@ def test_it_learns_what_can_be_learned() -> None:
     told: list[Epoch] = []
     data = pictures()
     learning = recipe(max_epochs=60, learning_rate=0.02, patience=None)
-    history, _ = train(net, data, data, learning, CPU, 0, told.append)
+    history, _, _ = train(net, data, data, learning, CPU, 0, told.append)
     assert told == history
     assert history[-1].train_loss < history[0].train_loss
     assert history[-1].validation_accuracy == 1
-    assert evaluate(net, data, CPU)[1] == 1
+    assert float(evaluate(net, data, CPU)[1]) == 1
 
 
 def test_auxiliary_heads_count_by_their_weight() -> None:
@@ -144,9 +144,28 @@ def test_auxiliary_heads_count_by_their_weight() -> None:
 
 
 def test_a_batch_of_one_is_left_out_unless_it_is_all_there_is() -> None:
-    assert [len(rows) for rows in batches(torch.arange(9), 4)] == [4, 4]
-    assert [len(rows) for rows in batches(torch.arange(10), 4)] == [4, 4, 2]
-    assert [len(rows) for rows in batches(torch.arange(1), 4)] == [1]
+    def sizes(n: int) -> list[int]:
+        batches = pictures(n).batches(torch.arange(n), 4, CPU)
+        return [len(labels) for _, labels in batches]
+
+    assert sizes(9) == [4, 4]
+    assert sizes(10) == [4, 4, 2]
+    assert sizes(1) == [1]
+
+
+def test_pictures_that_stream_to_the_device_give_the_same_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("deepnets.engine.STREAM_PIXELS", 16 * 16)  # two batches a part
+    weights = []
+    for resident in (True, False):
+        data = pictures(42)
+        torch.manual_seed(0)
+        net = nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 2))
+        streamed = Pictures(data.images, data.labels, resident)
+        train(net, streamed, data, recipe(max_epochs=3), CPU, seed=1)
+        weights.append(net[2].weight.detach().clone())
+    assert torch.equal(*weights)
 
 
 def test_a_diverging_training_is_an_error_with_a_remedy() -> None:
@@ -159,7 +178,7 @@ def test_a_diverging_training_is_an_error_with_a_remedy() -> None:
 def test_a_class_the_net_does_not_know_is_wrong_but_not_in_the_loss() -> None:
     net = Scripted([0.5]).eval()
     labels = torch.tensor([0, 0, 0, -1])
-    loss, accuracy = evaluate(net, Pictures(pictures(4).images, labels), CPU)
+    loss, accuracy = evaluate(net, Pictures(pictures(4).images, labels), CPU).tolist()
     assert loss == pytest.approx(0.5, abs=1e-4)
     assert accuracy == 0.75
 
@@ -170,7 +189,7 @@ def test_probabilities_do_not_depend_on_the_cutting_into_batches(
     net = nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 3))
     images = pictures(11).images
     whole = predict(net, images, CPU)
-    monkeypatch.setattr("deepnets.engine.PREDICT_PIXELS", 4 * 16)
+    monkeypatch.setitem(PREDICT_PIXELS, "cpu", 4 * 16)
     assert torch.allclose(predict(net, images, CPU), whole, atol=1e-6)
 
 

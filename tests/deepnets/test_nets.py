@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,8 @@ from torch import nn
 from datasets import Dataset
 from deepnets import ARCHITECTURES, architecture, register
 from deepnets.classifier import NetClassifier
-from deepnets.layers import Standardised
+from deepnets.engine import train
+from deepnets.layers import Standardised, spare_slow_bf16
 
 
 def n_convolutions(net: nn.Module) -> int:
@@ -128,3 +131,53 @@ def test_the_random_state_of_the_process_is_left_alone(shapes: Dataset) -> None:
     torch.manual_seed(5)
     NetClassifier("mobilenet", max_epochs=1, device="cpu").fit(shapes.images[:9], shapes.labels[:9])
     assert (torch.rand(3) == expected).all()
+
+
+def test_strided_depthwise_convolutions_stay_in_float32_and_the_others_do_not() -> None:
+    net = architecture("mobilenet").build(3, 32)
+    names = list(net.state_dict())
+    spare_slow_bf16(net)
+    kinds: dict[bool, set[torch.dtype]] = {True: set(), False: set()}
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            strided = module.groups > 1 and module.stride != (1, 1)
+            module.register_forward_hook(lambda m, i, out, s=strided: kinds[s].add(out.dtype))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        net.eval()(torch.zeros(1, 3, 32, 32))
+    assert kinds == {True: {torch.float32}, False: {torch.bfloat16}}
+    assert list(net.state_dict()) == names
+
+
+def test_out_of_memory_halves_the_batch_and_is_recorded(
+    shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def card_of_thirty_pictures(net: nn.Module, *rest: Any) -> Any:
+        recipe = rest[2]
+        tried.append(recipe.batch_size)
+        if recipe.batch_size > 30:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return train(net, *rest)
+
+    monkeypatch.setattr("deepnets.classifier.train", card_of_thirty_pictures)
+    net = NetClassifier("seresnet18", max_epochs=1, device="cpu", random_state=0)
+    net.fit(shapes.images[:40], shapes.labels[:40])
+    assert tried == [100, 50, 25]
+    assert net.note_ == "epoch 1 of 1; batch of 25: no memory on the card for more"
+    assert net.batch_size == 100, "the parameter stays what the user set"
+
+    smaller = NetClassifier("seresnet18", max_epochs=1, batch_size=25, device="cpu", random_state=0)
+    smaller.fit(shapes.images[:40], shapes.labels[:40])
+    assert np.array_equal(smaller.predict_proba(shapes.images), net.predict_proba(shapes.images))
+
+
+def test_memory_that_does_not_hold_the_smallest_batch_is_an_error(
+    shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_card(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("deepnets.classifier.train", full_card)
+    with pytest.raises(torch.OutOfMemoryError):
+        NetClassifier(device="cpu").fit(shapes.images[:40], shapes.labels[:40])
