@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 FORMAT = 1
 BATCH = 512
+HANDFUL = 16  # files a thread takes at a time: fewer cost turns, more cost memory
 
 # What a producer yields: rows of pictures in order, and the rows it could not read with the reason.
 Chunk = tuple[np.ndarray, list[tuple[int, str]]]
@@ -63,7 +65,7 @@ def folder() -> Path:
     return Path(platformdirs.user_cache_dir("classical-or-deep", appauthor=False))
 
 
-def packed_files(paths: Sequence[Path], size: int) -> Packed:
+def packed_files(paths: Sequence[str | Path], size: int) -> Packed:
     """Pictures of the given files, stretched to ``size`` x ``size``, decoded at most once.
 
     Files whose name, size and times are those seen before are not read again; a change of content
@@ -71,8 +73,8 @@ def packed_files(paths: Sequence[Path], size: int) -> Packed:
 
     Parameters
     ----------
-    paths : sequence of Path
-        In row order; a name may come twice.
+    paths : sequence of str or Path
+        In row order; a name may come twice. Plain names take least time and memory.
     size : int
         Width and height in pixels.
 
@@ -81,16 +83,16 @@ def packed_files(paths: Sequence[Path], size: int) -> Packed:
     FileNotFoundError
         If a file is not there.
     """
-    stats = [path.stat() for path in paths]
     seen = [
-        (str(path), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
-        for path, stat in zip(paths, stats, strict=True)
+        number
+        for stat in map(os.stat, paths)
+        for number in (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
     ]
-    pointer = folder() / "seen" / _hash(seen)
+    pointer = folder() / "seen" / _hash([paths, seen])
     try:
         contents = pointer.read_text()
     except (FileNotFoundError, NotADirectoryError):
-        contents = _hash([hashlib.sha256(path.read_bytes()).hexdigest() for path in paths])
+        contents = _hash([hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths])
         with _usable():
             _write_text(pointer, contents)
     key = {"contents": contents, "size": size, "preparation": images.PREPARATION}
@@ -159,13 +161,15 @@ def _open(home: Path, size: int) -> Packed | None:
         return None
     try:
         meta = json.loads((home / "meta.json").read_text())
+        # Read, not mapped: pages seen through a map would stay in this process's memory.
+        with (home / "images.u8").open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != meta["sha256"]:
+                raise ValueError("its checksum does not match")
         shape = (meta["n"], 3, size, size)
         if meta["n"] == 0:
             pictures = np.empty(shape, np.uint8)
         else:
             pictures = np.memmap(home / "images.u8", np.uint8, mode="r", shape=shape)
-        if hashlib.sha256(pictures.data).hexdigest() != meta["sha256"]:
-            raise ValueError("its checksum does not match")
         unreadable = tuple((int(row), str(reason)) for row, reason in meta["unreadable"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         logger.warning("the picture cache %s is damaged (%s): building it again", home, error)
@@ -173,16 +177,13 @@ def _open(home: Path, size: int) -> Packed | None:
     return Packed(pictures, meta["sha256"], unreadable)
 
 
-def _decode(paths: Sequence[Path], size: int) -> Iterator[Chunk]:
-    def one(path: Path) -> np.ndarray | str:
-        try:
-            return images.load(path, size)
-        except ValueError as error:
-            return str(error)
-
+def _decode(paths: Sequence[str | Path], size: int) -> Iterator[Chunk]:
+    decode = joblib.delayed(images.load_all)
     with joblib.Parallel(n_jobs=joblib.cpu_count(), prefer="threads") as parallel:
         for start in show(range(0, len(paths), BATCH), "reading pictures"):
-            results = parallel(joblib.delayed(one)(path) for path in paths[start : start + BATCH])
+            batch = paths[start : start + BATCH]
+            handfuls = (batch[i : i + HANDFUL] for i in range(0, len(batch), HANDFUL))
+            results = list(chain.from_iterable(parallel(decode(some, size) for some in handfuls)))
             pictures = [result for result in results if not isinstance(result, str)]
             failures = [
                 (start + i, result) for i, result in enumerate(results) if isinstance(result, str)
@@ -202,7 +203,8 @@ def show(steps: Sequence[int], what: str) -> Iterable[int]:
 
 
 def _hash(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    text = json.dumps(value, sort_keys=True, default=os.fspath)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _parent_made(path: Path) -> Path:

@@ -109,8 +109,9 @@ def assemble(
     ids = tuple(listing.ids[row] for row in kept)
     groups = None
     if listing.people is not None:
-        people = np.asarray(listing.people)[kept]
-        groups = np.unique(people, return_inverse=True)[1].astype(np.int64)
+        people = [listing.people[row] for row in kept]
+        number = {person: i for i, person in enumerate(sorted(set(people)))}
+        groups = np.array([number[person] for person in people], dtype=np.int64)
     counts = np.bincount(labels, minlength=len(listing.class_names))
     for class_name, count in zip(listing.class_names, counts, strict=True):
         if count == 1:

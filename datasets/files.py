@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 from datasets import cache
 from datasets.errors import InputError
@@ -15,12 +14,12 @@ logger = logging.getLogger(__name__)
 BORNE = 1 / 1000
 
 
-def packed(paths: Sequence[Path], size: int, missing: str) -> cache.Packed:
+def packed(paths: Sequence[str], size: int, missing: str) -> cache.Packed:
     """Packed pictures of the files, with the few unreadable ones reported and left out.
 
     Parameters
     ----------
-    paths : sequence of Path
+    paths : sequence of str
         In row order.
     size : int
         Width and height in pixels, 8 to 1024.

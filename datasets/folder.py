@@ -14,12 +14,13 @@ from datasets.images import SUFFIXES
 DIVIDED = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
-def _visible(folder: Path) -> list[Path]:
-    return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+def _visible(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:  # no Path a picture: they would take more memory than it
+        return sorted(entry.name for entry in entries if not entry.name.startswith("."))
 
 
-def _order(name: str) -> str:
-    return hashlib.sha256(os.fsencode(name)).hexdigest()
+def _order(name: str) -> bytes:
+    return hashlib.sha256(os.fsencode(name)).digest()
 
 
 @register("folder")
@@ -43,38 +44,34 @@ def load(folder: Path | None, size: int) -> Dataset:
     """
     if folder is None:
         raise InputError("'folder' needs to know which: give --data the folder's path itself")
-    classes = [entry for entry in _visible(folder) if entry.is_dir()]
+    classes = tuple(name for name in _visible(folder) if (folder / name).is_dir())
     if len(classes) < 2:
         raise InputError(
             f"{folder} has {len(classes)} class folders: put the pictures of each class in a "
             f"folder of its own, as in {folder.name}/<class>/<picture>.jpg"
         )
-    if {entry.name.lower() for entry in classes} <= DIVIDED:
+    if {name.lower() for name in classes} <= DIVIDED:
         raise InputError(
-            f"{folder} is divided into {', '.join(entry.name for entry in classes)} already, which "
+            f"{folder} is divided into {', '.join(classes)} already, which "
             "the protocols do themselves: put the class folders together, or name one of the parts"
         )
-    paths = []
-    for entry in classes:
-        pictures = [path for path in _visible(entry) if path.suffix.lower() in SUFFIXES]
+    rows = []
+    for label, class_name in enumerate(classes):
+        names = _visible(folder / class_name)
+        pictures = [name for name in names if name.lower().endswith(tuple(SUFFIXES))]
         if not pictures:
             raise InputError(
-                f"class folder {entry} holds no pictures ({', '.join(sorted(SUFFIXES))}): "
-                "add some or remove the folder"
+                f"class folder {folder / class_name} holds no pictures "
+                f"({', '.join(sorted(SUFFIXES))}): add some or remove the folder"
             )
-        paths += pictures
-    ids = [path.relative_to(folder).as_posix() for path in paths]
-    order = sorted(range(len(ids)), key=lambda row: _order(ids[row]))
-    names = tuple(entry.name for entry in classes)
+        rows += [(f"{class_name}/{name}", label) for name in pictures]
+    rows.sort(key=lambda row: _order(row[0]))
+    ids = [name for name, _ in rows]
     name = folder.resolve().name
     return assemble(
         # A folder must not pass for a set that is known by its name.
         f"{name}-folder" if name in LOADERS else name,
-        Listing(
-            [ids[row] for row in order],
-            [names.index(paths[row].parent.name) for row in order],
-            names,
-        ),
-        packed([paths[row] for row in order], size, missing="it went away while being read"),
+        Listing(ids, [label for _, label in rows], classes),
+        packed([f"{folder}/{name}" for name in ids], size, "it went away while being read"),
         f"pictures in {name}/",
     )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import zlib
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+import simplejpeg
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
@@ -14,6 +18,12 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 # Part of the cache key: a change of it makes every packed set stale.
 PREPARATION = "cv2 colour decode, stretched by area (linear where enlarged)"
+
+# Colours of JPEG files whose pixels simplejpeg and cv2 (both libjpeg-turbo) agree on, and to what
+# simplejpeg decodes them.
+PLAIN = {"Gray": "GRAY", "YCbCr": "RGB"}
+APP1 = re.compile(b"\xff\xe1")  # finds it in half the time of `in`
+MOST_PIXELS = 1 << 30  # cv2 refuses more
 
 cv2.setNumThreads(1)  # pictures are decoded side by side; threads within one only get in the way
 # A picture that cannot be read is reported once, by us.
@@ -30,8 +40,8 @@ def read(data: bytes) -> np.ndarray:
 
     Returns
     -------
-    ndarray of uint8, shape (height, width, 3)
-        RGB; grey pictures have three equal channels.
+    ndarray of uint8, shape (height, width, 3) or (height, width, 1)
+        RGB; one channel only for most grey JPEG files, three equal ones for other grey pictures.
 
     Raises
     ------
@@ -40,15 +50,35 @@ def read(data: bytes) -> np.ndarray:
     """
     if not data:
         raise ValueError("the file is empty")
+    picture = _read_plain_jpeg(data)
+    if picture is not None:
+        return picture
     if data.startswith(PNG):
         _check_png(data)
     try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error as error:
         raise ValueError(f"not a readable picture ({error.err})") from error
-    if bgr is None:
+    if picture is None:
         raise ValueError("not a readable picture (truncated, damaged or of an unknown format)")
-    return bgr[:, :, ::-1]
+    return picture
+
+
+def _read_plain_jpeg(data: bytes) -> np.ndarray | None:
+    """Decode a JPEG file as cv2 does but faster, or return None to leave it to cv2.
+
+    cv2 keeps what simplejpeg treats otherwise (pictures that Exif data, an APP1 segment, may turn;
+    CMYK) and the last word on whatever is damaged or odd.
+    """
+    if not data.startswith(b"\xff\xd8") or APP1.search(data):
+        return None
+    try:
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if colours not in PLAIN or height * width > MOST_PIXELS:
+            return None
+        return simplejpeg.decode_jpeg(data, PLAIN[colours])
+    except (ValueError, KeyError):  # KeyError: it has no name for 4:4:1
+        return None
 
 
 def _check_png(data: bytes) -> None:
@@ -77,24 +107,24 @@ def stretch(picture: np.ndarray, size: int) -> np.ndarray:
 
     Parameters
     ----------
-    picture : ndarray of uint8, shape (height, width, 3)
-        RGB, any size.
+    picture : ndarray of uint8, shape (height, width) or (height, width, 1 to 4)
+        Any size.
     size : int
         Width and height wanted, in pixels.
 
     Returns
     -------
-    ndarray of uint8, shape (3, size, size)
-        Red, green and blue planes.
+    ndarray of uint8, shape (channels, size, size)
+        A plane for each channel.
     """
     if picture.shape[:2] != (size, size):
         shrinks = min(picture.shape[:2]) >= size
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         picture = cv2.resize(picture, (size, size), interpolation=how)
-    return np.ascontiguousarray(picture.transpose(2, 0, 1))
+    return np.ascontiguousarray(picture.reshape(size, size, -1).transpose(2, 0, 1))
 
 
-def load(path: Path, size: int) -> np.ndarray:
+def load(path: str | Path, size: int) -> np.ndarray:
     """Read one picture file as ``(3, size, size)`` planes of uint8.
 
     Raises
@@ -102,8 +132,40 @@ def load(path: Path, size: int) -> np.ndarray:
     ValueError
         If the file cannot be read as a picture; the message is the reason alone.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ValueError(error.strerror or str(error)) from error
-    return stretch(read(data), size)
+    (result,) = load_all([path], size)
+    if isinstance(result, str):
+        raise ValueError(result)
+    return result
+
+
+def load_all(paths: Sequence[str | Path], size: int) -> list[np.ndarray | str]:
+    """Read picture files as `load` does, with the reason in place of what cannot be read.
+
+    Grey pictures of one shape are stretched four at a time, as the channels of one picture: that
+    gives each the same pixels and takes cv2 half the time.
+    """
+    results: list[np.ndarray | str] = [""] * len(paths)
+    waiting: dict[tuple[int, ...], dict[int, np.ndarray]] = defaultdict(dict)
+
+    def finish(greys: dict[int, np.ndarray]) -> None:
+        planes = stretch(cv2.merge(list(greys.values())), size)
+        for row, plane in zip(greys, planes, strict=True):
+            results[row] = np.stack([plane] * 3)
+
+    for row, path in enumerate(paths):
+        try:
+            picture = read(Path(path).read_bytes())
+        except OSError as error:
+            results[row] = error.strerror or str(error)
+        except ValueError as error:
+            results[row] = str(error)
+        else:
+            if picture.shape[2] == 3:
+                results[row] = stretch(picture, size)
+            else:
+                waiting[picture.shape][row] = picture
+                if len(waiting[picture.shape]) == 4:
+                    finish(waiting.pop(picture.shape))
+    for greys in waiting.values():
+        finish(greys)
+    return results

@@ -15,6 +15,8 @@ from datasets.labels import EMOTIONS, emotion
 
 VARIABLE = "MUXSPACE_DIR"
 COLUMNS = ["user.id", "image", "emotion"]
+NUMBER = re.compile(r"_[0-9]+[a-z]?$")
+LETTER = re.compile(r"(?<=[0-9])[a-z]$")
 
 
 def fetched() -> Path:
@@ -43,9 +45,10 @@ def find() -> Path | None:
 
 def person(image: str) -> str:
     """Who a file shows, by its name: all up to the last number (``108a`` and ``108b`` are one)."""
-    stem = Path(image).stem
-    shorter = re.sub(r"_[0-9]+[a-z]?$", "", stem)
-    return shorter if shorter != stem else re.sub(r"(?<=[0-9])[a-z]$", "", stem)
+    name = image.rpartition("/")[2]
+    stem = name.rpartition(".")[0] or name
+    shorter = NUMBER.sub("", stem)
+    return shorter if shorter != stem else LETTER.sub("", stem)
 
 
 def read_legend(path: Path) -> list[tuple[str, int]]:
@@ -77,16 +80,20 @@ def _read_legend(path: Path) -> list[tuple[str, int]]:
                 f"it must have {','.join(COLUMNS)}"
             )
         legend = []
+        labels: dict[str, int] = {}  # of each word as written
         for row in rows:
             if not row:
                 continue
-            where = f"{path}, line {rows.line_num}"
             if len(row) != len(COLUMNS):
+                where = f"{path}, line {rows.line_num}"
                 raise InputError(f"{where}: {len(row)} columns, must be {len(COLUMNS)}")
-            try:
-                legend.append((row[1].strip(), emotion(row[2], where)))
-            except ValueError as error:
-                raise InputError(str(error)) from error
+            _, image, word = row
+            if word not in labels:
+                try:
+                    labels[word] = emotion(word, f"{path}, line {rows.line_num}")
+                except ValueError as error:
+                    raise InputError(str(error)) from error
+            legend.append((image.strip(), labels[word]))
     if not legend:
         raise InputError(f"{path} names no picture: get the data again with 'make data'")
     return legend
@@ -120,7 +127,7 @@ def load(folder: Path | None, size: int) -> Dataset:
     rows = read_legend(legend)
     names = [image for image, _ in rows]
     pictures = packed(
-        [folder / "images" / image for image in names],
+        [f"{folder}/images/{image}" for image in names],
         size,
         missing=f"{legend} names it: run 'make data' again or take the row out",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +29,13 @@ def files(tmp_path: Path, picture: Callable[..., None]) -> list[Path]:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that were decoded, as they are."""
     seen: list[Path] = []
-    load = images.load
+    load_all = images.load_all
 
-    def counting(path: Path, size: int) -> np.ndarray:
-        seen.append(path)
-        return load(path, size)
+    def counting(paths: list[Path], size: int) -> list[np.ndarray | str]:
+        seen.extend(paths)
+        return load_all(paths, size)
 
-    monkeypatch.setattr(images, "load", counting)
+    monkeypatch.setattr(images, "load_all", counting)
     return seen
 
 
@@ -94,9 +94,53 @@ def test_a_changed_picture_is_seen_even_with_its_old_time(
     assert after.digest != before.digest
 
 
+def test_a_picture_more_or_less_is_seen(files: list[Path]) -> None:
+    assert len(cache.packed_files(files[:4], 16).images) == 4
+    assert len(cache.packed_files(files, 16).images) == 5
+    files[4].unlink()
+    with pytest.raises(FileNotFoundError):
+        cache.packed_files(files, 16)
+    assert len(cache.packed_files(files[:4], 16).images) == 4
+
+
+def test_more_pictures_than_are_decoded_at_a_time_keep_their_order(
+    tmp_path: Path, picture: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "BATCH", 8)
+    monkeypatch.setattr(cache, "HANDFUL", 3)
+    paths = [tmp_path / f"{i}.{'png' if i % 3 else 'jpg'}" for i in range(21)]
+    for i, path in enumerate(paths):
+        picture(path, i)
+    paths[13].write_bytes(b"broken")
+    packed = cache.packed_files(paths, 16)
+    assert [row for row, _ in packed.unreadable] == [13]
+    for path, planes in zip(paths[:13] + paths[14:], packed.images, strict=True):
+        assert (planes == images.load(path, 16)).all()
+
+
 def test_another_size_is_another_entry(files: list[Path]) -> None:
     assert cache.packed_files(files, 16).images.shape[-1] == 16
     assert cache.packed_files(files, 24).images.shape[-1] == 24
+
+
+def test_opening_leaves_no_picture_in_memory(tmp_path: Path) -> None:
+    def produce() -> Iterator[cache.Chunk]:
+        for _ in range(64):
+            yield np.ones((1000, 3, 16, 16), np.uint8), []
+
+    def in_memory() -> int:
+        """Bytes of files that are mapped into this process and have been looked at."""
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("RssFile:")[1].split()[0]) * 1024
+
+    if not Path("/proc/self/status").exists():
+        pytest.skip("this system does not say what is in memory")
+    cache.packed({"many": "pictures"}, 16, produce)
+    before = in_memory()
+    packed = cache.packed({"many": "pictures"}, 16, produce)
+    assert in_memory() - before < packed.images.nbytes / 10
+    packed.images.sum()
+    assert in_memory() - before > packed.images.nbytes / 2, "this test sees no page at all"
 
 
 @pytest.mark.parametrize("damage", ["flip a bit", "cut", "remove", "garble the notes"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from datasets import images
 
@@ -47,6 +50,129 @@ def test_grey_pictures_get_three_equal_planes() -> None:
     assert done
     planes = images.stretch(images.read(data.tobytes()), 8)
     assert (planes == grey).all()
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    """Colours with edges, of a width and height that no block of a JPEG divides."""
+    noise = np.random.default_rng(0).integers(0, 256, (83, 107, 3), dtype=np.uint8)
+    return cv2.blur(noise, (3, 3))
+
+
+def as_cv2_reads_it(data: bytes, size: int) -> np.ndarray:
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    how = cv2.INTER_AREA if min(picture.shape[:2]) >= size else cv2.INTER_LINEAR
+    return cv2.resize(picture, (size, size), interpolation=how)[:, :, ::-1].transpose(2, 0, 1)
+
+
+def check(data: bytes, folder: Path, *, fast: bool) -> None:
+    """Compare a file with what cv2 alone gives, and how it was decoded with what is expected."""
+    path = folder / "picture.jpg"
+    path.write_bytes(data)
+    for size in (8, 32, 41, 83, 96, 128):
+        assert (images.load(path, size) == as_cv2_reads_it(data, size)).all()
+    with mock.patch.object(cv2, "imdecode", wraps=cv2.imdecode) as imdecode:
+        images.load(path, 32)
+    assert imdecode.called != fast
+
+
+def saved(picture: np.ndarray, mode: str = "RGB", **settings: object) -> bytes:
+    out = BytesIO()
+    Image.fromarray(picture).convert(mode).save(out, "JPEG", **settings)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("sampling", ["411", "420", "422", "440", "444"])
+@pytest.mark.parametrize("progressive", [0, 1])
+def test_a_colour_jpeg_gives_cv2s_pixels(
+    picture: np.ndarray, tmp_path: Path, sampling: str, progressive: int
+) -> None:
+    name = f"IMWRITE_JPEG_SAMPLING_FACTOR_{sampling}"
+    settings = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, getattr(cv2, name)]
+    settings += [cv2.IMWRITE_JPEG_PROGRESSIVE, progressive]
+    check(cv2.imencode(".jpg", picture, settings)[1].tobytes(), tmp_path, fast=True)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_grey_jpeg_gives_cv2s_pixels(
+    picture: np.ndarray, tmp_path: Path, progressive: bool
+) -> None:
+    check(saved(picture, "L", progressive=progressive), tmp_path, fast=True)
+
+
+def test_grey_pictures_stretched_together_give_cv2s_pixels_each(
+    picture: np.ndarray, tmp_path: Path
+) -> None:
+    turned = np.ascontiguousarray(picture.transpose(1, 0, 2))
+    several = [saved(picture + np.uint8(i), "L" if i % 3 else "RGB") for i in range(9)]
+    several[2:2] = [saved(turned, "L"), saved(255 - turned, "L")]
+    paths = []
+    for i, data in enumerate(several):
+        paths.append(tmp_path / f"{i}.jpg")
+        paths[-1].write_bytes(data)
+    for size in (16, 41, 83, 128):
+        for data, planes in zip(several, images.load_all(paths, size), strict=True):
+            assert (planes == as_cv2_reads_it(data, size)).all()
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_is_turned_as_its_camera_was_held(
+    picture: np.ndarray, tmp_path: Path, turn: int, mode: str
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = turn
+    check(saved(picture, mode, exif=exif), tmp_path, fast=False)
+
+
+def test_a_turn_written_after_the_pixels_counts_too(picture: np.ndarray, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    data = saved(picture, exif=exif)
+    start = data.index(b"\xff\xe1")
+    stop = start + 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    check(data[:start] + data[stop:-2] + data[start:stop] + data[-2:], tmp_path, fast=False)
+
+
+def test_jpegs_of_other_colours_are_left_to_cv2(picture: np.ndarray, tmp_path: Path) -> None:
+    check(saved(picture, "CMYK"), tmp_path, fast=False)
+    check(saved(picture, keep_rgb=True), tmp_path, fast=False)
+
+
+def test_a_jpeg_of_rare_sampling_is_left_to_cv2(picture: np.ndarray, tmp_path: Path) -> None:
+    settings = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411]
+    data = bytearray(cv2.imencode(".jpg", picture[:64, :64], settings)[1].tobytes())
+    data[data.index(b"\xff\xc0") + 11] = 0x14  # 4:4:1, which needs as many blocks of this square
+    check(bytes(data), tmp_path, fast=False)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".bmp"])
+def test_another_format_called_jpg_gives_cv2s_pixels(
+    picture: np.ndarray, tmp_path: Path, suffix: str
+) -> None:
+    check(encoded(picture, suffix), tmp_path, fast=False)
+
+
+def test_bytes_after_the_end_of_a_jpeg_are_let_be(picture: np.ndarray, tmp_path: Path) -> None:
+    check(saved(picture) + b"more" * 50, tmp_path, fast=True)
+
+
+def test_a_jpeg_that_cv2_mends_is_read_as_cv2_does(picture: np.ndarray, tmp_path: Path) -> None:
+    data = saved(picture)
+    check(data[: len(data) // 2] + b"\xff\xd9", tmp_path, fast=False)
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [(4, b"\x0c"), (5, b"\xff\xdc\xff\xdc"), (9, b"\x02"), (1, b"\xc5")],
+    ids=["12 bits", "65,500 pixels square", "two colours", "hierarchical"],
+)
+def test_a_jpeg_that_cv2_refuses_is_refused(picture: np.ndarray, place: int, change: bytes) -> None:
+    data = bytearray(saved(picture))
+    start = data.index(b"\xff\xc0")
+    data[start + place : start + place + len(change)] = change
+    with pytest.raises(ValueError, match="not a readable picture"):
+        images.read(bytes(data))
 
 
 def test_a_webp_called_jpg_is_read(tmp_path: Path) -> None:
