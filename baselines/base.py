@@ -8,12 +8,22 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
+from baselines.device import choose
+
 
 class PictureClassifier(ClassifierMixin, BaseEstimator):
     """A scikit-learn classifier of pictures, built around another on features of the pixels.
 
     A model says in `build` which scikit-learn estimator it is and, where the flat pixels are not
-    what that estimator takes, in `features` what it takes instead.
+    what that estimator takes, in `features` what it takes instead. One that can be fitted on a GPU
+    has a parameter `device`; `device_` then tells `build` which to use.
+
+    Attributes
+    ----------
+    device_ : {"cpu", "cuda"}
+        Where it was fitted.
+    note_ : str
+        What a reader of the result should know of the fitting.
     """
 
     def build(self, rows: np.ndarray, y: np.ndarray) -> Any:
@@ -32,7 +42,11 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of float32, shape (n, n_features)
         """
-        return X.reshape(len(X), -1).astype(np.float32) / np.float32(255)
+        return np.divide(X.reshape(len(X), -1), np.float32(255), dtype=np.float32)
+
+    def fit_rows(self, rows: np.ndarray, y: np.ndarray) -> Any:
+        """Return the fitted scikit-learn estimator."""
+        return self.build(rows, y).fit(rows, y)
 
     def fit(
         self,
@@ -55,11 +69,13 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is not a stack of RGB planes.
+            If `X` is not a stack of RGB planes, or the device is not there.
         """
+        self.device_ = choose(getattr(self, "device", "cpu"))
+        self.note_ = ""
         rows = self.features(_checked(X))
         self.picture_shape_ = X.shape[1:]
-        self.estimator_ = self.build(rows, y).fit(rows, y)
+        self.estimator_ = self.fit_rows(rows, y)
         self.classes_ = self.estimator_.classes_
         return self
 

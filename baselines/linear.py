@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from baselines.base import PictureClassifier
+from baselines.device import OnCuda
 from baselines.registry import register
 
 
@@ -26,14 +27,18 @@ class Logistic(PictureClassifier):
         Inverse of the penalty's strength; the slides' 2e10 is no penalty in effect.
     max_iter : int
         Most lbfgs iterations.
+    device : {"auto", "cpu", "cuda"}
+        Where it is fitted.
     """
 
-    def __init__(self, C: float = 2e10, max_iter: int = 1000) -> None:
+    def __init__(self, C: float = 2e10, max_iter: int = 1000, device: str = "auto") -> None:
         self.C = C
         self.max_iter = max_iter
+        self.device = device
 
     def build(self, rows: np.ndarray, y: np.ndarray) -> LogisticRegression:  # noqa: D102
-        return LogisticRegression(C=self.C, max_iter=self.max_iter, solver="lbfgs")
+        kind = CudaLogisticRegression if self.device_ == "cuda" else LogisticRegression
+        return kind(C=self.C, max_iter=self.max_iter, solver="lbfgs")
 
     def fit(
         self,
@@ -57,3 +62,7 @@ class Logistic(PictureClassifier):
         self.note_ = f"{iterations} lbfgs iterations, {why}"
         self.n_parameters_ = self.estimator_.coef_.size + self.estimator_.intercept_.size
         return self
+
+
+class CudaLogisticRegression(OnCuda, LogisticRegression):
+    """scikit-learn's, its losses and gradients computed on the GPU."""

@@ -9,10 +9,12 @@ from sklearn.tree import DecisionTreeClassifier
 from baselines.base import PictureClassifier
 from baselines.registry import register
 
+BINS = 128  # cuML's default
+
 
 @register("decision-tree", family="trees")
 class Tree(PictureClassifier):
-    """One tree, grown until its leaves are pure.
+    """One tree, grown until its leaves are pure; always on the CPU.
 
     Parameters
     ----------
@@ -40,11 +42,37 @@ class Forest(PictureClassifier):
         How many trees.
     random_state : int, optional
         Seed.
+    device : {"auto", "cpu", "cuda"}
+        Where it is grown. On CUDA that takes the extra ``cuml``; without it, the CPU is used.
     """
 
-    def __init__(self, n_estimators: int = 100, random_state: int | None = None) -> None:
+    def __init__(
+        self, n_estimators: int = 100, random_state: int | None = None, device: str = "auto"
+    ) -> None:
         self.n_estimators = n_estimators
         self.random_state = random_state
+        self.device = device
 
     def build(self, rows: np.ndarray, y: np.ndarray) -> RandomForestClassifier:  # noqa: D102
         return RandomForestClassifier(self.n_estimators, random_state=self.random_state)
+
+    def fit_rows(self, rows: np.ndarray, y: np.ndarray) -> RandomForestClassifier:
+        """Grow the forest by cuML on CUDA where that is installed, else by scikit-learn."""
+        if self.device_ == "cuda":
+            try:
+                from cuml.ensemble import RandomForestClassifier as CumlForest
+            except ImportError:
+                self.device_ = "cpu"
+                self.note_ = "grown on the CPU: cuML is not installed"
+            else:
+                bins = min(BINS, len(rows))
+                self.note_ = f"grown by cuML: splits between {bins} bins of a feature's values"
+                forest = CumlForest(
+                    n_estimators=self.n_estimators,
+                    max_depth=None,
+                    n_bins=bins,
+                    random_state=self.random_state,
+                )
+                # As scikit-learn's own forest it predicts, is stored and loaded without a GPU.
+                return forest.fit(rows, y).as_sklearn()
+        return super().fit_rows(rows, y)

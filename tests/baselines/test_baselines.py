@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
 from baselines import BASELINES, register
@@ -25,13 +24,6 @@ def test_the_majority_is_always_named(shapes: Dataset) -> None:
     model = BASELINES["majority"].estimator().fit(shapes.images[:40], y)
     assert set(model.predict(shapes.images)) == {2}
     assert model.predict_proba(shapes.images[:1])[0].tolist() == [0.25, 0.25, 0.5]
-
-
-def test_neighbours_are_scikit_learns_on_the_pixels(shapes: Dataset) -> None:
-    ours = Neighbours(3).fit(shapes.images[:60], shapes.labels[:60])
-    flat = shapes.images.reshape(len(shapes), -1).astype(float)
-    theirs = KNeighborsClassifier(3).fit(flat[:60], shapes.labels[:60])
-    assert (ours.predict(shapes.images[60:]) == theirs.predict(flat[60:])).all()
 
 
 @pytest.mark.parametrize(
