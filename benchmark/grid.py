@@ -2,36 +2,112 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import multiprocessing
 import queue
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import joblib
 from pebble import ProcessExpired, ProcessPool
 
-from benchmark import store
+from benchmark import cost, store
 from benchmark.progress import Display
 from benchmark.work import Run, execute
 
 POLL_SECONDS = 0.2
+TRIAL_LIMIT = 60.0  # seconds; a model that takes longer for a few pictures counts as the longest
+WORTH = 200  # training pictures from which on a run is long against its trial
+CARD_BYTES = 2e9  # of a card's memory for a run's context, and again for its maps at 32 px
 
 _messages: Any = None  # in a worker: where its epochs are told
+
+
+class Workers:
+    """Processes that make runs, one at a time each; use as a context manager.
+
+    Parameters
+    ----------
+    jobs : int
+        How many run at once.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self.context = multiprocessing.get_context("spawn")
+
+    def __enter__(self) -> Self:
+        self.manager = self.context.Manager()
+        self.messages = self.manager.Queue()
+        self.pool = ProcessPool(
+            self.jobs, initializer=_start_worker, initargs=(self.messages,), context=self.context
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.stop()
+        self.pool.join()
+        self.manager.shutdown()
+
+    def costs(self, runs: Sequence[Run], display: Display) -> dict[str, float]:
+        """Expected seconds of each run by its key, from trials where its kind has none yet.
+
+        A run whose trial fails has none: what is wrong with it is found when it is made.
+        """
+        known = cost.remembered()
+        unknown = {cost.kind(run): run for run in runs if cost.kind(run) not in known}
+        display.trying(len(unknown))
+        trials = {
+            kind: self.pool.schedule(_try, args=(run,), timeout=TRIAL_LIMIT)
+            for kind, run in unknown.items()
+        }
+        found = {}
+        for kind, future in trials.items():
+            with contextlib.suppress(Exception):
+                found[kind] = future.result()
+            display.tried()
+        cost.remember(found)
+        known |= found
+        return {
+            run.key: cost.seconds(run, known[cost.kind(run)])
+            for run in runs
+            if cost.kind(run) in known
+        }
+
+    def work_off(
+        self, waiting: Sequence[Run], out: Path, time_limit: float | None, display: Display
+    ) -> dict[str, dict[str, Any]]:
+        """Make runs in the order given; their records by key."""
+        records = {}
+        futures: dict[Any, Run] = {
+            self.pool.schedule(_work, args=(run, out), timeout=time_limit): run for run in waiting
+        }
+        open_futures: set[Any] = set(futures)
+        while open_futures:
+            done, open_futures = wait(open_futures, POLL_SECONDS, FIRST_COMPLETED)
+            _pass_on(self.messages, display)
+            for future in done:
+                run = futures[future]
+                records[run.key] = _outcome(future, run, out, time_limit)
+                display.end(run, records[run.key])
+        return records
 
 
 def run_all(
     runs: Sequence[Run], out: Path, jobs: int, time_limit: float | None, display: Display
 ) -> list[dict[str, Any]]:
-    """Make the runs that have no result yet.
+    """Make the runs that have no result yet, those that take longest first.
 
     Parameters
     ----------
     runs : sequence of Run
-        In the order wanted on the display; nets are started first, as they take longest.
+        In the order wanted of the records.
     out : Path
         The results folder.
     jobs : int
@@ -46,44 +122,51 @@ def run_all(
     list of dict
         The record of every run, in the order given.
     """
-    finished = {run.key for run in runs if store.is_finished(out, run.key)}
-    waiting = sorted(
-        (run for run in runs if run.key not in finished), key=lambda run: not run.model.deep
-    )
-    display.begin(waiting, reused=len(finished), jobs=jobs)
+    waiting = unfinished(runs, out)
+    display.begin(waiting, reused=len(runs) - len(waiting), jobs=jobs)
     made = {}
     if waiting:
-        made = _work_off(waiting, out, min(jobs, len(waiting)), time_limit, display)
+        with Workers(min(jobs, len(waiting))) as workers:
+            expected = {}
+            # The order matters where runs wait for others, and a trial pays where a run is long.
+            if len(waiting) > jobs and any(len(run.rows().training) > WORTH for run in waiting):
+                expected = workers.costs(waiting, display)
+            display.expect(expected)
+            longest = sorted(waiting, key=lambda run: (-expected.get(run.key, math.inf), run.key))
+            made = workers.work_off(longest, out, time_limit, display)
+        cost.remember(
+            {
+                cost.kind(run): [cost.measured(run, made[run.key])]
+                for run in waiting
+                if made[run.key]["status"] == "ok"
+            }
+        )
     records = [made.get(run.key) or store.read(out, run.key) for run in runs]
     return [record for record in records if record is not None]
 
 
-def _work_off(
-    waiting: Sequence[Run], out: Path, jobs: int, time_limit: float | None, display: Display
-) -> dict[str, dict[str, Any]]:
-    records = {}
-    context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager:
-        messages = manager.Queue()
-        pool = ProcessPool(jobs, initializer=_start_worker, initargs=(messages,), context=context)
-        try:
-            futures: dict[Any, Run] = {
-                pool.schedule(_work, args=(run, out), timeout=time_limit): run for run in waiting
-            }
-            pool.close()
-            open_futures: set[Any] = set(futures)
-            while open_futures:
-                done, open_futures = wait(open_futures, POLL_SECONDS, FIRST_COMPLETED)
-                _pass_on(messages, display)
-                for future in done:
-                    run = futures[future]
-                    records[run.key] = _outcome(future, run, out, time_limit)
-                    display.end(run, records[run.key])
-            pool.join()
-        finally:
-            pool.stop()
-            pool.join()
-    return records
+def unfinished(runs: Sequence[Run], out: Path) -> list[Run]:
+    """Those of the runs that have no result in the results folder."""
+    return [run for run in runs if not store.is_finished(out, run.key)]
+
+
+def default_jobs(device: str, size: int) -> int:
+    """Return how many runs go side by side: the cores, and on a card what its memory holds.
+
+    Parameters
+    ----------
+    device : str
+        Where nets are trained.
+    size : int
+        Width and height of the pictures in pixels.
+    """
+    cores = joblib.cpu_count()
+    if device != "cuda":
+        return cores
+    import torch
+
+    free = torch.cuda.mem_get_info()[0]
+    return max(min(cores, int(free / (CARD_BYTES * (1 + (size / 32) ** 2)))), 1)
 
 
 def _outcome(future: Any, run: Run, out: Path, time_limit: float | None) -> dict[str, Any]:
@@ -115,15 +198,26 @@ def _start_worker(messages: Any) -> None:
 
 
 def _work(run: Run, out: Path) -> dict[str, Any]:
-    if run.model.deep:
+    _messages.put((run.key, None))
+    with _threads(run):
+        return execute(run, out, lambda epoch: _messages.put((run.key, epoch)))
+
+
+def _try(run: Run) -> list[cost.Point]:
+    with _threads(run):
+        return cost.trial(run)
+
+
+@contextlib.contextmanager
+def _threads(run: Run) -> Iterator[None]:
+    if run.uses_torch:
         import torch
 
         torch.set_num_threads(run.threads)
     import threadpoolctl
 
-    _messages.put((run.key, None))
     with threadpoolctl.threadpool_limits(run.threads):
-        return execute(run, out, lambda epoch: _messages.put((run.key, epoch)))
+        yield
 
 
 def _pass_on(messages: Any, display: Display) -> None:

@@ -124,6 +124,7 @@ def _row(out: Path, entry: dict[str, Any]) -> dict[str, Any]:
         "data": entry["dataset"]["fingerprint"][:12],
     }
     if good:
+        row["device"] = " and ".join(sorted({record["device"] for record in good}))
         row |= _scores(out, entry, good)
     return row
 

@@ -60,7 +60,7 @@ class Model:
 
             net = deepnets.architecture(self.name)
             estimator = NetClassifier(self.name).set_params(**net.settings)
-            known = set(estimator.get_params()) - {"architecture", "options", "on_epoch", "device"}
+            known = set(estimator.get_params()) - {"architecture", "options", "on_epoch"}
             options = {name: settings.pop(name) for name in [*settings] if name not in known}
             fixed = {"n_classes", "size", *getattr(net.build, "keywords", {})}
             accepted = set(inspect.signature(net.build).parameters) - fixed
@@ -69,7 +69,7 @@ class Model:
             if options and not unknown:
                 estimator.set_params(options=options)
             settings |= {name: options[name] for name in unknown}
-        known -= {"random_state"}
+        known -= {"random_state", "device"}
         for name in settings:
             if name not in known:
                 has = f"it has {', '.join(sorted(known))}" if known else "it has none"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -40,8 +40,10 @@ class Display:
         self.share: dict[str, float] = {}  # of the runs under way, by key
         self.started: dict[str, float] = {}
         self.tasks: dict[str, TaskID] = {}
-        self.seconds: dict[bool, list[float]] = {True: [], False: []}  # finished, by deep or not
-        self.n_ended, self.jobs, self.heard = 0, 1, time.monotonic()
+        self.trials: TaskID | None = None
+        self.expected: dict[str, float] = {}  # seconds, by key
+        self.ended: dict[str, float] = {}  # seconds taken, by key
+        self.jobs, self.heard = 1, time.monotonic()
 
     def __enter__(self) -> Self:
         self.bars.start()
@@ -70,6 +72,25 @@ class Display:
             self.say(f"{len(waiting)} runs to make, {jobs} at a time")
             self.total = self.bars.add_task("all runs", total=len(waiting), state="")
 
+    def trying(self, n: int) -> None:
+        """Tell that so many models are tried to see what they cost."""
+        if n:
+            self.say(f"measuring what {n} models cost here, to begin with the longest runs")
+            self.trials = self.bars.add_task("measuring", total=n, state="")
+
+    def tried(self) -> None:
+        """Tell that one of them has been tried."""
+        if self.trials is not None:
+            self.bars.advance(self.trials)
+
+    def expect(self, seconds: Mapping[str, float]) -> None:
+        """Tell how long runs are expected to take, by their keys."""
+        self.expected = dict(seconds)
+        if self.trials is not None:
+            self.bars.remove_task(self.trials)
+        if seconds:
+            self.say(self._left())
+
     def progress(self, key: str, epoch: Any) -> None:
         """Tell that a run has started (`epoch` None) or ended an epoch."""
         if key not in self.runs:
@@ -94,23 +115,22 @@ class Display:
 
     def end(self, run: Run, record: dict[str, Any]) -> None:
         """Tell how a run ended."""
-        self.n_ended += 1
         started = self.started.pop(run.key, time.monotonic())
         self.share.pop(run.key, None)
-        self.seconds[run.model.deep].append(time.monotonic() - started)
+        self.ended[run.key] = time.monotonic() - started
         if run.key in self.tasks:
             self.bars.remove_task(self.tasks.pop(run.key))
         self._refresh()
         what = f"{record['fit_seconds']:.1f} s" if record["status"] == "ok" else record["reason"]
         repeat = f" repeat {run.repeat + 1}" if run.protocol.repeats > 1 else ""
         self.say(
-            f"[{self.n_ended:>3}/{len(self.runs)}] {run.protocol.label} {run.label}{repeat}: "
+            f"[{len(self.ended):>3}/{len(self.runs)}] {run.protocol.label} {run.label}{repeat}: "
             f"{record['status']}, {what}; {self._left()}"
         )
 
     def _refresh(self) -> None:
         if self.runs:
-            done = self.n_ended + sum(self.share.values())
+            done = len(self.ended) + sum(self.share.values())
             self.bars.update(self.total, completed=done, state=self._left())
 
     def _left(self) -> str:
@@ -122,28 +142,25 @@ class Display:
         return f"about {seconds / 60:.0f} min left"
 
     def _seconds_left(self) -> float | None:
-        """Expected seconds to the end, from the mean time of the runs that ended.
+        """Seconds to the end, from what the runs were expected to take and those ended took.
 
-        A run under way is expected to go on at its pace, one not begun to take the mean of its
-        kind.
+        A run under way is taken to go on at its pace; for one whose cost is not known stands the
+        mean of those that ended.
         """
         now = time.monotonic()
-        paces = {
-            key: (now - self.started[key]) / share for key, share in self.share.items() if share > 0
-        }
-        ended = [second for kind in self.seconds.values() for second in kind] + [*paces.values()]
-        if not ended:
-            return None
-        overall = sum(ended) / len(ended)
-        means = {
-            deep: sum(kind) / len(kind) if kind else overall for deep, kind in self.seconds.items()
-        }
-        left = 0.0
-        for key in self.started:
-            expected = paces.get(key, means[self.runs[key].model.deep])
-            left += max(expected - (now - self.started[key]), 0.0)
-        begun = len(self.started) + self.n_ended
-        n_deep_left = sum(run.model.deep for run in [*self.runs.values()][begun:])
-        left += n_deep_left * means[True]
-        left += (len(self.runs) - begun - n_deep_left) * means[False]
-        return left / self.jobs
+        known = [key for key in self.ended if key in self.expected]
+        planned = sum(self.expected[key] for key in known)
+        # Nets that stop early and neighbours on the machine make runs shorter or longer than trials
+        # say; before a few have ended the trials are all there is to go by.
+        pace = sum(self.ended[key] for key in known) / planned if planned else 1.0
+        mean = sum(self.ended.values()) / len(self.ended) if self.ended else None
+        left = longest = 0.0
+        for key in self.runs.keys() - self.ended.keys():
+            expected = self.expected[key] * pace if key in self.expected else mean
+            if self.share.get(key):
+                expected = (now - self.started[key]) / self.share[key]
+            if expected is None:
+                return None
+            still = max(expected - (now - self.started.get(key, now)), 0.0)
+            left, longest = left + still, max(longest, still)
+        return max(left / self.jobs, longest)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-import joblib
 import pandas as pd
 import yaml
 from rich.console import Console
@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 import datasets
-from benchmark import grid, leaderboard, models, store
+from benchmark import cost, grid, leaderboard, models, store
 from benchmark.command import OUT, command, read_config
 from benchmark.progress import Display
 from benchmark.protocols import PROTOCOLS, Protocol
@@ -78,9 +78,13 @@ def _value(text: str) -> Any:
     "--split", type=click.Choice(["random", "identity"]), default="random", show_default=True
 )
 @click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
 )
-@click.option("--jobs", type=click.IntRange(1), help="Runs at once.  [default: the cores]")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Runs at once.  [default: the cores; on a card no more than fit]",
+)
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of one run.")
 @click.option(
     "--time-limit", type=click.FloatRange(0, min_open=True), help="Seconds a run may take."
@@ -97,6 +101,7 @@ def _value(text: str) -> Any:
     expose_value=False,
     help="YAML file whose keys are these flags' names.",
 )
+@click.option("--estimate", is_flag=True, help="Say what the runs would cost here; make none.")
 @click.option("--list", "list_models", is_flag=True, help="Show the models and the data sets.")
 def main(
     model: str,
@@ -112,6 +117,7 @@ def main(
     time_limit: float | None,
     settings: dict[str, Any],
     out: Path,
+    estimate: bool,
     list_models: bool,
 ) -> int:
     """Fit and score models on pictures; write the leaderboard and its pictures to OUT."""
@@ -135,6 +141,10 @@ def main(
         run.estimator()
     for run in {(run.protocol, run.model.deep, run.repeat): run for run in runs}.values():
         run.protocol.rows(dataset, run.model.deep, run.repeat)
+    jobs = jobs or grid.default_jobs(where, size)
+    if estimate:
+        _estimate(runs, out, jobs, console)
+        return 0
     store.check_writable(out)
     _say_what(dataset, console)
     board: dict[str, dict[str, Any]] = {}
@@ -142,7 +152,7 @@ def main(
         board.setdefault(run.row, {**run.shown, "keys": []})["keys"].append(run.key)
     store.put_on_board(out, board)  # first, so that what an interrupted call made is shown
     with Display(console) as display:
-        records = grid.run_all(runs, out, jobs or joblib.cpu_count(), time_limit, display)
+        records = grid.run_all(runs, out, jobs, time_limit, display)
 
     from benchmark import report  # with matplotlib, which the workers need not load
 
@@ -195,6 +205,30 @@ def _say_what(dataset: datasets.Dataset, console: Console) -> None:
             f"{dataset.size} x {dataset.size} pixels{left_out}"
         )
     )
+
+
+def _estimate(runs: Sequence[Run], out: Path, jobs: int, console: Console) -> None:
+    """Print what each run would cost on this machine, and all of them together."""
+    waiting = grid.unfinished(runs, out)
+    with Display(console) as display, grid.Workers(min(jobs, len(waiting)) or 1) as workers:
+        costs = workers.costs(waiting, display)
+    table = Table("protocol", "model", "runs", "minutes", box=None)
+    for column in table.columns[2:]:
+        column.justify = "right"
+    rows: dict[tuple[str, str], list[float]] = {}
+    for run in waiting:
+        rows.setdefault((run.protocol.label, run.label), []).append(costs.get(run.key, math.nan))
+    for (label, name), seconds in rows.items():
+        table.add_row(label, Text(name), str(len(seconds)), f"{sum(seconds) / 60:.2f}")
+    Console().print(table)
+    total = cost.makespan([*costs.values()], jobs) / 60
+    click.echo(
+        f"{len(runs) - len(waiting)} runs are in {out} already; the other {len(waiting)} take "
+        f"about {total:.1f} minutes, {jobs} at a time, if nets make all their epochs"
+    )
+    unknown = [run.label for run in waiting if run.key not in costs]
+    if unknown:
+        click.echo(f"not counted, since a trial of it failed: {', '.join(unknown)}")
 
 
 def _list(console: Console) -> None:

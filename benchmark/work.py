@@ -6,6 +6,7 @@ import datetime
 import functools
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -50,8 +51,8 @@ class Run:
         Parameters the user set.
     repeat : int
         From 0.
-    device : {"cpu", "cuda"}
-        Where nets are trained; classical models always run on the CPU.
+    device : {"cpu", "cuda", "mps"}
+        Where nets are trained, and the classical models that can use it.
     threads : int
         Threads of one run; sums in another order round otherwise, so it is part of the key.
     """
@@ -83,14 +84,25 @@ class Run:
 
     @property
     def where(self) -> str:
-        """The device this run computes on."""
-        return self.device if self.model.deep else "cpu"
+        """The device this run is to compute on; its record says where it did."""
+        usable = self.model.deep or self.device == "cuda"  # scikit-learn knows no other
+        return self.device if usable and self.uses_torch else "cpu"
+
+    @functools.cached_property
+    def uses_torch(self) -> bool:
+        """Whether the model may compute with torch, on a card or not."""
+        return "device" in self.estimator().get_params()
 
     @functools.cached_property
     def seed(self) -> int:
         """Seed of everything random in the model: from what the run is, not from its code."""
         names = ("data", "protocol", "model", "parameters", "repeat")
         return derive_seed(json.dumps([self.parts[name] for name in names], sort_keys=True))
+
+    def rows(self) -> Rows:
+        """Rows of the data set that the run sees, and for what."""
+        dataset = load(self.data, self.size)
+        return self.protocol.rows(dataset, self.model.deep, self.repeat)
 
     def estimator(self) -> BaseEstimator:
         """Build the unfitted classifier with the protocol's and the user's parameters."""
@@ -119,7 +131,7 @@ class Run:
             "threads": self.threads,
             **precision,
             "source": {"model": self.model.source_hash(), "procedure": _procedure()},
-            "versions": versions(self.model.deep),
+            "versions": versions(self),
         }
 
     @functools.cached_property
@@ -171,10 +183,15 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def versions(deep: bool) -> dict[str, str]:
-    """Releases of the libraries whose change may change a result."""
+def versions(run: Run) -> dict[str, str]:
+    """Releases of the libraries whose change may change a run's result."""
     names = ["numpy", "opencv-python-headless", "scikit-learn", "scipy"]
-    names += ["torch", "torchvision", "timm"] if deep else []
+    if run.uses_torch:
+        names += ["torch"]
+    if run.model.deep:
+        names += ["torchvision", "timm"]
+    if run.where == "cuda" and not run.model.deep:
+        names += [name for name in ("cuml-cu13",) if importlib.util.find_spec("cuml")]
     found = {name: importlib.metadata.version(name) for name in names}
     return {"python": ".".join(platform.python_version_tuple()[:2]), **found}
 
@@ -184,14 +201,15 @@ def environment(threads: int) -> dict[str, Any]:
     return {
         "system": platform.system(),
         "machine": platform.machine(),
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": threads,
     }
 
 
 @functools.cache
-def _processor() -> str:
+def processor() -> str:
+    """Name of the processor."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text().splitlines():
@@ -237,7 +255,7 @@ def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) 
         dataset = load(run.data, run.size)
         if dataset.fingerprint != run.dataset["fingerprint"]:
             raise ValueError(f"{run.data} changed while it was used: start again")
-        rows = run.protocol.rows(dataset, run.model.deep, run.repeat)
+        rows = run.rows()
         facts: dict[str, Any] = {
             "n_train": len(rows.training),
             "n_validation": 0 if run.protocol.selected_on == "test" else len(rows.selection),
@@ -262,10 +280,7 @@ def _fit_and_predict(
     run: Run, dataset: Dataset, rows: Rows, on_epoch: Callable[[Any], None] | None
 ) -> tuple[Any, store.Predictions, dict[str, Any]]:
     images, labels = dataset.images, dataset.labels
-    estimator = run.estimator()
-    here = {"random_state": run.seed, "device": run.device, "on_epoch": on_epoch}
-    accepted = estimator.get_params()
-    estimator.set_params(**{name: here[name] for name in here if name in accepted})
+    estimator = prepared(run, on_epoch)
     X, y = images[rows.training], labels[rows.training]
     validation = (images[rows.selection], labels[rows.selection]) if len(rows.selection) else ()
     X_test = images[rows.test]
@@ -285,9 +300,19 @@ def _fit_and_predict(
         "predict_seconds": end - fitted,
         "peak_memory_mb": _peak_memory_mb(),
         "parameters": getattr(estimator, "n_parameters_", None),
+        "epochs": len(getattr(estimator, "history_", ())),
+        "device": getattr(estimator, "device_", "cpu"),
         "note": getattr(estimator, "note_", ""),
     }
     return estimator, store.Predictions(rows.test, labels[rows.test], probabilities), measured
+
+
+def prepared(run: Run, on_epoch: Callable[[Any], None] | None = None) -> BaseEstimator:
+    """Build the run's classifier with its seed and its device, ready to be fitted."""
+    estimator = run.estimator()
+    here = {"random_state": run.seed, "device": run.where, "on_epoch": on_epoch}
+    accepted = estimator.get_params()
+    return estimator.set_params(**{name: here[name] for name in here if name in accepted})
 
 
 def _warm_up(estimator: BaseEstimator, X: np.ndarray, y: np.ndarray) -> None:

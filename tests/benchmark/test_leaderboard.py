@@ -52,6 +52,7 @@ def put(
             "peak_memory_mb": 100.0,
             "parameters": None,
             "note": "",
+            "device": "cpu",
         }
         labels = np.arange(n) % 2
         predicted = np.where(np.arange(n) < round(accuracy * n), labels, 1 - labels)

@@ -50,7 +50,7 @@ def test_the_key_changes_with_everything_that_decides_the_result(
         patch.setattr(models.Model, "source_hash", lambda self: "edited")
         keys["code of the model"] = replace(run).key
     with monkeypatch.context() as patch:
-        patch.setattr(work, "versions", lambda deep: {"numpy": "0"})
+        patch.setattr(work, "versions", lambda run: {"numpy": "0"})
         keys["library"] = replace(run).key
     assert run.key not in keys.values()
     assert len(set(keys.values())) == len(keys)
@@ -58,7 +58,10 @@ def test_the_key_changes_with_everything_that_decides_the_result(
 
 def test_the_key_does_not_change_with_what_decides_nothing(run: work.Run) -> None:
     assert dataclasses.replace(run, data="elsewhere").key == run.key
-    assert dataclasses.replace(run, device="cuda").key == run.key, "classical models use the CPU"
+    tree = dataclasses.replace(run, model=models.find("decision-tree")[0])
+    assert dataclasses.replace(tree, device="cuda").key == tree.key, "trees use the CPU"
+    assert dataclasses.replace(run, device="mps").key == run.key, "knn knows no Apple device"
+    assert dataclasses.replace(run, device="cuda").key != run.key
     assert dataclasses.replace(run, protocol=Fair(train_size=40, repeats=9)).key == run.key
 
 
