@@ -48,22 +48,22 @@ def trial(run: Run) -> list[Point]:
         of all its epochs.
     """
     rows, dataset = run.rows(), load(run.data, run.size)
-    images, labels = dataset.images, dataset.labels
+    labels = dataset.labels
     estimator = prepared(run)
     if run.model.deep:
         few = _spread(rows.training, estimator.batch_size)
         epochs, estimator.max_epochs = estimator.max_epochs, TRIAL_EPOCHS
-        estimator.fit(images[few], labels[few])
+        estimator.fit(dataset.take(few), labels[few])
         fit = min(epoch.seconds for epoch in estimator.history_[1:]) * epochs
         return [(len(few), fit, fit / epochs / len(few) * FORWARD_SHARE)]
     points = []
-    test = images[_spread(rows.test, TRIAL_PICTURES[0])]
+    test = dataset.take(_spread(rows.test, TRIAL_PICTURES[0]))
     few = _spread(rows.training, TRIAL_PICTURES[0])
-    estimator.fit(images[few], labels[few]).predict_proba(test)  # imports and start-up
+    estimator.fit(dataset.take(few), labels[few]).predict_proba(test)  # imports and start-up
     for n in sorted({min(n, len(rows.training)) for n in TRIAL_PICTURES}):
         few = _spread(rows.training, n)
         start = time.perf_counter()
-        estimator.fit(images[few], labels[few])
+        estimator.fit(dataset.take(few), labels[few])
         fitted = time.perf_counter()
         estimator.predict_proba(test)
         points.append((len(few), fitted - start, (time.perf_counter() - fitted) / len(test)))

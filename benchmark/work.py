@@ -279,11 +279,13 @@ def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) 
 def _fit_and_predict(
     run: Run, dataset: Dataset, rows: Rows, on_epoch: Callable[[Any], None] | None
 ) -> tuple[Any, store.Predictions, dict[str, Any]]:
-    images, labels = dataset.images, dataset.labels
+    labels = dataset.labels
     estimator = prepared(run, on_epoch)
-    X, y = images[rows.training], labels[rows.training]
-    validation = (images[rows.selection], labels[rows.selection]) if len(rows.selection) else ()
-    X_test = images[rows.test]
+    X, y = dataset.take(rows.training), labels[rows.training]
+    validation: tuple[np.ndarray, ...] = ()
+    if len(rows.selection):
+        validation = (dataset.take(rows.selection), labels[rows.selection])
+    X_test = dataset.take(rows.test)
 
     _warm_up(estimator, X, y)
     _reset_peak_memory()

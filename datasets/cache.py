@@ -17,7 +17,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -183,12 +182,15 @@ def _decode(paths: Sequence[str | Path], size: int) -> Iterator[Chunk]:
         for start in show(range(0, len(paths), BATCH), "reading pictures"):
             batch = paths[start : start + BATCH]
             handfuls = (batch[i : i + HANDFUL] for i in range(0, len(batch), HANDFUL))
-            results = list(chain.from_iterable(parallel(decode(some, size) for some in handfuls)))
-            pictures = [result for result in results if not isinstance(result, str)]
+            read = parallel(decode(some, size) for some in handfuls)
             failures = [
-                (start + i, result) for i, result in enumerate(results) if isinstance(result, str)
+                (i * HANDFUL + row, reason)
+                for i, (_, reasons) in enumerate(read)
+                for row, reason in reasons.items()
             ]
-            yield np.stack(pictures) if pictures else np.empty((0, 3, size, size)), failures
+            pictures = np.concatenate([some for some, _ in read])
+            bad = [row for row, _ in failures]
+            yield np.delete(pictures, bad, axis=0), [(start + row, why) for row, why in failures]
 
 
 def show(steps: Sequence[int], what: str) -> Iterable[int]:

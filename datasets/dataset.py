@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ import numpy as np
 
 from datasets.cache import Packed
 from datasets.errors import InputError
+
+TAKEN_AT_ONCE = 1000  # pictures; each may bring sixteen pages of the map into memory
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,21 @@ class Dataset:
     def size(self) -> int:
         """Width and height of a picture in pixels."""
         return self.images.shape[-1]
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Copy the pictures of some rows, ``(len(rows), 3, size, size)`` of uint8.
+
+        Pages of a memory map that this touches are given back, so that a process holds the pictures
+        it uses and not the whole set besides.
+        """
+        taken = np.empty((len(rows), *self.images.shape[1:]), np.uint8)
+        pages = self.images.base
+        for start in range(0, len(rows), TAKEN_AT_ONCE):
+            part = slice(start, start + TAKEN_AT_ONCE)
+            taken[part] = self.images[rows[part]]
+            if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                pages.madvise(mmap.MADV_DONTNEED)
+        return taken
 
     @property
     def class_counts(self) -> dict[str, int]:

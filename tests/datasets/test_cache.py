@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from datasets import cache, images
+from datasets.dataset import Listing, assemble
 
 
 @pytest.fixture(autouse=True)
@@ -123,24 +124,43 @@ def test_another_size_is_another_entry(files: list[Path]) -> None:
     assert cache.packed_files(files, 24).images.shape[-1] == 24
 
 
-def test_opening_leaves_no_picture_in_memory(tmp_path: Path) -> None:
-    def produce() -> Iterator[cache.Chunk]:
-        for _ in range(64):
-            yield np.ones((1000, 3, 16, 16), np.uint8), []
-
-    def in_memory() -> int:
-        """Bytes of files that are mapped into this process and have been looked at."""
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("RssFile:")[1].split()[0]) * 1024
-
-    if not Path("/proc/self/status").exists():
+def in_memory() -> int:
+    """Bytes of files that are mapped into this process and have been looked at."""
+    status = Path("/proc/self/status")
+    if not status.exists():
         pytest.skip("this system does not say what is in memory")
-    cache.packed({"many": "pictures"}, 16, produce)
+    return int(status.read_text().split("RssFile:")[1].split()[0]) * 1024
+
+
+def many() -> cache.Packed:
+    def produce() -> Iterator[cache.Chunk]:
+        for i in range(64):
+            yield np.full((1000, 3, 16, 16), i, np.uint8), []
+
+    return cache.packed({"many": "pictures"}, 16, produce)
+
+
+def test_opening_leaves_no_picture_in_memory() -> None:
+    many()
     before = in_memory()
-    packed = cache.packed({"many": "pictures"}, 16, produce)
+    packed = many()
     assert in_memory() - before < packed.images.nbytes / 10
     packed.images.sum()
     assert in_memory() - before > packed.images.nbytes / 2, "this test sees no page at all"
+
+
+def test_taking_pictures_copies_them_and_leaves_no_page_of_the_map_in_memory() -> None:
+    packed = many()
+    labels = np.arange(64_000) % 2
+    listing = Listing([str(i) for i in range(64_000)], labels.tolist(), ("a", "b"))
+    dataset = assemble("many", listing, packed, "many pictures")
+    rows = np.random.default_rng(0).permutation(64_000)[:20_000]
+    before = in_memory()
+    taken = dataset.take(rows)
+    assert in_memory() - before < packed.images.nbytes / 10
+    assert (taken == dataset.images[rows]).all()
+    taken[:] = 0  # a copy, so the set itself stays as it is
+    assert dataset.images[rows].any()
 
 
 @pytest.mark.parametrize("damage", ["flip a bit", "cut", "remove", "garble the notes"])

@@ -111,7 +111,7 @@ def test_grey_pictures_stretched_together_give_cv2s_pixels_each(
         paths.append(tmp_path / f"{i}.jpg")
         paths[-1].write_bytes(data)
     for size in (16, 41, 83, 128):
-        for data, planes in zip(several, images.load_all(paths, size), strict=True):
+        for data, planes in zip(several, images.load_all(paths, size)[0], strict=True):
             assert (planes == as_cv2_reads_it(data, size)).all()
 
 
