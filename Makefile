@@ -12,7 +12,7 @@ MODELS ?= all
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test setup data report lint clean
+.PHONY: help bench test setup data perf report lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ setup: $(READY) ## make .venv and install what setup.cfg names
 
 data: $(READY) ## get the muxspace pictures
 	@$(BIN)/python -m datasets.fetch
+
+perf: $(READY) ## measure speed beside plain ways of doing the same, write OUT/perf.md (40 minutes)
+	@$(BIN)/python -m benchmark.perf --out '$(OUT)' $(ARGS)
 
 report: $(READY) ## write tables, pictures and page of OUT again, without fitting
 	@$(BIN)/python -m benchmark.report --out '$(OUT)'

@@ -37,11 +37,14 @@ class Predictions:
         True classes.
     probabilities : ndarray of float32, shape (n, n_classes)
         One column for every class of the data set, 0 for those never trained on.
+    groups : ndarray of int64, shape (n,)
+        Who is shown; the row number where the data set does not say.
     """
 
     rows: np.ndarray
     labels: np.ndarray
     probabilities: np.ndarray
+    groups: np.ndarray
 
 
 def folder(out: Path, key: str) -> Path:
@@ -133,7 +136,9 @@ def read_predictions(out: Path, key: str) -> Predictions | None:
         return None
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return Predictions(arrays["rows"], arrays["labels"], arrays["probabilities"])
+            # Before there were groups every picture counted as its own.
+            groups = arrays["groups" if "groups" in arrays else "rows"]
+            return Predictions(arrays["rows"], arrays["labels"], arrays["probabilities"], groups)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
         logger.warning("%s is damaged (%s): the run does not count", path, error)
         return None

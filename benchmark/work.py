@@ -306,7 +306,9 @@ def _fit_and_predict(
         "device": getattr(estimator, "device_", "cpu"),
         "note": getattr(estimator, "note_", ""),
     }
-    return estimator, store.Predictions(rows.test, labels[rows.test], probabilities), measured
+    groups = rows.test if dataset.groups is None else dataset.groups[rows.test]
+    stored = store.Predictions(rows.test, labels[rows.test], probabilities, groups)
+    return estimator, stored, measured
 
 
 def prepared(run: Run, on_epoch: Callable[[Any], None] | None = None) -> BaseEstimator:

@@ -57,7 +57,9 @@ def put(
         labels = np.arange(n) % 2
         predicted = np.where(np.arange(n) < round(accuracy * n), labels, 1 - labels)
         probabilities = np.eye(2, dtype=np.float32)[predicted]
-        store.write(out, record, store.Predictions(np.arange(n), labels, probabilities))
+        store.write(
+            out, record, store.Predictions(np.arange(n), labels, probabilities, np.arange(n))
+        )
         keys.append(key)
     store.put_on_board(out, {f"muxspace/{protocol}/random/{model}": {**entry, "keys": keys}})
 
@@ -148,7 +150,9 @@ def test_a_model_that_says_one_class_only_is_marked(tmp_path: Path) -> None:
     assert record is not None
     del record["schema"]
     store.write(
-        tmp_path, record, store.Predictions(predictions.rows, predictions.labels, one_class)
+        tmp_path,
+        record,
+        store.Predictions(predictions.rows, predictions.labels, one_class, predictions.groups),
     )
     assert leaderboard.collect(tmp_path).iloc[0]["note"] == "only ever says a; N"
 

@@ -17,7 +17,7 @@ import baselines
 from benchmark import grid, models, store, work
 from benchmark.progress import Display
 from benchmark.protocols import Fair, Slides
-from datasets import Dataset, InputError
+from datasets import Dataset, InputError, faces
 
 
 def a_run(folder: Path, data: Dataset, model: str = "knn", **changes: Any) -> work.Run:
@@ -84,7 +84,19 @@ def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: 
         predictions.rows.tolist()
         == run.protocol.rows(work.load(run.data, 32), False, 0).test.tolist()
     )
+    assert predictions.groups.tolist() == predictions.rows.tolist(), "nobody says who is shown"
     assert store.is_finished(tmp_path, run.key)
+
+
+def test_predictions_tell_who_is_shown(tmp_path: Path) -> None:
+    faces.write(tmp_path / "faces", n=150, seed=0, size=32)
+    data = work.load(str(tmp_path / "faces"), 32)
+    run = a_run(tmp_path / "faces", data, "majority")
+    assert work.execute(run, tmp_path / "out")["status"] == "ok"
+    predictions = store.read_predictions(tmp_path / "out", run.key)
+    assert predictions is not None
+    assert data.groups is not None
+    assert (predictions.groups == data.groups[predictions.rows]).all()
 
 
 def test_the_stored_model_gives_the_stored_predictions(run: work.Run, tmp_path: Path) -> None:
