@@ -40,7 +40,8 @@ def save(figure: Figure, path: Path, mark: str = "") -> None:
         Says what the picture was drawn from, for `is_current`.
     """
     image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=DPI, metadata={"Software": None, "Comment": mark})
+    metadata = {"Software": f"matplotlib {mpl.__version__}", "Comment": mark}
+    figure.savefig(image, format="png", dpi=DPI, metadata=metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
     draft.write_bytes(image.getvalue())

@@ -46,7 +46,8 @@ def publish(out: Path) -> pd.DataFrame:
         The leaderboard, see `leaderboard.collect`.
     """
     table = leaderboard.collect(out)
-    store.write_text(out / "leaderboard.csv", table.to_csv(index=False))
+    # Ten digits: the last of sixteen differ between processors.
+    store.write_text(out / "leaderboard.csv", table.to_csv(index=False, float_format="%.10g"))
     store.write_text(out / "leaderboard.md", leaderboard.markdown(table))
     by_row = {
         (row["dataset"], row["protocol"], row["split"], row["model"]): row

@@ -101,7 +101,7 @@ def test_every_score_is_that_of_the_stored_predictions(results: Path, table: pd.
         assert len(stored) == 2
         scores = pd.DataFrame([metrics.score(p.labels, p.probabilities) for p in stored if p])
         for name, value in scores.mean().items():
-            assert row[name] == pytest.approx(value, abs=1e-12), (place, name)
+            assert row[name] == pytest.approx(value, rel=1e-9), (place, name)
 
 
 def test_every_row_has_its_pictures_and_counts(results: Path, table: pd.DataFrame) -> None:
