@@ -30,7 +30,7 @@ def accuracy_interval(accuracy: float, n: float) -> tuple[float, float]:
     low, high : float
     """
     low, high = proportion_confint(accuracy * n, n, alpha=1 - LEVEL, method="wilson")
-    return float(low), float(high)
+    return min(float(low), accuracy), max(float(high), accuracy)  # despite rounding at 0 and 1
 
 
 @functools.lru_cache(maxsize=2)
@@ -83,11 +83,17 @@ def interval(score: float, draws: np.ndarray, people: float) -> tuple[float, flo
     """95 % interval of a score between 0 and 1, for other people and pictures drawn like these.
 
     The spread is that of the bootstrap by person; the interval is symmetric on the log-odds scale,
-    which keeps it within 0 and 1, and its width is Student's for as many people as count. Plain
-    percentiles of the draws cover too seldom where scores are high or people few: 89 % instead of
-    95 % at an accuracy of 0.95 on the 105 people of the slides' nets. (Transformed intervals: Efron
-    and Tibshirani, "An introduction to the bootstrap", 1993, ch. 12-13; log-odds for clustered
-    samples: Korn and Graubard, Survey Methodology 24, 1998.)
+    which keeps it within 0 and 1, and its width is Student's for as many people as count, with the
+    bootstrap's small-sample factor. Plain percentiles of the draws cover too seldom where scores
+    are high and people few: 89 to 94 % instead of 95 % at an accuracy of 0.95 on the 105 people of
+    the slides' nets. (Transformed intervals: Efron and Tibshirani, "An introduction to the
+    bootstrap", 1993, ch. 12; log-odds for clustered samples: Korn and Graubard, Survey Methodology
+    24, 1998.)
+
+    Simulated, accuracies of 0.6 to 0.95 are covered in 93 to 97 %, down to 40 people; in 92 % from
+    0.9 on where one of 2,451 people has 4 % of the pictures and those of a person are strongly
+    alike. Where a class has but a few test pictures, intervals of balanced accuracy and macro-F1
+    are too short: 85 to 90 % on 165 pictures where some classes have two.
 
     Where every draw scores the same, because every answer is right or wrong or there is one person
     only, the draws say nothing; it is then Wilson's interval, each person counting once.
@@ -107,19 +113,22 @@ def interval(score: float, draws: np.ndarray, people: float) -> tuple[float, flo
     """
     if np.ptp(draws) < 1e-9 or not 0 < score < 1:
         return accuracy_interval(score, people)
-    half = _student(people) * draws.std(ddof=1) / (score * (1 - score))
+    half = _half_width(draws, people) / (score * (1 - score))
     low, high = special.expit(special.logit(score) + half * np.array([-1, 1]))
     return float(low), float(high)
 
 
 def difference_interval(difference: float, draws: np.ndarray, people: float) -> tuple[float, float]:
     """95 % interval of the difference of two scores on the same pictures; see `interval`."""
-    half = _student(people) * draws.std(ddof=1)
+    half = _half_width(draws, people)
     return difference - half, difference + half
 
 
-def _student(people: float) -> float:
-    return float(stats.t.ppf(0.5 + LEVEL / 2, max(people - 1, 1)))
+def _half_width(draws: np.ndarray, people: float) -> float:
+    others = max(people - 1, 1)
+    # The bootstrap's variance is too small by one part in as many as there are people.
+    spread = draws.std(ddof=1) * np.sqrt(people / others)
+    return float(stats.t.ppf(0.5 + LEVEL / 2, others) * spread)
 
 
 def paired_p(differences: np.ndarray) -> float:
@@ -149,7 +158,7 @@ def paired_p(differences: np.ndarray) -> float:
     chance = np.ones(1)  # of every sum that the signs can give, from the lowest, in steps of two
     for size, times in zip(*np.unique(sizes, return_counts=True), strict=True):
         steps = np.zeros(size * times + 1)
-        steps[::size] = stats.binom.pmf(np.arange(times + 1), times, 0.5)
+        steps[::size] = special.comb(times, np.arange(times + 1)) / 2.0**times
         chance = np.convolve(chance, steps)
     sums = 2 * np.arange(len(chance)) - sizes.sum()
     return float(min(chance[np.abs(sums) >= total].sum(), 1.0))
