@@ -86,6 +86,9 @@ def write(
             )
         if model is not None:
             _save_model(draft, model)
+            # A class never trained on is then told from one that is only never predicted.
+            classes = [int(c) for c in getattr(model, "classes_", ())]
+            record = {**record, "trained_classes": classes}
         text = json.dumps({"schema": SCHEMA, **record}, indent=2, default=str)
         (draft / "run.json").write_text(text + "\n")
         draft.chmod(0o755)
