@@ -155,7 +155,9 @@ def reliability(bins: np.ndarray, title: str, what: str) -> Figure:
         middle = edges[:-1][used] + width / 2
         upper.bar(middle, does, width, color=TRAINING, alpha=0.35, ec="white", label="accuracy")
         upper.plot([0, 1], [0, 1], "k--", lw=1, label="calibrated")
-        upper.vlines(says, says, does, color=SELECTION, lw=2, label="gap to the confidence")
+        upper.vlines(
+            says, says, does, color=SELECTION, lw=2, clip_on=False, label="gap to what it says"
+        )
         upper.plot(says, does, "o", color=TRAINING, ms=5, clip_on=False)
         upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="share of right answers")
         upper.legend(frameon=False, loc="upper left", fontsize=8)
@@ -168,7 +170,7 @@ def reliability(bins: np.ndarray, title: str, what: str) -> Figure:
         lower.margins(y=0.18)
         for axis in (upper.yaxis, lower.xaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
-        figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
         upper.set_title(what, fontsize=9)
     return figure
 

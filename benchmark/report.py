@@ -95,7 +95,7 @@ def _draw_row(out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored
     if row["selected_on"] == "test" and deep:
         what += ", epoch chosen on the test set"
     title = f"{row['model']}: {100 * row['accuracy']:.1f} % right"
-    sure = f"{row['model']}: calibration error {row['ece']:.3f}"
+    sure = f"{row['model']}\ncalibration error {row['ece']:.3f}"
     mark = _mark(what, title, sure, [record["finished"] + record["key"] for record in records])
     result = Pictures(
         f"{label} {row['model']}",
