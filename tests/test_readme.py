@@ -52,8 +52,9 @@ def test_the_command_works(
     else:
         folder = tmp_path
         environment["PYTHONPATH"] = str(ROOT)
-    if "report" in command:
+    if any(f"benchmark.{name}" in command for name in ("report", "verify", "compare")):
         subprocess.run(["make", "bench"], cwd=ROOT, env=environment, check=True, timeout=300)
+        (out / "reference").symlink_to(ROOT / "results" / "reference")
     if "run" in command and "--list" not in command:
         # As typed, but for the models of "all" and the length of the training.
         command = command.replace("--model all", "--model mobilenet")

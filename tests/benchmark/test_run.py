@@ -172,20 +172,6 @@ def test_the_report_is_made_again_without_fitting(results: Path, run_command: Co
     assert (results / "report.html").read_bytes() == page
 
 
-def test_results_do_not_depend_on_jobs_or_order(
-    tmp_path: Path, shapes_folder: Path, run_command: Command
-) -> None:
-    predictions: dict[str, list[bytes]] = {}
-    for jobs, names in ((1, "mobilenet,random-forest"), (2, "random-forest,mobilenet")):
-        out = tmp_path / str(jobs)
-        arguments = ("--data", shapes_folder, "--out", out, "--train-size", 30, "--device", "cpu")
-        assert run_command(run.main, "--model", names, "--jobs", jobs, *arguments)[0] == 0
-        for path in sorted((out / "runs").glob("*/predictions.npz")):
-            predictions.setdefault(path.parent.name, []).append(path.read_bytes())
-    assert len(predictions) == 2
-    assert all(first == second for first, second in predictions.values())
-
-
 def test_generated_faces_are_never_called_anything_else(
     tmp_path: Path, run_command: Command
 ) -> None:
