@@ -37,7 +37,8 @@ class Row:
     compared : str
         ``paired`` (the same pictures), ``unpaired`` (others), or why it could not be.
     accuracy_a, accuracy_b, difference, difference_lo, difference_hi : float
-        Fractions; the difference is B less A, with its 95 % interval.
+        Fractions, of the repeats that both have; the difference is B less A, with its 95 %
+        interval.
     real : bool or None
         Whether the interval leaves out 0.
     same_predictions : bool or None
@@ -68,8 +69,17 @@ class Row:
 class _Side:
     """The finished runs of a leaderboard row, in the order of their repeats."""
 
+    repeats: list[int]
     records: list[dict[str, Any]]
     predictions: list[store.Predictions]
+
+    def only(self, wanted: Sequence[int]) -> _Side:
+        places = [self.repeats.index(repeat) for repeat in wanted]
+        return _Side(
+            list(wanted),
+            [self.records[place] for place in places],
+            [self.predictions[place] for place in places],
+        )
 
     @property
     def right(self) -> np.ndarray:
@@ -127,8 +137,12 @@ def _compare_row(
     if without:
         return Row(*place, f"no result in {' and '.join(without)}")
     differs = list(_differing(a.records[0]["parts"], b.records[0]["parts"]))
-    if len(a.records) != len(b.records):
+    if a.repeats != b.repeats:
         differs.append(f"repeats ({len(a.records)}, {len(b.records)})")
+        # A repeat learns from pictures of its own: what both have made is compared.
+        common = [repeat for repeat in a.repeats if repeat in b.repeats]
+        if common:
+            a, b = a.only(common), b.only(common)
     one, other = a.predictions[0], b.predictions[0]
     paired = a.records[0]["parts"]["data"] == b.records[0]["parts"]["data"] and np.array_equal(
         one.rows, other.rows
@@ -155,14 +169,15 @@ def _compare_row(
 
 
 def _side(out: Path, entry: Mapping[str, Any]) -> _Side:
-    records, predictions = [], []
-    for key in entry["keys"]:
+    side = _Side([], [], [])
+    for repeat, key in enumerate(entry["keys"]):
         record = store.read(out, key)
         stored = store.read_predictions(out, key)
         if record is not None and record["status"] == "ok" and stored is not None:
-            records.append(record)
-            predictions.append(stored)
-    return _Side(records, predictions)
+            side.repeats.append(repeat)
+            side.records.append(record)
+            side.predictions.append(stored)
+    return side
 
 
 def _same_predictions(a: Sequence[store.Predictions], b: Sequence[store.Predictions]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,20 @@ def test_what_explains_a_difference_is_named(sides: tuple[Path, Path]) -> None:
     )
     named = "source.model, versions.torch (2.1, 2.2), bf16 (True, None), repeats (1, 3)"
     assert the_row(sides).differs == named
+
+
+def test_only_repeats_that_both_have_are_compared(sides: tuple[Path, Path]) -> None:
+    put(sides[0], "knn", 120)
+    put(sides[1], "knn", 120, repeats=2)
+    key = store.read_board(sides[1])["shapes/fair/random/knn"]["keys"][1]
+    record, stored = store.read(sides[1], key), store.read_predictions(sides[1], key)
+    assert record is not None
+    assert stored is not None
+    flipped = dataclasses.replace(stored, probabilities=stored.probabilities[:, ::-1])
+    store.write(sides[1], record, flipped)
+    row = the_row(sides)
+    assert (row.accuracy_a, row.accuracy_b, row.same_predictions) == (0.6, 0.6, True)
+    assert row.differs == "repeats (1, 2)"
 
 
 def test_rows_in_one_only_and_rows_without_a_result_are_listed(sides: tuple[Path, Path]) -> None:
