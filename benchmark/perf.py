@@ -37,7 +37,7 @@ from benchmark.work import Run, describe, environment, load
 from datasets import cache, faces, images, muxspace
 
 SMALL_STEMS = ("resnet18", "seresnet18")  # also measured without their pooling
-N_TRAIN, N_VALIDATION, EPOCHS, BATCH = 1000, 200, 4, 100  # of the trainings that are compared
+N_TRAIN, N_VALIDATION, EPOCHS, BATCH = 800, 200, 3, 100  # of the trainings that are compared
 N_FILES, N_DRAWN = 2000, 500
 GROWTH = (1000, 2000, 4000, 8000)
 GRID_SIZE, GRID_EPOCHS = 400, 2

@@ -21,7 +21,6 @@ from benchmark.command import OUT, command
 from benchmark.evidence import Evidence, Scored
 from benchmark.models import code_hash
 
-
 DIGITS = "%.10g"  # the last of sixteen differ between processors
 
 
