@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -298,11 +299,13 @@ def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return result
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """The leaderboard for people, as Markdown."""
+def markdown(table: pd.DataFrame, audit: str = "") -> str:
+    """The leaderboard for people, as Markdown, with what an audit said of its data."""
     parts = ["# Leaderboard"]
     if table["generated_data"].any():
         parts.append(f"**{HOW_TO_GET_REAL}**")
+    if audit:
+        parts.append(re.sub(r"([\\`*_<|])", r"\\\1", audit))  # file names are no Markdown
     for title, text in comparisons(table):
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
     for title, part in boards(table):

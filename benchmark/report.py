@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ import pandas as pd
 from benchmark import leaderboard, metrics, plots, store
 from benchmark.command import OUT, command
 from benchmark.models import code_hash
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ def publish(out: Path) -> pd.DataFrame:
     """
     table = leaderboard.collect(out)
     store.write_text(out / "leaderboard.csv", table.to_csv(index=False))
-    store.write_text(out / "leaderboard.md", leaderboard.markdown(table))
+    audit = _audit(out, table)
+    store.write_text(out / "leaderboard.md", leaderboard.markdown(table, audit))
     by_row = {
         (row["dataset"], row["protocol"], row["split"], row["model"]): row
         for row in table.to_dict(orient="records")
@@ -66,8 +71,22 @@ def publish(out: Path) -> pd.DataFrame:
             )
             pictures.append(_draw_row(out, by_row[place], entry, good))
     overviews = [path for about in datasets.values() for path in _draw_overview(out, table, about)]
-    store.write_text(out / "report.html", _page(table, overviews, pictures))
+    store.write_text(out / "report.html", _page(table, audit, overviews, pictures))
     return table
+
+
+def _audit(out: Path, table: pd.DataFrame) -> str:
+    """The line an audit of this folder left about data on the leaderboard, or none."""
+    path = out / "audit.json"
+    if not path.is_file():
+        return ""
+    try:
+        found = json.loads(path.read_text())
+        known = found["data"]["fingerprint"][:12] in set(table["data"])
+        return f"{found['data']['name']}: {found['summary']}" if known else ""
+    except (ValueError, KeyError, TypeError) as error:
+        logger.warning("%s is damaged (%s): audit again", path, error)
+        return ""
 
 
 def _mark(*parts: object) -> str:
@@ -139,15 +158,11 @@ def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tup
     return board, classes
 
 
-def _page(table: pd.DataFrame, overviews: list[Path], pictures: list[Pictures]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
-    )
-    environment.filters["embed"] = lambda path: (
-        f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
-    )
-    return environment.get_template("report.html").render(
+def _page(table: pd.DataFrame, audit: str, overviews: list[Path], pictures: list[Pictures]) -> str:
+    return render(
+        "report.html",
         warning=leaderboard.HOW_TO_GET_REAL if table["generated_data"].any() else "",
+        audit=audit,
         comparisons=leaderboard.comparisons(table),
         boards=[
             (title, leaderboard.for_people(part), list(part["status"]))
@@ -156,6 +171,17 @@ def _page(table: pd.DataFrame, overviews: list[Path], pictures: list[Pictures]) 
         overviews=overviews,
         pictures=sorted(pictures, key=lambda row: row.name),
     )
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill in one of this package's pages; its filter ``embed`` puts a PNG file into the page."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
+    )
+    environment.filters["embed"] = lambda path: (
+        f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    )
+    return environment.get_template(template).render(**values)
 
 
 @command

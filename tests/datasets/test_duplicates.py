@@ -47,6 +47,12 @@ def test_other_bytes_with_the_same_pixels_are_another_file(folder: Path) -> None
     assert names(data, identical(data)) == {frozenset({"a/1.png", "b/both.png"})}
 
 
+def test_pictures_in_no_file_are_compared_by_their_pixels(folder: Path) -> None:
+    data = datasets.load(folder)
+    groups = identical(dataclasses.replace(data, root=None))
+    assert names(data, groups) == names(data, identical(data))
+
+
 def test_a_file_that_went_away_is_named(folder: Path) -> None:
     data = datasets.load(folder)
     (folder / "a" / "copy.png").unlink()
@@ -91,6 +97,7 @@ def test_of_the_real_pictures_eleven_go(real: Dataset) -> None:
     # Seven of eight repeated names once, the eighth, with two labels, altogether, and two copies.
     assert len(clean) == len(real) - 7 - 2 - 2 == 13_679
     assert "Avinash_30.jpg" not in clean.ids
+    assert identical(clean) == []
     assert len(set(clean.ids)) == len(clean)
     assert clean.images.base is not None, "the pictures are copied into memory"
     assert clean.groups is not None
