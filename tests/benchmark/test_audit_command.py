@@ -250,6 +250,8 @@ def test_two_thirds_of_the_real_random_test_pictures_show_somebody_known(
         share = split(of_real, name)["person"] / split(of_real, name)["n_test"]
         assert 0.6 < share < 0.7, name
     assert split(of_real, "slides")["identical"] == 4
+    by_person = split(of_real, "fair identity")
+    assert (by_person["identical"], by_person["person"]) == (0, 0)
 
 
 @pytest.mark.real

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 import datasets
 from datasets import Dataset, InputError
-from datasets.duplicates import conflicting, identical
+from datasets.duplicates import conflicting, identical, sides
 from tests.conftest import REAL
 
 
@@ -58,6 +59,22 @@ def test_a_file_that_went_away_is_named(folder: Path) -> None:
     (folder / "a" / "copy.png").unlink()
     with pytest.raises(InputError, match=r"copy\.png cannot be read any more"):
         identical(data)
+
+
+def test_people_who_share_a_picture_are_kept_together(folder: Path) -> None:
+    data = datasets.load(folder)
+    assert sides(data) is None
+    row = {name: data.ids.index(name) for name in data.ids}
+    people = np.arange(len(data))
+    people[[row["a/2.png"], row["b/both.png"]]] = 70
+    people[[row["a/3.png"], row["a/1.png"]]] = 80
+    merged = sides(dataclasses.replace(data, groups=people))
+    assert merged is not None
+    one = [row[name] for name in ("a/1.png", "b/both.png", "a/2.png", "a/3.png")]
+    assert len(set(merged[one])) == 1
+    assert merged[row["a/0.png"]] == merged[row["a/copy.png"]]
+    assert len(set(merged)) == len(data) - 4
+    assert people[row["a/3.png"]] == 80, "the data set's own groups were changed"
 
 
 def test_copies_are_kept_once_and_conflicting_ones_not_at_all(folder: Path) -> None:
