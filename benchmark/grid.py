@@ -61,7 +61,8 @@ class Workers:
         A run whose trial fails has none: what is wrong with it is found when it is made.
         """
         known = cost.remembered()
-        unknown = {cost.kind(run): run for run in runs if cost.kind(run) not in known}
+        largest = sorted(runs, key=lambda run: len(run.rows().training))  # says most of the others
+        unknown = {cost.kind(run): run for run in largest if cost.kind(run) not in known}
         display.trying(len(unknown))
         trials = {
             kind: self.pool.schedule(_try, args=(run,), timeout=TRIAL_LIMIT)

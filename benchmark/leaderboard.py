@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from benchmark import metrics, statistics, store
+from benchmark import comparison, evidence, statistics
+from benchmark.evidence import Evidence
 
 COLUMNS = (
     "dataset",
@@ -45,6 +49,12 @@ COLUMNS = (
     "size",
     "data",
     "note",
+    "balanced_accuracy_lo",
+    "balanced_accuracy_hi",
+    "macro_f1_lo",
+    "macro_f1_hi",
+    "top2_accuracy",
+    "n_people",
 )
 BOARD = ["dataset", "protocol", "split"]  # rows that agree in these are ranked together
 
@@ -53,10 +63,39 @@ HOW_TO_GET_REAL = (
     "nothing about real expressions. For the real pictures run 'make data', or set MUXSPACE_DIR to "
     "a clone of github.com/muxspace/facial_expressions."
 )
+HOW_TO_READ = (
+    "A rank is one more than the number of models that are better and told apart; '1=' is a tie, "
+    "shared by models between which these pictures cannot decide. Told apart are two models whose "
+    "answers to the same pictures differ more than chance explains (McNemar's test, pictures of "
+    "one person taken together, at 5 % for all pairs of a board after Holm; comparisons.csv has "
+    "each pair). Intervals are 95 %, for other people and pictures drawn like these (bootstrap by "
+    "person; where nobody says who is shown, by picture); those of balanced accuracy and macro-F1 "
+    "are too short where a class has only a few test pictures. What training again changes is not "
+    "in them: with repeats it is the '±' beside, the standard deviation from one to the next. "
+    "Times leave out loading and warm-up."
+)
+PUBLISHED_RANKS = (
+    "Published figures are ranked among those on as many pictures, all pairs by the test of two "
+    "proportions after Holm: of them only the accuracies are known."
+)
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The leaderboard, the pairs of models it rests on, and what was read for it."""
+
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+    rows: list[Evidence]
 
 
 def collect(out: Path) -> pd.DataFrame:
-    """Compute the leaderboard of a results folder.
+    """Compute the leaderboard of a results folder: the table of `compute`."""
+    return compute(out).table
+
+
+def compute(out: Path) -> Leaderboard:
+    """Compute the leaderboard of a results folder, reading each stored file once.
 
     Parameters
     ----------
@@ -65,49 +104,44 @@ def collect(out: Path) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        The columns `COLUMNS`, best accuracy first; times in seconds and milliseconds, memory in
+    Leaderboard
+        ``table``: the columns `COLUMNS`, best first; times in seconds and milliseconds, memory in
         units of 10**6 bytes, scores as fractions, ``data`` the beginning of the data's fingerprint.
-        Models are ranked among those scored on the same pictures of a board; a row that is not
-        ``ok`` has no rank. Scores of repeats are averaged; the interval is that of the mean, for
-        other test pictures drawn like these.
+        Models are ranked among those scored on the same pictures of a board, and share a rank where
+        these cannot tell them apart, see `comparison.compare`; a row that is not ``ok`` has no
+        rank. Scores of repeats are averaged; the interval is that of the mean, for other test
+        pictures drawn like these. ``pairs``: the columns `comparison.PAIRS`.
     """
-    rows = [_row(out, entry) for entry in store.read_board(out).values()]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    ranked = table["accuracy"].where(table["status"] == "ok")
-    table["rank"] = (
-        ranked.groupby([table[name] for name in [*BOARD, "data", "n_test"]])
-        .rank(ascending=False, method="min")
-        .astype("Int64")
-    )
-    for name in ("n_train", "n_validation", "n_test", "parameters"):
+    rows = evidence.read(out)
+    compared = [(same, *comparison.compare(same)) for same in comparison.same_pictures(rows)]
+    facts = {
+        id(row): fact for same, found, _ in compared for row, fact in zip(same, found, strict=True)
+    }
+    described = [_row(row, facts.get(id(row), {})) for row in rows]
+    table = pd.DataFrame(described, columns=list(COLUMNS))
+    for name in ("rank", "n_train", "n_validation", "n_test", "n_people", "parameters"):
         table[name] = pd.to_numeric(table[name]).astype("Int64")
-    order = table.assign(fewer=-table["n_test"]).sort_values([*BOARD, "fewer", "rank", "model"])
-    return order.drop(columns="fewer").reset_index(drop=True)
+    order = table.assign(fewer=-table["n_test"], worse=-table["accuracy"]).sort_values(
+        [*BOARD, "fewer", "rank", "worse", "model"]
+    )
+    pairs = [found for _, _, found in compared if len(found)]
+    return Leaderboard(
+        order.drop(columns=["fewer", "worse"]).reset_index(drop=True),
+        pd.concat(pairs, ignore_index=True)
+        if pairs
+        else pd.DataFrame(columns=list(comparison.PAIRS)),
+        rows,
+    )
 
 
-def runs(out: Path, entry: dict[str, Any]) -> list[dict[str, Any]]:
-    """Read the records of a row's runs, in order of their repeats, whole or not."""
-    records = []
-    for repeat, key in enumerate(entry["keys"]):
-        record = store.read(out, key)
-        if record is None:
-            record = {"status": "skipped", "reason": "not run yet"}
-        elif record["status"] == "ok" and store.read_predictions(out, key) is None:
-            record = {"status": "failed", "reason": "its predictions are damaged: run it again"}
-        records.append({**record, "key": key, "repeat": repeat})
-    return records
-
-
-def _row(out: Path, entry: dict[str, Any]) -> dict[str, Any]:
-    records = runs(out, entry)
-    good = [record for record in records if record["status"] == "ok"]
-    bad = next((record for record in records if record["status"] != "ok"), None)
+def _row(row: Evidence, compared: Mapping[str, Any]) -> dict[str, Any]:
+    entry, bad = row.entry, row.bad
     reason = ""
     if bad is not None:
-        which = f"repeat {bad['repeat'] + 1} of {len(records)}: " if len(records) > 1 else ""
+        several = len(row.records) > 1
+        which = f"repeat {bad['repeat'] + 1} of {len(row.records)}: " if several else ""
         reason = which + bad["reason"]
-    row = {
+    about = {
         "dataset": entry["dataset"]["name"],
         "protocol": entry["protocol"]["label"],
         "split": entry["protocol"]["split"],
@@ -115,7 +149,7 @@ def _row(out: Path, entry: dict[str, Any]) -> dict[str, Any]:
         "family": entry["model"]["family"],
         "status": bad["status"] if bad else "ok",
         "reason": reason,
-        "repeats": len(good),
+        "repeats": len(row.good),
         "published_accuracy": published(entry),
         "device": entry["device"],
         "selected_on": entry["protocol"]["selected_on"],
@@ -124,55 +158,61 @@ def _row(out: Path, entry: dict[str, Any]) -> dict[str, Any]:
         "size": entry["dataset"]["size"],
         "data": entry["dataset"]["fingerprint"][:12],
     }
-    if good:
-        row["device"] = " and ".join(sorted({record["device"] for record in good}))
-        row |= _scores(out, entry, good)
-    return row
+    if row.scored is None:
+        return about
+    about["device"] = " and ".join(sorted({record["device"] for record in row.good}))
+    return {**about, **_scores(row, row.scored), **compared}
 
 
-def _scores(out: Path, entry: dict[str, Any], records: list[dict[str, Any]]) -> dict[str, Any]:
-    stored = [store.read_predictions(out, record["key"]) for record in records]
-    predictions = [each for each in stored if each is not None]
-    scores = pd.DataFrame([metrics.score(p.labels, p.probabilities) for p in predictions])
-    facts = pd.DataFrame(records)
-    n_test = len(predictions[0].labels)
-    low, high = statistics.accuracy_interval(scores["accuracy"].mean(), n_test)
+def _scores(row: Evidence, scored: evidence.Scored) -> dict[str, Any]:
+    facts = pd.DataFrame(row.good)
+    n_test = len(scored.rows)
+    scores = scored.scores
     return {
         **{str(name): value for name, value in scores.mean().items()},
-        "accuracy_lo": low,
-        "accuracy_hi": high,
-        "accuracy_sd_of_repeats": scores["accuracy"].std() if len(records) > 1 else None,
-        "n_train": records[0]["n_train"],
-        "n_validation": records[0]["n_validation"],
+        "accuracy_sd_of_repeats": scores["accuracy"].std() if len(scores) > 1 else None,
+        "n_train": row.good[0]["n_train"],
+        "n_validation": row.good[0]["n_validation"],
         "n_test": n_test,
         "fit_seconds": facts["fit_seconds"].mean(),
         "predict_ms_per_image": facts["predict_seconds"].mean() / n_test * 1000,
         "peak_memory_mb": facts["peak_memory_mb"].max(),
-        "parameters": records[0]["parameters"],
-        "note": "; ".join(_notes(entry, records, predictions)),
+        "parameters": row.good[0]["parameters"],
+        "note": "; ".join(_notes(row, scored)),
     }
 
 
-def _notes(
-    entry: dict[str, Any], records: list[dict[str, Any]], predictions: list[store.Predictions]
-) -> list[str]:
+def _notes(row: Evidence, scored: evidence.Scored) -> list[str]:
     """What a reader of the row must know, most important first."""
     notes = []
-    always = [metrics.only_class(p.probabilities) for p in predictions]
-    if any(single is not None for single in always):
-        names = list(entry["dataset"]["class_counts"])
-        said = sorted({names[single] for single in always if single is not None})
-        n_times = sum(single is not None for single in always)
-        repeats = f" in {n_times} of {len(always)} repeats" if len(always) > 1 else ""
+    names = row.class_names
+    always = [np.unique(predicted) for predicted in scored.predicted]
+    single = [int(named[0]) for named in always if len(named) == 1]
+    if single:
+        said = sorted({names[label] for label in single})
+        repeats = f" in {len(single)} of {len(always)} repeats" if len(always) > 1 else ""
         notes.append(f"only ever says {' or '.join(said)}{repeats}")
-    notes.append(entry["protocol"]["note"])
-    notes.append(records[0]["note"] if len(records) == 1 else "")
+    notes.append(row.entry["protocol"]["note"])
+    counts = row.entry["dataset"]["class_counts"]
+    tested = set(scored.labels.tolist())
+    untested = [name for i, name in enumerate(names) if i not in tested and counts[name]]
+    for absent, where in ((row.untrained, "training"), (untested, "test")):
+        notes.append(f"no {' or '.join(absent)} in {where}" if absent else "")
+    notes.append(row.good[0]["note"] if len(row.good) == 1 else "")
     return [note for note in notes if note]
 
 
 @functools.cache
 def _published() -> pd.DataFrame:
-    return pd.read_csv(Path(__file__).with_name("published.csv"))
+    """Every figure a source document states, with its rank among those on as many pictures."""
+    table = pd.read_csv(Path(__file__).with_name("published.csv"))
+    table["rank"] = 0
+    for _, part in table.groupby(["dataset", "protocol", "n_test"]):
+        stated, n = part["accuracy"].to_numpy(), int(part["n_test"].iloc[0])
+        pairs = zip(*np.triu_indices(len(stated), 1), strict=True)
+        p = np.array([statistics.unpaired_p(stated[i], stated[j], n, n) for i, j in pairs])
+        table.loc[part.index, "rank"] = statistics.shared_ranks(stated, statistics.holm(p))
+    return table
 
 
 def published(entry: dict[str, Any]) -> float | None:
@@ -220,7 +260,9 @@ def heading(part: pd.DataFrame) -> str:
     data = "generated faces" if first["generated_data"] else first["dataset"]
     pixels = " or ".join(f"{size}" for size in sorted(part["size"].unique()))
     counts = " or ".join(f"{n:,}" for n in sorted(part["n_test"].dropna().unique()))
-    tested = f", scored on {counts} pictures" if counts else ""
+    people = " or ".join(f"{n:,}" for n in sorted(part["n_people"].dropna().unique()))
+    shown = f" of {people} people" if people else ""
+    tested = f", scored on {counts} pictures{shown}" if counts else ""
     left_out = f", {first['n_left_out']} unreadable left out" if first["n_left_out"] else ""
     return (
         f"{data} at {pixels} px, protocol {first['protocol']}, {first['split']} split, "
@@ -234,6 +276,7 @@ SHOWN = {
     "accuracy": "accuracy % (95 % interval)",
     "balanced_accuracy": "balanced accuracy %",
     "macro_f1": "macro-F1",
+    "top2_accuracy": "top-2 %",
     "ece": "calibration error",
     "majority_accuracy": "majority %",
     "published_accuracy": "published %",
@@ -254,22 +297,26 @@ def for_people(part: pd.DataFrame) -> pd.DataFrame:
     def number(value: float, digits: int) -> str:
         return "" if pd.isna(value) else f"{value:,.{digits}f}"
 
+    def with_interval(row: pd.Series, name: str, text: Callable[[float], str]) -> str:
+        score = text(row[name])
+        return score and f"{score} ({text(row[f'{name}_lo'])}-{text(row[f'{name}_hi'])})"
+
     lines = []
-    for _, row in part.iterrows():
-        accuracy = percent(row["accuracy"])
-        if accuracy:
-            accuracy += f" ({percent(row['accuracy_lo'])}-{percent(row['accuracy_hi'])})"
+    shared = part.duplicated(["data", "n_test", "rank"], keep=False)
+    for (_, row), tie in zip(part.iterrows(), shared, strict=True):
+        accuracy = with_interval(row, "accuracy", percent)
         if not pd.isna(row["accuracy_sd_of_repeats"]):
             accuracy += f", repeats ±{100 * row['accuracy_sd_of_repeats']:.1f}"
         trouble = "" if row["status"] == "ok" else f"{row['status']}: {row['reason']}"
         note = row["note"] if isinstance(row["note"], str) else ""
         lines.append(
             {
-                "rank": "" if pd.isna(row["rank"]) else str(row["rank"]),
+                "rank": _rank_text(row["rank"], tie),
                 "model": row["model"],
                 "accuracy": accuracy,
-                "balanced_accuracy": percent(row["balanced_accuracy"]),
-                "macro_f1": number(row["macro_f1"], 3),
+                "balanced_accuracy": with_interval(row, "balanced_accuracy", percent),
+                "macro_f1": with_interval(row, "macro_f1", lambda value: number(value, 3)),
+                "top2_accuracy": percent(row["top2_accuracy"]),
                 "ece": number(row["ece"], 3),
                 "majority_accuracy": percent(row["majority_accuracy"]),
                 "published_accuracy": percent(row["published_accuracy"]),
@@ -283,6 +330,10 @@ def for_people(part: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines).rename(columns=SHOWN)
 
 
+def _rank_text(rank: Any, tie: bool) -> str:
+    return "" if pd.isna(rank) else f"{rank}=" if tie else f"{rank}"
+
+
 def boards(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Each data set, protocol and split with its heading."""
     return [(heading(part), part) for _, part in table.groupby(BOARD, sort=False)]
@@ -294,9 +345,40 @@ def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     drawn = set(table.loc[table["generated_data"], "dataset"])
     for dataset, wide in side_by_side(table).items():
         text = wide.map(lambda value: "" if pd.isna(value) else f"{100 * value:.1f}")
+        if "published" in text:
+            ranks = published_ranks(dataset)
+            text.insert(1, "its rank", [ranks.get(name, "") for name in text.index])
         data = "generated faces" if dataset in drawn else dataset
         result.append((f"{data}: accuracy in percent, side by side", text.reset_index()))
     return result
+
+
+def published_ranks(dataset: str) -> dict[str, str]:
+    """Rank of each published figure by model, such as ``1= of 8 on 165 pictures``."""
+    table = _published()
+    table = table[table["dataset"] == dataset]
+    beside = table.groupby("n_test")["model"].transform("size")
+    shared = table.duplicated(["n_test", "rank"], keep=False)
+    return {
+        row["model"]: f"{_rank_text(row['rank'], tie)} of {n} on {row['n_test']:,} pictures"
+        for row, n, tie in zip(table.to_dict(orient="records"), beside, shared, strict=True)
+    }
+
+
+def picture_name(*words: str) -> str:
+    """A file name of words that may hold any sign."""
+    return re.sub(r"[^\w.=,:\[\]-]+", "-", ".".join(words))
+
+
+def told_apart_name(part: pd.DataFrame) -> str | None:
+    """File of the picture that shows which models of a board are told apart, if there are two."""
+    first = part.iloc[0]
+    label = first["protocol"]
+    label += "" if first["split"] == "random" else f"-{first['split']}"
+    ranked = part.dropna(subset=["rank"])
+    if not ranked.duplicated(["data", "n_test"]).any():
+        return None
+    return f"told-apart/{picture_name(first['dataset'], label)}.png"
 
 
 def markdown(table: pd.DataFrame, audit: str = "") -> str:
@@ -308,11 +390,13 @@ def markdown(table: pd.DataFrame, audit: str = "") -> str:
         parts.append(re.sub(r"([\\`*_<|])", r"\\\1", audit))  # file names are no Markdown
     for title, text in comparisons(table):
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
+        if "published" in text:
+            parts.append(PUBLISHED_RANKS)
     for title, part in boards(table):
         text = for_people(part)
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
-    parts.append(
-        "Intervals are 95 % (Wilson), for other test pictures drawn like these; the training "
-        "itself adds to them. Times leave out loading and warm-up."
-    )
+        picture = told_apart_name(part)
+        if picture:
+            parts.append(f"![Which of these models are told apart](<{picture}>)")
+    parts.append(HOW_TO_READ)
     return "\n\n".join(parts) + "\n"

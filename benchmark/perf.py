@@ -8,7 +8,6 @@ speed drifts.
 from __future__ import annotations
 
 import dataclasses
-import os
 import statistics
 import subprocess
 import sys
@@ -35,7 +34,7 @@ from benchmark.command import OUT, command
 from benchmark.progress import Display
 from benchmark.protocols import Fair, Slides
 from benchmark.work import Run, describe, environment, load
-from datasets import Dataset, cache, faces, images, muxspace
+from datasets import cache, faces, images, muxspace
 
 SMALL_STEMS = ("resnet18", "seresnet18")  # also measured without their pooling
 N_TRAIN, N_VALIDATION, EPOCHS, BATCH = 1000, 200, 4, 100  # of the trainings that are compared
@@ -130,13 +129,19 @@ def engine(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
     nets += [(name, {"stem": "3x3"}) for name in SMALL_STEMS if name in names]
     jobs = grid.default_jobs(_device(), SIZE)
     with processes(jobs, 1) as mine, processes(1, joblib.cpu_count()) as theirs:
+        attainable = _attainable(mine, jobs)
         for name, options in nets:
             one = dataclasses.replace(task, net=name, options=options)
-            yield from _compare(one, rounds, mine, theirs, jobs)
+            yield from _compare(one, rounds, mine, theirs, jobs, attainable)
 
 
 def _compare(
-    task: peers.Training, rounds: int, mine: ProcessPool, theirs: ProcessPool, jobs: int
+    task: peers.Training,
+    rounds: int,
+    mine: ProcessPool,
+    theirs: ProcessPool,
+    jobs: int,
+    attainable: float,
 ) -> Iterator[Measure]:
     ours: dict[str, list[float]] = {"speed": [], "accuracy": []}
     loop: dict[str, list[float]] = {"speed": [], "accuracy": []}
@@ -158,7 +163,7 @@ def _compare(
         loop["speed"].append(pictures / (time.perf_counter() - start))
         steps.append(theirs.schedule(peers.timm_steps, [task]).result())
     label = f"{task.net}[stem={task.options['stem']}]" if task.options else task.net
-    share = statistics.median(ours["speed"]) * _step_flop(task) / _attainable(mine, jobs)
+    share = statistics.median(ours["speed"]) * _step_flop(task) / attainable
     note = f"{share:.0%} of the arithmetic that matrix products reach here"
     for peer, speed in (("DataLoader loop", loop["speed"]), ("timm's benchmark", steps)):
         yield Measure("engine", label, "images/s", ours["speed"], peer, speed, True, note)
@@ -360,6 +365,7 @@ def growth(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
             subject = f"{name}, {record['n_train']:,} training pictures"
             note = "one epoch" if record["epochs"] else ""
             yield Measure("growth", subject, "s to fit", [record["fit_seconds"]], note=note)
+            yield Measure("growth", subject, "MB at most", [record["peak_memory_mb"]], note=note)
     jobs = joblib.cpu_count()
     for n in (1, 2, 4, 8):
         runs = _runs(
@@ -414,12 +420,13 @@ def main(data: str | None, model: str, only: str, rounds: int, out: Path) -> Non
     names = [each.name for each in models.find(model)]
     dataset = load(data, SIZE)
     console = Console(stderr=True)
-    rows: list[dict[str, Any]] = []
+    where = {"pictures": f"{dataset.source}, {len(dataset):,}", "machine": machine()}
     for name in wanted:
+        rows: list[dict[str, Any]] = []
         for measure in SECTIONS[name](data, rounds, names):
-            rows.append(measure.row())
+            rows.append({**measure.row(), **where})
             console.print(_line(rows[-1]), soft_wrap=True, markup=False, highlight=False)
-            _write(out, rows, dataset)
+            _write(out, name, rows)
     click.echo(f"written: {out / 'perf.md'}, perf.csv")
 
 
@@ -430,29 +437,38 @@ def _line(row: dict[str, Any]) -> str:
     return f"{text}  {row['note']}".rstrip()
 
 
-def _write(out: Path, rows: Sequence[dict[str, Any]], dataset: Dataset) -> None:
-    table = pd.DataFrame(rows)
-    store.write_text(out / "perf.csv", table.to_csv(index=False))
-    shown = pd.DataFrame(
-        {
-            "what": table["subject"],
-            "unit": table["unit"],
-            **{name: [_spread(row, name) for row in rows] for name in ("ours", "theirs", "ratio")},
-            "peer": table["peer"],
-            "note": table["note"],
-        }
-    )
+def _write(out: Path, section: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Put the rows of a section in the place of its earlier ones, and write the page again."""
+    table, file = pd.DataFrame(rows), out / "perf.csv"
+    if file.is_file():
+        earlier = pd.read_csv(file, dtype=str, keep_default_na=False)
+        table = pd.concat([earlier[earlier["section"] != section], table])
+    order = {name: place for place, name in enumerate(SECTIONS)}
+    table = table.sort_values("section", key=lambda names: names.map(order), kind="stable")
+    store.write_text(file, table.to_csv(index=False))
     parts = [
-        f"# Speed\n\n{machine()}. Pictures: {dataset.source}, {len(dataset):,} at "
-        f"{dataset.size} px. Median (least to most) of the rounds; a ratio above 1 is to our "
-        "favour. Ours runs one-thread processes, one a core; a peer has all threads."
+        "# Speed\n\nMedian (least to most) of the rounds; a ratio above 1 is to our favour. Ours "
+        "runs one-thread processes, one a core; a peer has all threads."
     ]
-    for name in dict.fromkeys(table["section"]):
-        part = shown[table["section"] == name]
-        title = (SECTIONS[name].__doc__ or "").splitlines()[0]
-        parts.append(f"## {title}\n\n{tabulate.tabulate(part, 'keys', 'github', showindex=False)}")
-    if _device() != "cuda":
-        parts.append("## GPU\n\nNot measured: no CUDA device is here.")
+    for name, part in table.groupby("section", sort=False):
+        title = (SECTIONS[str(name)].__doc__ or "").splitlines()[0]
+        about = "; ".join(
+            f"{row.machine}; pictures: {row.pictures}"
+            for row in part[["machine", "pictures"]].drop_duplicates().itertuples()
+        )
+        shown = [
+            {
+                "what": row["subject"],
+                "unit": row["unit"],
+                **{each: _spread(row, each) for each in ("ours", "theirs", "ratio")},
+                "peer": row["peer"],
+                "note": row["note"],
+            }
+            for row in part.to_dict("records")
+        ]
+        parts.append(f"## {title}\n\n{about}.\n\n{tabulate.tabulate(shown, 'keys', 'github')}")
+    if "card" not in set(table["section"]):
+        parts.append("## GPU\n\nNot measured yet: no CUDA device was there.")
     store.write_text(out / "perf.md", "\n\n".join(parts) + "\n")
 
 
@@ -464,17 +480,15 @@ def machine() -> str:
     parts = [f"{about['processor']}, {joblib.cpu_count()} cores", about["system"]]
     if torch.cuda.is_available():
         parts.append(torch.cuda.get_device_name())
-    if hasattr(os, "getloadavg"):
-        parts.append(f"load {os.getloadavg()[0]:.1f}")
     return ", ".join([*parts, f"torch {torch.__version__}"])
 
 
-def _spread(row: dict[str, Any], name: str) -> str:
-    if row[name] != row[name]:
+def _spread(row: Mapping[Any, Any], name: str) -> str:
+    if row[name] == "" or pd.isna(row[name]):
         return ""
-    values = [row[f"{name}{end}"] for end in ("", "_lo", "_hi")]
+    values = [float(row[f"{name}{end}"]) for end in ("", "_lo", "_hi")]
     middle, low, high = (f"{v:,.0f}" if v >= 100 else f"{v:.3g}" for v in values)
-    return middle if row["rounds"] == 1 else f"{middle} ({low} to {high})"
+    return middle if int(row["rounds"]) == 1 else f"{middle} ({low} to {high})"
 
 
 if __name__ == "__main__":

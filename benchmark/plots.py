@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,7 +41,8 @@ def save(figure: Figure, path: Path, mark: str = "") -> None:
         Says what the picture was drawn from, for `is_current`.
     """
     image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=DPI, metadata={"Software": None, "Comment": mark})
+    metadata = {"Software": f"matplotlib {mpl.__version__}", "Comment": mark}
+    figure.savefig(image, format="png", dpi=DPI, metadata=metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.draft")
     draft.write_bytes(image.getvalue())
@@ -56,7 +57,13 @@ def is_current(path: Path, mark: str) -> bool:
         return picture.info.get("Comment") == mark
 
 
-def confusion(counts: np.ndarray, class_names: Sequence[str], title: str, what: str) -> Figure:
+def confusion(
+    counts: np.ndarray,
+    class_names: Sequence[str],
+    title: str,
+    what: str,
+    untrained: Collection[str] = (),
+) -> Figure:
     """Draw a confusion matrix: counts, and the share of each true class by colour and in percent.
 
     Parameters
@@ -68,6 +75,8 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], title: str, what: 
         Model and accuracy.
     what : str
         Data set, protocol and number of pictures.
+    untrained : collection of str
+        Classes that were not in training, to be marked.
     """
     totals = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
@@ -100,7 +109,8 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], title: str, what: 
         axes.set_yticks(
             np.arange(n) + 0.5,
             [
-                f"{name}  ({total:,})" if total else f"{name}  (none in test)"
+                f"{name}  ({f'{total:,}' if total else 'none in test'}"
+                f"{', none in training' if name in untrained else ''})"
                 for name, total in zip(class_names, totals[:, 0], strict=True)
             ],
             rotation=0,
@@ -122,6 +132,99 @@ def confusion(counts: np.ndarray, class_names: Sequence[str], title: str, what: 
 
 def _percent(share: float) -> str:
     return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+
+
+def reliability(bins: np.ndarray, title: str, what: str) -> Figure:
+    """Draw how often a model is right against how sure it says it is, and how often it says so.
+
+    Parameters
+    ----------
+    bins : ndarray, shape (3, n_bins)
+        See `metrics.reliability`.
+    title : str
+        Model and calibration error.
+    what : str
+        Data set, protocol and number of pictures.
+    """
+    pictures, confidence, right = bins
+    edges = np.linspace(0, 1, len(pictures) + 1)
+    used = pictures > 0
+    says, does = confidence[used] / pictures[used], right[used] / pictures[used]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(4.8, 5.4), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+        width = edges[1]
+        middle = edges[:-1][used] + width / 2
+        upper.bar(middle, does, width, color=TRAINING, alpha=0.35, ec="white", label="accuracy")
+        upper.plot([0, 1], [0, 1], "k--", lw=1, label="calibrated")
+        upper.vlines(
+            says, says, does, color=SELECTION, lw=2, clip_on=False, label="gap to what it says"
+        )
+        upper.plot(says, does, "o", color=TRAINING, ms=5, clip_on=False)
+        upper.set(xlim=(0, 1), ylim=(0, 1.02), ylabel="share of right answers")
+        upper.legend(frameon=False, loc="upper left", fontsize=8)
+        lower.bar(middle, pictures[used], width, color=TRAINING, ec="white")
+        lower.set(xlabel="confidence: probability of the class named", ylabel="pictures")
+        for x, n in zip(middle, pictures[used], strict=True):
+            lower.annotate(
+                f"{int(n):,}", (x, n), (0, 2), textcoords="offset points", ha="center", fontsize=7
+            )
+        lower.margins(y=0.18)
+        for axis in (upper.yaxis, lower.xaxis):
+            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        upper.set_title(what, fontsize=9)
+    return figure
+
+
+def told_apart(panels: Sequence[tuple[str, pd.DataFrame]], title: str) -> Figure:
+    """Draw for every pair of models of a board how much the one is better, and if that is sure.
+
+    Parameters
+    ----------
+    panels : sequence of (str, DataFrame)
+        For each set of pictures its title and its part of `comparison.compare`'s pairs.
+    title : str
+        Data set and protocol.
+    """
+    orders = [list(dict.fromkeys([*pairs["model_a"], *pairs["model_b"]])) for _, pairs in panels]
+    heights = [len(order) + 2.5 for order in orders]
+    widest = max(map(len, orders))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(3.4 + 0.46 * widest, 1 + 0.3 * sum(heights)), layout="constrained")
+        columns = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for axes, (name, pairs), order in zip(columns, panels, orders, strict=True):
+            place = {model: i for i, model in enumerate(order)}
+            for pair in pairs.to_dict(orient="records"):
+                x, y = place[pair["model_b"]], place[pair["model_a"]]
+                colour = TRAINING if pair["told_apart"] else "0.9"
+                axes.add_patch(mpl.patches.Rectangle((x, y), 1, 1, fc=colour, ec="white"))
+                axes.text(
+                    *(x + 0.5, y + 0.5, f"{100 * pair['difference']:.1f}"),
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="white" if pair["told_apart"] else "0.25",
+                    fontweight="bold" if pair["told_apart"] else None,
+                )
+            scores = dict(zip(pairs["model_a"], pairs["accuracy_a"], strict=True))
+            scores |= dict(zip(pairs["model_b"], pairs["accuracy_b"], strict=True))
+            axes.set(xlim=(1, max(widest, 2)), ylim=(len(order) - 1, 0))
+            axes.set_yticks(
+                np.arange(len(order) - 1) + 0.5,
+                [f"{model}  {100 * scores[model]:.1f} %" for model in order[:-1]],
+            )
+            axes.set_xticks(np.arange(1, len(order)) + 0.5, order[1:], rotation=40, ha="right")
+            axes.tick_params(length=0)
+            axes.spines[:].set_visible(False)
+            axes.set_title(name, fontsize=9)
+        apart = mpl.patches.Patch(fc=TRAINING, label="told apart")
+        tie = mpl.patches.Patch(fc="0.9", label="not told apart by these pictures")
+        figure.legend(
+            handles=[apart, tie], loc="outside lower left", ncols=2, frameon=False, fontsize=9
+        )
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    return figure
 
 
 def curves(histories: Sequence[pd.DataFrame], title: str, what: str, selected_on: str) -> Figure:

@@ -148,15 +148,12 @@ class Display:
         mean of those that ended.
         """
         now = time.monotonic()
-        known = [key for key in self.ended if key in self.expected]
-        planned = sum(self.expected[key] for key in known)
-        # Nets that stop early and neighbours on the machine make runs shorter or longer than trials
-        # say; before a few have ended the trials are all there is to go by.
-        pace = sum(self.ended[key] for key in known) / planned if planned else 1.0
+        pace = {deep: self._pace(deep) for deep in (True, False)}
         mean = sum(self.ended.values()) / len(self.ended) if self.ended else None
         left = longest = 0.0
         for key in self.runs.keys() - self.ended.keys():
-            expected = self.expected[key] * pace if key in self.expected else mean
+            known = key in self.expected
+            expected = self.expected[key] * pace[self.runs[key].model.deep] if known else mean
             if self.share.get(key):
                 expected = (now - self.started[key]) / self.share[key]
             if expected is None:
@@ -164,3 +161,10 @@ class Display:
             still = max(expected - (now - self.started.get(key, now)), 0.0)
             left, longest = left + still, max(longest, still)
         return max(left / self.jobs, longest)
+
+    def _pace(self, deep: bool) -> float:
+        """How much longer runs take than their trials said: nets that stop early take less."""
+        known = [key for key in self.ended if key in self.expected]
+        known = [key for key in known if self.runs[key].model.deep == deep]
+        planned = sum(self.expected[key] for key in known)
+        return sum(self.ended[key] for key in known) / planned if planned else 1.0

@@ -9,7 +9,6 @@ import base64
 import hashlib
 import json
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,23 +16,28 @@ from typing import Any
 
 import click
 import jinja2
-import numpy as np
 import pandas as pd
 
 from benchmark import leaderboard, metrics, plots, store
 from benchmark.command import OUT, command
+from benchmark.evidence import Evidence, Scored
 from benchmark.models import code_hash
 
 logger = logging.getLogger(__name__)
 
 
+DIGITS = "%.10g"  # the last of sixteen differ between processors
+
+
 @dataclass(frozen=True)
 class Pictures:
-    """The pictures of one leaderboard row, the curves for nets only."""
+    """The pictures of one leaderboard row, the curves for nets only, and its scores by class."""
 
     name: str
     confusion: Path
+    reliability: Path
     curves: Path | None
+    classes: pd.DataFrame
 
 
 def publish(out: Path) -> pd.DataFrame:
@@ -49,19 +53,22 @@ def publish(out: Path) -> pd.DataFrame:
     DataFrame
         The leaderboard, see `leaderboard.collect`.
     """
-    table = leaderboard.collect(out)
-    store.write_text(out / "leaderboard.csv", table.to_csv(index=False))
+    found = leaderboard.compute(out)
+    table = found.table
+    store.write_text(out / "leaderboard.csv", table.to_csv(index=False, float_format=DIGITS))
     audit = _audit(out, table)
     store.write_text(out / "leaderboard.md", leaderboard.markdown(table, audit))
+    pairs = found.pairs.to_csv(index=False, float_format=DIGITS)
+    store.write_text(out / "comparisons.csv", pairs)
     by_row = {
         (row["dataset"], row["protocol"], row["split"], row["model"]): row
         for row in table.to_dict(orient="records")
     }
     pictures, datasets = [], {}
-    for entry in store.read_board(out).values():
+    for row in found.rows:
+        entry = row.entry
         datasets[entry["dataset"]["name"]] = entry["dataset"]
-        good = [record for record in leaderboard.runs(out, entry) if record["status"] == "ok"]
-        if good:
+        if row.scored is not None:
             protocol = entry["protocol"]
             place = (
                 entry["dataset"]["name"],
@@ -69,9 +76,10 @@ def publish(out: Path) -> pd.DataFrame:
                 protocol["split"],
                 entry["model"]["label"],
             )
-            pictures.append(_draw_row(out, by_row[place], entry, good))
+            pictures.append(_draw_row(out, by_row[place], row, row.scored))
     overviews = [path for about in datasets.values() for path in _draw_overview(out, table, about)]
-    store.write_text(out / "report.html", _page(table, audit, overviews, pictures))
+    apart = [_draw_told_apart(out, part, found.pairs) for _, part in leaderboard.boards(table)]
+    store.write_text(out / "report.html", _page(table, audit, overviews, apart, pictures))
     return table
 
 
@@ -95,38 +103,41 @@ def _mark(*parts: object) -> str:
     return hashlib.sha256(repr((code, parts)).encode()).hexdigest()
 
 
-def _draw_row(
-    out: Path, row: Mapping[Any, Any], entry: dict[str, Any], records: list[dict[str, Any]]
-) -> Pictures:
-    """Draw the confusion matrix, its repeats summed, and a net's curves, where not current."""
-    about = entry["dataset"]
+def _draw_row(out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored) -> Pictures:
+    """Draw and write what belongs to one row, its repeats summed, where not current."""
+    about, records, class_names = found.entry["dataset"], found.good, found.class_names
     label = row["protocol"] if row["split"] == "random" else f"{row['protocol']}-{row['split']}"
-    name = re.sub(r"[^\w.=,:\[\]-]+", "-", f"{row['dataset']}.{label}.{row['model']}")
+    name = leaderboard.picture_name(row["dataset"], label, row["model"])
     data = "generated faces" if row["generated_data"] else row["dataset"]
     repeats = f", {len(records)} repeats" if len(records) > 1 else ""
     what = (
         f"{data}, {about['size']} px, protocol {row['protocol']}, {row['split']} split, "
         f"{row['n_test']:,} test pictures{repeats}"
     )
-    deep = entry["model"]["deep"]
+    deep = found.entry["model"]["deep"]
     if row["selected_on"] == "test" and deep:
         what += ", epoch chosen on the test set"
     title = f"{row['model']}: {100 * row['accuracy']:.1f} % right"
-    mark = _mark(what, title, [record["finished"] + record["key"] for record in records])
+    sure = f"{row['model']}\ncalibration error {row['ece']:.3f}"
+    mark = _mark(what, title, sure, [record["finished"] + record["key"] for record in records])
     result = Pictures(
         f"{label} {row['model']}",
         out / "confusion" / f"{name}.png",
+        out / "reliability" / f"{name}.png",
         out / "curves" / f"{name}.png" if deep else None,
+        _by_class(found, scored),
     )
-    table = result.confusion.with_name(f"{name}.csv")
-    if not (plots.is_current(result.confusion, mark) and table.is_file()):
-        stored = [store.read_predictions(out, record["key"]) for record in records]
-        matrices = [metrics.confusion(p.labels, p.probabilities) for p in stored if p is not None]
-        counts = np.sum(matrices, axis=0)
-        class_names = list(about["class_counts"])
-        frame = pd.DataFrame(counts, pd.Index(class_names, name="true"), class_names)
-        store.write_text(table, frame.to_csv())
-        plots.save(plots.confusion(counts, class_names, title, what), result.confusion, mark)
+    counts = pd.DataFrame(scored.confusion, pd.Index(class_names, name="true"), class_names)
+    store.write_text(out / "confusion" / f"{name}.csv", counts.to_csv())
+    store.write_text(out / "classes" / f"{name}.csv", result.classes.to_csv())
+    if not plots.is_current(result.confusion, mark):
+        figure = plots.confusion(scored.confusion, class_names, title, what, found.untrained)
+        plots.save(figure, result.confusion, mark)
+    if not plots.is_current(result.reliability, mark):
+        figure = plots.reliability(
+            scored.reliability, sure, what.replace(", protocol", "\nprotocol")
+        )
+        plots.save(figure, result.reliability, mark)
     if result.curves is not None and not plots.is_current(result.curves, mark):
         histories = [store.read_history(out, record["key"]) for record in records]
         figure = plots.curves(
@@ -137,6 +148,39 @@ def _draw_row(
         )
         plots.save(figure, result.curves, mark)
     return result
+
+
+def _by_class(found: Evidence, scored: Scored) -> pd.DataFrame:
+    """Scores of every class, repeats together, and whether all runs were trained on it."""
+    table = metrics.by_class(scored.confusion)
+    table.index = pd.Index(found.class_names, name="class")
+    counts = found.entry["dataset"]["class_counts"]
+    said = all(record.get("trained_classes") for record in found.good)
+    table["in_training"] = [
+        bool(counts[name]) and name not in found.untrained if said else None for name in table.index
+    ]
+    return table
+
+
+def _draw_told_apart(out: Path, part: pd.DataFrame, pairs: pd.DataFrame) -> Path | None:
+    """Draw which models of a board are told apart, if it has two on the same pictures."""
+    name = leaderboard.told_apart_name(part)
+    if name is None:
+        return None
+    first = part.iloc[0]
+    mine = pairs[(pairs[leaderboard.BOARD] == first[leaderboard.BOARD]).all(axis=1)]
+    panels = []
+    for _, same in mine.groupby(["n_test", "data"], sort=False):
+        who = same["n_people"].iloc[0]
+        shown = "each taken as of a person of its own" if pd.isna(who) else f"of {who:,} people"
+        panels.append((f"{same['n_test'].iloc[0]:,} test pictures {shown}", same))
+    data = "generated faces" if first["generated_data"] else first["dataset"]
+    title = (
+        f"{data}, protocol {first['protocol']}, {first['split']} split:\n"
+        "by how many points of accuracy the row is better than the column"
+    )
+    plots.save(plots.told_apart(panels, title), out / name)
+    return out / name
 
 
 def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tuple[Path, Path]:
@@ -158,29 +202,38 @@ def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tup
     return board, classes
 
 
-def _page(table: pd.DataFrame, audit: str, overviews: list[Path], pictures: list[Pictures]) -> str:
+def _page(
+    table: pd.DataFrame,
+    audit: str,
+    overviews: list[Path],
+    apart: list[Path | None],
+    pictures: list[Pictures],
+) -> str:
     return render(
         "report.html",
         warning=leaderboard.HOW_TO_GET_REAL if table["generated_data"].any() else "",
         audit=audit,
         comparisons=leaderboard.comparisons(table),
         boards=[
-            (title, leaderboard.for_people(part), list(part["status"]))
-            for title, part in leaderboard.boards(table)
+            (title, leaderboard.for_people(part), list(part["status"]), picture)
+            for (title, part), picture in zip(leaderboard.boards(table), apart, strict=True)
         ],
+        how_to_read=leaderboard.HOW_TO_READ,
+        published_ranks=leaderboard.PUBLISHED_RANKS,
         overviews=overviews,
         pictures=sorted(pictures, key=lambda row: row.name),
     )
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill in one of this package's pages; its filter ``embed`` puts a PNG file into the page."""
+    """Fill in one of this package's pages, with filters to ``embed`` a PNG and show a ``share``."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
     )
     environment.filters["embed"] = lambda path: (
         f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
     )
+    environment.filters["share"] = lambda value: "" if pd.isna(value) else f"{100 * value:.1f}"
     return environment.get_template(template).render(**values)
 
 

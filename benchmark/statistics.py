@@ -1,23 +1,211 @@
-"""How sure a score is."""
+"""How sure a score is, and which models the data can tell apart."""
 
 from __future__ import annotations
 
-from statsmodels.stats.proportion import proportion_confint
+import functools
+
+import numpy as np
+from scipy import special, stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint, proportions_ztest
+
+LEVEL = 0.95
+DRAWS = 2000
+AT_ONCE = 100  # draws, so that those of a large test set need little memory
+EXACT_UP_TO = 50  # people who differ; beyond, the normal approximation is as good
 
 
-def accuracy_interval(accuracy: float, n: int) -> tuple[float, float]:
-    """95 % interval of an accuracy, for other test pictures drawn like these (Wilson's).
+def accuracy_interval(accuracy: float, n: float) -> tuple[float, float]:
+    """95 % interval of an accuracy of which nothing else is known (Wilson's).
 
     Parameters
     ----------
     accuracy : float
-        Share of right answers, 0 to 1; with repeats on one test set, their mean.
-    n : int
-        Number of test pictures.
+        Share of right answers, 0 to 1.
+    n : float
+        Number of test pictures that count on their own.
 
     Returns
     -------
     low, high : float
     """
-    low, high = proportion_confint(accuracy * n, n, alpha=0.05, method="wilson")
+    low, high = proportion_confint(accuracy * n, n, alpha=1 - LEVEL, method="wilson")
+    return min(float(low), accuracy), max(float(high), accuracy)  # despite rounding at 0 and 1
+
+
+@functools.lru_cache(maxsize=2)
+def _times_drawn(n_people: int) -> np.ndarray:
+    """How often each person is in each draw, the same for every model: ``(DRAWS, n_people)``."""
+    rng = np.random.default_rng(n_people)
+    drawn = np.empty((DRAWS, n_people), np.uint8)
+    for draw in drawn:
+        draw[:] = np.bincount(rng.integers(n_people, size=n_people), minlength=n_people)
+    return drawn
+
+
+def resample(counts: np.ndarray) -> np.ndarray:
+    """Draw the people anew, with replacement, and sum their counts: a bootstrap by person.
+
+    Parameters
+    ----------
+    counts : ndarray of integers, shape (n_people, ...)
+        What is counted of each person. Drawing whole people keeps together the pictures of one,
+        which a model gets right or wrong together (Field and Welsh, "Bootstrapping clustered data",
+        Journal of the Royal Statistical Society B 69, 2007).
+
+    Returns
+    -------
+    ndarray of float64, shape (DRAWS, ...)
+        Draws of tables with as many people are of the same people: they can be compared.
+    """
+    n_people, *rest = counts.shape
+    flat = counts.reshape(n_people, -1).astype(np.float32)  # exact up to 2**24 pictures
+    drawn = _times_drawn(n_people)
+    parts = [
+        drawn[start : start + AT_ONCE].astype(np.float32) @ flat
+        for start in range(0, DRAWS, AT_ONCE)
+    ]
+    return np.concatenate(parts).astype(np.float64).reshape(DRAWS, *rest)
+
+
+def effective_people(pictures: np.ndarray) -> float:
+    """How many people with as many pictures each would say as much (Kish, "Survey sampling", 1965).
+
+    Parameters
+    ----------
+    pictures : ndarray, shape (n_people,)
+        Pictures of each person.
+    """
+    return float(pictures.sum() ** 2 / (pictures.astype(np.float64) ** 2).sum())
+
+
+def interval(score: float, draws: np.ndarray, people: float) -> tuple[float, float]:
+    """95 % interval of a score between 0 and 1, for other people and pictures drawn like these.
+
+    The spread is that of the bootstrap by person; the interval is symmetric on the log-odds scale,
+    which keeps it within 0 and 1, and its width is Student's for as many people as count, with the
+    bootstrap's small-sample factor. Plain percentiles of the draws cover too seldom where scores
+    are high and people few: 89 to 94 % instead of 95 % at an accuracy of 0.95 on the 105 people of
+    the slides' nets. (Transformed intervals: Efron and Tibshirani, "An introduction to the
+    bootstrap", 1993, ch. 12; log-odds for clustered samples: Korn and Graubard, Survey Methodology
+    24, 1998.)
+
+    Simulated, accuracies of 0.6 to 0.95 are covered in 93 to 97 %, down to 40 people; in 92 % from
+    0.9 on where one of 2,451 people has 4 % of the pictures and those of a person are strongly
+    alike. Where a class has but a few test pictures, intervals of balanced accuracy and macro-F1
+    are too short: 85 to 90 % on 165 pictures where some classes have two.
+
+    Where every draw scores the same, because every answer is right or wrong or there is one person
+    only, the draws say nothing; it is then Wilson's interval, each person counting once.
+
+    Parameters
+    ----------
+    score : float
+        On the test set itself; with repeats their mean.
+    draws : ndarray, shape (DRAWS,)
+        The score of each draw of `resample`, with repeats their mean.
+    people : float
+        See `effective_people`.
+
+    Returns
+    -------
+    low, high : float
+    """
+    if np.ptp(draws) < 1e-9 or not 0 < score < 1:
+        return accuracy_interval(score, people)
+    half = _half_width(draws, people) / (score * (1 - score))
+    low, high = special.expit(special.logit(score) + half * np.array([-1, 1]))
     return float(low), float(high)
+
+
+def difference_interval(difference: float, draws: np.ndarray, people: float) -> tuple[float, float]:
+    """95 % interval of the difference of two scores on the same pictures; see `interval`."""
+    half = _half_width(draws, people)
+    return difference - half, difference + half
+
+
+def _half_width(draws: np.ndarray, people: float) -> float:
+    others = max(people - 1, 1)
+    # The bootstrap's variance is too small by one part in as many as there are people.
+    spread = draws.std(ddof=1) * np.sqrt(people / others)
+    return float(stats.t.ppf(0.5 + LEVEL / 2, others) * spread)
+
+
+def paired_p(differences: np.ndarray) -> float:
+    """Probability of a difference as large between two models that are right equally often.
+
+    Parameters
+    ----------
+    differences : ndarray of integers, shape (n_people,)
+        Right answers of the one model less those of the other, for each person, on the same
+        pictures; with repeats their sum.
+
+    Returns
+    -------
+    float
+        Two-sided. Up to `EXACT_UP_TO` people who differ, exact: each person's difference is as
+        likely to have the other sign, and all signs are gone through. With one picture a person
+        that is McNemar's exact test. Beyond, McNemar's test for clustered pairs, without continuity
+        correction (Durkalski, Palesch, Lipsitz and Rust, "Analysis of clustered matched-pair data",
+        Statistics in Medicine 22, 2003).
+    """
+    sizes = np.abs(differences[differences != 0]).astype(np.int64)
+    total = abs(int(differences.sum()))
+    if not len(sizes):
+        return 1.0
+    if len(sizes) > EXACT_UP_TO:
+        return float(stats.chi2.sf(total**2 / (sizes.astype(np.float64) ** 2).sum(), df=1))
+    chance = np.ones(1)  # of every sum that the signs can give, from the lowest, in steps of two
+    for size, times in zip(*np.unique(sizes, return_counts=True), strict=True):
+        steps = np.zeros(size * times + 1)
+        steps[::size] = special.comb(times, np.arange(times + 1)) / 2.0**times
+        chance = np.convolve(chance, steps)
+    sums = 2 * np.arange(len(chance)) - sizes.sum()
+    return float(min(chance[np.abs(sums) >= total].sum(), 1.0))
+
+
+def unpaired_p(one: float, other: float, n_one: int, n_other: int) -> float:
+    """Probability of a difference as large where nothing but two accuracies is known.
+
+    Parameters
+    ----------
+    one, other : float
+        Shares of right answers.
+    n_one, n_other : int
+        Test pictures of each.
+
+    Returns
+    -------
+    float
+        Two-sided, of the test of two proportions from two samples. Which pictures each model had
+        right would tell more of a difference on one test set, but published figures do not say.
+    """
+    if one == other:
+        return 1.0
+    return float(proportions_ztest([one * n_one, other * n_other], [n_one, n_other])[1])
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Adjust p-values for their number (Holm, Scandinavian Journal of Statistics 6, 1979)."""
+    return multipletests(p, method="holm")[1] if len(p) else p
+
+
+def shared_ranks(scores: np.ndarray, adjusted: np.ndarray) -> np.ndarray:
+    """Ranks in which models share one that the data cannot tell apart.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+        More is better.
+    adjusted : ndarray, shape (n * (n - 1) / 2,)
+        Adjusted p-value of each pair, in the order of ``np.triu_indices(n, 1)``.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        1, and one more for every model that is better and told apart from this one.
+    """
+    one, other = np.triu_indices(len(scores), 1)
+    apart = adjusted < 1 - LEVEL
+    worse = np.where(scores[one] > scores[other], other, one)[apart]
+    return 1 + np.bincount(worse, minlength=len(scores))

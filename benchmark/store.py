@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -23,6 +24,8 @@ from datasets import InputError
 logger = logging.getLogger(__name__)
 
 SCHEMA = 1
+# What numpy and zipfile raise of an archive in which any one byte was changed.
+DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,22 @@ class Predictions:
     groups: np.ndarray
 
 
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON value, the same whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def to_text(value: Any) -> str:
+    """Write a JSON value as the files of the results folder hold it."""
+    return json.dumps(value, indent=2, default=str) + "\n"
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def folder(out: Path, key: str) -> Path:
     """Return where the run of this key is kept."""
     return out / "runs" / key
@@ -66,7 +85,8 @@ def write(
     out : Path
         The results folder.
     record : dict
-        ``run.json``; holds at least ``key`` and ``status``.
+        ``run.json``; holds at least ``key`` and ``status``. Added are ``files``, the SHA-256 of
+        every other file, and last ``digest``, that of all else in the record.
     predictions : Predictions, optional
         ``predictions.npz``.
     history : sequence of dataclasses
@@ -86,8 +106,13 @@ def write(
             )
         if model is not None:
             _save_model(draft, model)
-        text = json.dumps({"schema": SCHEMA, **record}, indent=2, default=str)
-        (draft / "run.json").write_text(text + "\n")
+            # A class never trained on is then told from one that is only never predicted.
+            classes = [int(c) for c in getattr(model, "classes_", ())]
+            record = {**record, "trained_classes": classes}
+        digests = {path.name: file_digest(path) for path in sorted(draft.iterdir())}
+        whole = json.loads(to_text({"schema": SCHEMA, **record, "files": digests}))
+        whole.pop("digest", None)  # of a record that was read before
+        (draft / "run.json").write_text(to_text({**whole, "digest": digest(whole)}))
         draft.chmod(0o755)
         if home.exists():
             shutil.rmtree(home)
@@ -139,7 +164,7 @@ def read_predictions(out: Path, key: str) -> Predictions | None:
             # Before there were groups every picture counted as its own.
             groups = arrays["groups" if "groups" in arrays else "rows"]
             return Predictions(arrays["rows"], arrays["labels"], arrays["probabilities"], groups)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, *DAMAGE) as error:
         logger.warning("%s is damaged (%s): the run does not count", path, error)
         return None
 
@@ -226,8 +251,9 @@ def read_board(out: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     try:
-        return json.loads(path.read_text())
-    except ValueError as error:
+        board = json.loads(path.read_text())
+        return {row: {k: v for k, v in board[row].items() if k != "digest"} for row in board}
+    except (ValueError, AttributeError, TypeError) as error:
         raise InputError(
             f"{path} is damaged ({error}): remove it and run the same command, which uses the "
             "stored runs again"
@@ -235,7 +261,11 @@ def read_board(out: Path) -> dict[str, dict[str, Any]]:
 
 
 def put_on_board(out: Path, rows: Mapping[str, dict[str, Any]]) -> None:
-    """Let rows of the leaderboard stand for these runs, leaving the other rows as they are."""
+    """Let rows of the leaderboard stand for these runs, leaving the other rows as they are.
+
+    Each row is stored with the ``digest`` of all else in it.
+    """
     with filelock.FileLock(out / ".board.lock"):
         board = {**read_board(out), **rows}
-        write_text(out / "board.json", json.dumps(board, indent=2) + "\n")
+        sealed = {row: {**entry, "digest": digest(entry)} for row, entry in board.items()}
+        write_text(out / "board.json", to_text(sealed))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import functools
-import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -137,7 +136,7 @@ class Run:
     @functools.cached_property
     def key(self) -> str:
         """SHA-256 of `parts`."""
-        return hashlib.sha256(json.dumps(self.parts, sort_keys=True).encode()).hexdigest()
+        return store.digest(self.parts)
 
     @property
     def shown(self) -> dict[str, Any]:

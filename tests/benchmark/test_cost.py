@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,11 @@ def a_run(folder: Path, data: Dataset, model: str, **changes: Any) -> work.Run:
     (found,) = models.find(model)
     usual = work.Run(str(folder), work.describe(data), 32, Fair(), found)
     return dataclasses.replace(usual, **changes)
+
+
+@pytest.fixture(autouse=True)
+def _no_costs_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "_file", lambda: tmp_path / "costs.json")
 
 
 @pytest.fixture
@@ -128,3 +134,28 @@ def test_an_estimate_makes_no_run_and_counts_those_made(
     status, text, _ = run_command(run.main, *arguments, "--estimate")
     assert "2 runs are in" in text
     assert "the other 0 take about 0.0 minutes" in text
+
+
+def test_the_time_left_follows_what_was_expected_and_what_runs_of_its_kind_took(
+    shapes_folder: Path, shapes: Dataset
+) -> None:
+    text = io.StringIO()
+    runs = [a_run(shapes_folder, shapes, name) for name in ("knn", "majority", "resnet18")]
+    with Display(Console(file=text)) as display:
+        display.begin(runs, reused=0, jobs=1)
+        display.expect({one.key: 60.0 for one in runs})
+        assert text.getvalue().splitlines()[-1] == "about 3 min left"
+        display.progress(runs[0].key, None)
+        display.end(runs[0], {"status": "ok", "fit_seconds": 0.0})  # sooner than it was expected
+    assert text.getvalue().splitlines()[-1].endswith("fair knn: ok, 0.0 s; about 60 s left")
+
+
+def test_of_a_kind_the_run_with_most_pictures_is_tried(
+    shapes_folder: Path, shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = (60, 20, 40)
+    runs = [a_run(shapes_folder, shapes, "knn", protocol=Fair(train_size=n)) for n in sizes]
+    with grid.Workers(1) as workers, Display(Console(quiet=True)) as display:
+        workers.costs(runs, display)
+    points = cost.remembered()[cost.kind(runs[0])]
+    assert [n for n, _, _ in points] == [len(runs[0].rows().training)]

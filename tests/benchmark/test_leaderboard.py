@@ -23,6 +23,8 @@ def put(
     protocol: str = "slides",
     n: int = 100,
     status: str = "ok",
+    people: np.ndarray | None = None,
+    trained: Sequence[int] = (0, 1),
 ) -> None:
     """Store made-up runs of a model on two classes, with the accuracies given."""
     entry = {
@@ -53,13 +55,14 @@ def put(
             "parameters": None,
             "note": "",
             "device": "cpu",
+            "trained_classes": list(trained),
         }
         labels = np.arange(n) % 2
         predicted = np.where(np.arange(n) < round(accuracy * n), labels, 1 - labels)
         probabilities = np.eye(2, dtype=np.float32)[predicted]
-        store.write(
-            out, record, store.Predictions(np.arange(n), labels, probabilities, np.arange(n))
-        )
+        rows = np.arange(n)
+        groups = rows if people is None else people
+        store.write(out, record, store.Predictions(rows, labels, probabilities, groups))
         keys.append(key)
     store.put_on_board(out, {f"muxspace/{protocol}/random/{model}": {**entry, "keys": keys}})
 
@@ -70,6 +73,75 @@ def test_models_are_ranked_by_accuracy_and_equals_share_a_rank(tmp_path: Path) -
     table = leaderboard.collect(tmp_path)
     assert table["model"].tolist() == ["vgg11", "vgg13", "knn", "majority"]
     assert table["rank"].tolist() == [1, 1, 3, 4]
+
+
+def test_models_the_pictures_cannot_tell_apart_share_a_rank_and_it_shows(tmp_path: Path) -> None:
+    for model, accuracy in (("knn", 0.81), ("vgg11", 0.8), ("majority", 0.5)):
+        put(tmp_path, model, [accuracy])
+    found = leaderboard.compute(tmp_path)
+    table = found.table
+    assert table["model"].tolist() == ["knn", "vgg11", "majority"], "in order of accuracy"
+    assert table["rank"].tolist() == [1, 1, 3]
+    assert leaderboard.for_people(table)["rank"].tolist() == ["1=", "1=", "3"]
+    pairs = found.pairs.set_index(["model_a", "model_b"])
+    assert pairs["told_apart"].to_dict() == {
+        ("knn", "vgg11"): False,
+        ("knn", "majority"): True,
+        ("vgg11", "majority"): True,
+    }
+    pair = pairs.loc[("knn", "majority")]
+    assert pair["difference"] == pytest.approx(0.31)
+    assert pair["difference_lo"] < 0.31 < pair["difference_hi"]
+    assert pair["p"] <= pair["p_adjusted"]
+
+
+def test_pictures_of_one_person_do_not_count_on_their_own(tmp_path: Path) -> None:
+    people = np.arange(100) // 20
+    for name, groups in (("alone", None), ("people", people)):
+        for model, accuracy in (("knn", 0.8), ("vgg11", 0.6)):
+            put(tmp_path / name, model, [accuracy], people=groups)
+    alone, few = (leaderboard.collect(tmp_path / name) for name in ("alone", "people"))
+    assert alone["rank"].tolist() == [1, 2]
+    assert few["rank"].tolist() == [1, 1], "the difference is all in one of five people"
+    assert few["n_people"].tolist() == [5, 5]
+    assert alone["n_people"].isna().all()
+    width = [(table["accuracy_hi"] - table["accuracy_lo"]).iloc[0] for table in (alone, few)]
+    assert width[1] > 2 * width[0]
+    assert "100 pictures of 5 people" in leaderboard.heading(few)
+
+
+def test_runs_that_do_not_say_who_is_shown_are_compared_with_those_that_do(tmp_path: Path) -> None:
+    put(tmp_path, "knn", [0.8])
+    put(tmp_path, "vgg11", [0.6], people=np.arange(100) // 20)
+    table = leaderboard.collect(tmp_path)
+    assert table["rank"].tolist() == [1, 1]
+    assert table["n_people"].tolist() == [5, 5]
+
+
+def test_the_spread_from_training_is_told_apart_from_the_interval(tmp_path: Path) -> None:
+    put(tmp_path, "knn", [0.6, 0.8])
+    put(tmp_path, "vgg11", [0.7, 0.7])
+    table = leaderboard.collect(tmp_path).set_index("model")
+    assert table["accuracy_sd_of_repeats"].to_dict() == pytest.approx(
+        {"knn": 0.02**0.5, "vgg11": 0}
+    )
+    text = leaderboard.for_people(table.reset_index()).set_index("model")
+    assert "repeats ±14.1" in text.loc["knn", leaderboard.SHOWN["accuracy"]]
+
+
+def test_classes_missing_from_training_or_test_are_said(tmp_path: Path) -> None:
+    put(tmp_path, "knn", [1.0], n=1, trained=(0,))
+    note = leaderboard.collect(tmp_path).iloc[0]["note"]
+    assert "no b in training" in note
+    assert "no b in test" in note
+
+
+def test_the_same_results_give_the_same_tables_twice(tmp_path: Path) -> None:
+    for model, accuracy in (("knn", 0.7), ("vgg11", 0.8), ("majority", 0.5)):
+        put(tmp_path, model, [accuracy], people=np.arange(100) // 3)
+    one, other = leaderboard.compute(tmp_path), leaderboard.compute(tmp_path)
+    pd.testing.assert_frame_equal(one.table, other.table, check_exact=True)
+    pd.testing.assert_frame_equal(one.pairs, other.pairs, check_exact=True)
 
 
 def test_models_scored_on_other_pictures_are_ranked_apart(tmp_path: Path) -> None:
@@ -172,6 +244,20 @@ def test_a_confusion_matrix_is_drawn_with_empty_classes_and_the_same_bytes_twice
     assert not plots.is_current(tmp_path / "three.png", "m")
     with Image.open(tmp_path / "one.png") as picture:
         assert picture.width > 400
+
+
+def test_a_class_that_was_not_in_training_is_marked_in_its_confusion_matrix() -> None:
+    figure = plots.confusion(np.diag([3, 0, 2]), ["a", "b", "c"], "t", "w", untrained=["b", "c"])
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert labels == ["a  (3)", "b  (none in test, none in training)", "c  (2, none in training)"]
+
+
+def test_the_picture_of_pairs_tells_those_told_apart_from_the_others(tmp_path: Path) -> None:
+    for model, accuracy in (("knn", 0.81), ("vgg11", 0.8), ("majority", 0.5)):
+        put(tmp_path, model, [accuracy])
+    figure = plots.told_apart([("100 test pictures", leaderboard.compute(tmp_path).pairs)], "t")
+    bold = {t.get_text(): t.get_fontweight() for t in figure.axes[0].texts}
+    assert bold == {"1.0": "normal", "31.0": "bold", "30.0": "bold"}
 
 
 def test_the_display_is_plain_lines_where_there_is_no_terminal() -> None:

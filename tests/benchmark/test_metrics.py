@@ -9,7 +9,6 @@ import pytest
 from sklearn import metrics as theirs
 
 from benchmark import metrics
-from benchmark.statistics import accuracy_interval
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.choice(4, 300, p=[0.5, 0.3, 0.15, 0.05])
@@ -71,7 +70,54 @@ def test_a_model_that_names_one_class_only_is_found() -> None:
     assert metrics.only_class(PROBABILITIES) is None
 
 
-def test_the_interval_of_the_published_seresnet18_is_as_known() -> None:
-    low, high = accuracy_interval(125 / 165, 165)
-    assert (round(low, 2), round(high, 2)) == (0.69, 0.82)
-    assert accuracy_interval(1.0, 50)[1] == 1
+def test_top_2_is_scikit_learns() -> None:
+    theirs_2 = theirs.top_k_accuracy_score(LABELS, PROBABILITIES, k=2)
+    assert metrics.score(LABELS, PROBABILITIES)["top2_accuracy"] == pytest.approx(theirs_2)
+
+
+def test_a_class_of_no_probability_is_not_a_second_guess() -> None:
+    sure = np.eye(3, dtype=np.float32)[[0, 0, 0]]
+    assert metrics.top2_accuracy(np.array([0, 1, 2]), sure) == pytest.approx(1 / 3)
+
+
+def test_with_two_classes_top_2_says_nothing_and_is_left_out() -> None:
+    assert np.isnan(metrics.top2_accuracy(np.array([0, 1]), np.array([[0.9, 0.1], [0.6, 0.4]])))
+
+
+def test_scores_of_classes_are_scikit_learns() -> None:
+    predicted = PROBABILITIES.argmax(axis=1)
+    table = metrics.by_class(metrics.confusion(LABELS, PROBABILITIES))
+    expected = theirs.precision_recall_fscore_support(LABELS, predicted)
+    for name, values in zip(("precision", "recall", "f1", "support"), expected, strict=True):
+        assert table[name].to_numpy() == pytest.approx(values)
+    assert table["predicted"].to_numpy() == pytest.approx(np.bincount(predicted, minlength=4))
+
+
+def test_a_class_never_predicted_or_not_in_the_test_set_keeps_its_row() -> None:
+    # The second class is in the test set and never named; the third is named and not there.
+    table = metrics.by_class(np.array([[3, 0, 1], [2, 0, 0], [0, 0, 0]]))
+    assert table["support"].tolist() == [4, 2, 0]
+    assert table["predicted"].tolist() == [5, 0, 1]
+    assert table["recall"].tolist()[:2] == [0.75, 0]
+    assert np.isnan(table["precision"][1])
+    assert table["f1"][1] == 0
+    assert np.isnan(table.loc[2, ["recall", "f1"]]).all()
+    assert table["precision"][2] == 0
+
+
+def test_counts_of_groups_add_up_to_the_scores_of_all() -> None:
+    groups = np.arange(300) % 7
+    counts = metrics.counts_by_class(LABELS, PROBABILITIES.argmax(axis=1), groups, 4)
+    assert counts.shape == (7, 3, 4)
+    score = metrics.score(LABELS, PROBABILITIES)
+    for name, value in metrics.of_counts(counts.sum(axis=0)).items():
+        assert value == score[name]
+
+
+def test_reliability_counts_every_picture_in_the_bin_of_its_confidence() -> None:
+    labels = np.array([0, 1, 0, 0])
+    probabilities = np.array([[0.95, 0.05], [0.95, 0.05], [0.55, 0.45], [1.0, 0.0]])
+    pictures, confidence, right = metrics.reliability(labels, probabilities, bins=10)
+    assert pictures.tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 3]
+    assert confidence[[5, 9]] == pytest.approx([0.55, 2.9])
+    assert right[[5, 9]].tolist() == [1, 2]

@@ -84,8 +84,14 @@ def test_every_section_leaves_its_rows(
     assert "0 of 30 predictions differ" in table.set_index("section")["note"]["classical"]
     page = (tmp_path / "perf.md").read_text()
     assert "pictures in shapes/" in page
-    assert "no CUDA device is here" in page
+    assert "no CUDA device was there" in page
     assert "perf.md" in out
+    again = (*("--data", shapes_folder), "--rounds", 1, "--out", tmp_path, "--only", "classical")
+    assert run_command(perf.main, *again)[0] == 0
+    later = pd.read_csv(tmp_path / "perf.csv")
+    assert later["section"].tolist() == table["section"].tolist(), "one section measured again"
+    kept = later["section"] != "classical"
+    assert later[kept].equals(table[kept])
 
 
 def test_an_unknown_section_is_one_line(tmp_path: Path, run_command: Command) -> None:

@@ -6,8 +6,10 @@ import io
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from benchmark import leaderboard, models, store
+from benchmark import leaderboard, models, store, verify
+from tests.conftest import REAL
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 
@@ -18,6 +20,20 @@ def test_the_leaderboard_is_that_of_the_stored_predictions() -> None:
     written = pd.read_csv(REFERENCE / "leaderboard.csv")
     computed = pd.read_csv(io.StringIO(table.to_csv(index=False)))
     pd.testing.assert_frame_equal(written, computed)
+
+
+def test_the_stored_runs_are_sound() -> None:
+    assert not list(verify.check_board(REFERENCE))
+    assert not list(verify.check_runs(REFERENCE, store.read_board(REFERENCE), verify.Findings()))
+
+
+@pytest.mark.real
+@pytest.mark.usefixtures("real")
+def test_the_runs_are_of_the_real_pictures_as_they_are_here() -> None:
+    board, found = store.read_board(REFERENCE), verify.Findings()
+    list(verify.check_runs(REFERENCE, board, found))
+    assert not list(verify.check_data(REFERENCE, board, f"muxspace:{REAL}", True, found))
+    assert len(found.records) == len(board)
 
 
 def test_every_published_model_was_run_on_real_pictures_under_both_protocols() -> None:

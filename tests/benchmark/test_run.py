@@ -101,7 +101,7 @@ def test_every_score_is_that_of_the_stored_predictions(results: Path, table: pd.
         assert len(stored) == 2
         scores = pd.DataFrame([metrics.score(p.labels, p.probabilities) for p in stored if p])
         for name, value in scores.mean().items():
-            assert row[name] == pytest.approx(value, abs=1e-12), (place, name)
+            assert row[name] == pytest.approx(value, rel=1e-9), (place, name)
 
 
 def test_every_row_has_its_pictures_and_counts(results: Path, table: pd.DataFrame) -> None:
@@ -112,8 +112,22 @@ def test_every_row_has_its_pictures_and_counts(results: Path, table: pd.DataFram
         assert counts.to_numpy().sum() == row.n_test * row.repeats
         assert np.trace(counts.to_numpy()) / counts.to_numpy().sum() == pytest.approx(row.accuracy)
         assert cv2.imread(f"{base}.png").shape[1] > 300
+        assert cv2.imread(f"{results}/reliability/{base.name}.png").shape[1] > 300
+        classes = pd.read_csv(f"{results}/classes/{base.name}.csv", index_col="class")
+        assert classes["support"].tolist() == counts.sum(axis=1).tolist()
+        assert classes["in_training"].all()
         curves = results / "curves" / f"{base.name}.png"
         assert curves.is_file() == (row.model == "mobilenet")
+
+
+def test_every_pair_of_models_is_compared_on_the_same_pictures(results: Path) -> None:
+    pairs = pd.read_csv(results / "comparisons.csv")
+    of_slides = pairs[pairs["protocol"] == "slides"]
+    assert len(pairs[pairs["protocol"] == "fair-40"]) == 3
+    assert len(of_slides) == 3, "90 rows are fewer than 500: the net has the pictures of the others"
+    for protocol in ("slides", "fair-40"):
+        assert cv2.imread(f"{results}/told-apart/shapes.{protocol}.png").shape[1] > 300
+        assert f"told-apart/shapes.{protocol}.png" in (results / "leaderboard.md").read_text()
 
 
 def test_the_page_works_offline(results: Path) -> None:
@@ -158,20 +172,6 @@ def test_the_report_is_made_again_without_fitting(results: Path, run_command: Co
     assert (results / "report.html").read_bytes() == page
 
 
-def test_results_do_not_depend_on_jobs_or_order(
-    tmp_path: Path, shapes_folder: Path, run_command: Command
-) -> None:
-    predictions: dict[str, list[bytes]] = {}
-    for jobs, names in ((1, "mobilenet,random-forest"), (2, "random-forest,mobilenet")):
-        out = tmp_path / str(jobs)
-        arguments = ("--data", shapes_folder, "--out", out, "--train-size", 30, "--device", "cpu")
-        assert run_command(run.main, "--model", names, "--jobs", jobs, *arguments)[0] == 0
-        for path in sorted((out / "runs").glob("*/predictions.npz")):
-            predictions.setdefault(path.parent.name, []).append(path.read_bytes())
-    assert len(predictions) == 2
-    assert all(first == second for first, second in predictions.values())
-
-
 def test_generated_faces_are_never_called_anything_else(
     tmp_path: Path, run_command: Command
 ) -> None:
@@ -208,6 +208,9 @@ def test_a_class_missing_from_training_keeps_its_row(
     assert status == 0
     counts = pd.read_csv(tmp_path / "out/confusion/data.fair-10.knn.csv", index_col="true")
     assert list(counts.index) == ["common", "rare", "usual"]
+    classes = pd.read_csv(tmp_path / "out/classes/data.fair-10.knn.csv", index_col="class")
+    assert classes["in_training"].to_dict() == {"common": True, "rare": False, "usual": True}
+    assert "no rare in training" in (tmp_path / "out/leaderboard.md").read_text()
 
 
 def test_a_failed_run_is_a_row_with_its_reason_and_is_tried_again(

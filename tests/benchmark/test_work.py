@@ -230,3 +230,15 @@ def test_the_seed_follows_the_run_and_not_its_code_or_the_order_of_its_parameter
     with monkeypatch.context() as patch:
         patch.setattr(models.Model, "source_hash", lambda self: "edited")
         assert dataclasses.replace(run).seed == run.seed
+
+
+@pytest.mark.parametrize(("free_gb", "size", "jobs"), [(139, 32, 6), (9, 32, 2), (1, 224, 1)])
+def test_a_card_takes_as_many_runs_as_its_memory_holds_and_cores_serve(
+    free_gb: int, size: int, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(grid.joblib, "cpu_count", lambda: 6)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free_gb * 10**9, 140 * 10**9))
+    assert grid.default_jobs("cuda", size) == jobs
+    assert grid.default_jobs("cpu", size) == 6

@@ -1,0 +1,135 @@
+"""Models side by side on the same pictures: intervals, every pair, and ranks that may be shared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark import metrics, statistics
+from benchmark.evidence import Evidence, Scored
+
+PAIRS = (
+    *("dataset", "protocol", "split", "n_test", "n_people", "model_a", "model_b"),
+    *("accuracy_a", "accuracy_b", "difference", "difference_lo", "difference_hi"),
+    *("p", "p_adjusted", "told_apart", "data"),
+)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A model's answers by person, and its scores on each draw of people."""
+
+    name: str
+    accuracy: float
+    repeats: int
+    right: np.ndarray  # of each person, summed over repeats
+    draws: dict[str, np.ndarray]
+
+
+def same_pictures(rows: Sequence[Evidence]) -> list[list[Evidence]]:
+    """Put together the rows of a board that were scored on the same pictures."""
+    sets: dict[tuple[Any, ...], list[Evidence]] = {}
+    for row in rows:
+        if row.scored is not None:
+            about, protocol = row.entry["dataset"], row.entry["protocol"]
+            board = (about["name"], protocol["label"], protocol["split"], about["fingerprint"])
+            sets.setdefault((*board, row.scored.rows.tobytes()), []).append(row)
+    return list(sets.values())
+
+
+def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+    """Compare the rows of one of `same_pictures`.
+
+    Parameters
+    ----------
+    rows : sequence of Evidence
+        Those that are not ``ok`` are given intervals and no rank.
+
+    Returns
+    -------
+    facts : list of dict
+        For each row: the intervals of its scores, ``n_people`` and ``rank``.
+    pairs : DataFrame
+        Every pair of ranked models, the more accurate first: the columns `PAIRS`. The interval of
+        the difference is of that pair alone, the adjusted p-value for all pairs together.
+    """
+    scored = [row.scored for row in rows if row.scored is not None]
+    people, pictures, known = _people(scored)
+    effective = statistics.effective_people(pictures)
+    models = [_model(row, one, people) for row, one in zip(rows, scored, strict=True)]
+    facts: list[dict[str, Any]] = []
+    for model, one in zip(models, scored, strict=True):
+        fact: dict[str, Any] = {"n_people": len(pictures) if known else None, "rank": None}
+        for name in metrics.OF_CLASSES:
+            score = float(one.scores[name].mean())
+            low, high = statistics.interval(score, model.draws[name], effective)
+            fact |= {f"{name}_lo": low, f"{name}_hi": high}
+        facts.append(fact)
+
+    ranked = sorted(
+        (i for i, row in enumerate(rows) if row.bad is None),
+        key=lambda i: (-models[i].accuracy, models[i].name),
+    )
+    found = []
+    for place, i in enumerate(ranked):
+        for j in ranked[place + 1 :]:
+            found.append(_pair(models[i], models[j], effective))
+    pairs = pd.DataFrame(found, columns=[name for name in PAIRS if name not in _BOARD])
+    pairs["p_adjusted"] = statistics.holm(pairs["p"].to_numpy(np.float64))
+    pairs["told_apart"] = pairs["p_adjusted"] < 1 - statistics.LEVEL
+    accuracies = np.array([models[i].accuracy for i in ranked])
+    ranks = statistics.shared_ranks(accuracies, pairs["p_adjusted"].to_numpy(np.float64))
+    for i, rank in zip(ranked, ranks, strict=True):
+        facts[i]["rank"] = int(rank)
+    about, protocol = rows[0].entry["dataset"], rows[0].entry["protocol"]
+    board = (about["name"], protocol["label"], protocol["split"])
+    values = (*board, len(people), len(pictures) if known else None, about["fingerprint"][:12])
+    for name, value in zip(_BOARD, values, strict=True):
+        pairs[name] = value
+    return facts, pairs[list(PAIRS)].astype({"n_people": "Int64"})
+
+
+_BOARD = (*PAIRS[:5], "data")  # the same for all pairs of a board
+
+
+def _people(scored: Sequence[Scored]) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Who each picture shows, numbered from 0, how many pictures each has, and if that is known."""
+    # Runs of before there were groups do not say; those beside them may.
+    one = next((one for one in scored if one.knows_people), scored[0])
+    _, people, pictures = np.unique(one.groups, return_inverse=True, return_counts=True)
+    return people, pictures, one.knows_people
+
+
+def _model(row: Evidence, scored: Scored, people: np.ndarray) -> _Model:
+    counts = [
+        metrics.counts_by_class(scored.labels, predicted, people, len(scored.confusion))
+        for predicted in scored.predicted
+    ]
+    drawn = [metrics.of_counts(statistics.resample(each)) for each in counts]
+    return _Model(
+        row.entry["model"]["label"],
+        float(scored.scores["accuracy"].mean()),
+        len(counts),
+        np.sum([each[:, 0].sum(axis=1) for each in counts], axis=0),
+        {name: np.mean([each[name] for each in drawn], axis=0) for name in metrics.OF_CLASSES},
+    )
+
+
+def _pair(a: _Model, b: _Model, people: float) -> dict[str, Any]:
+    difference = a.accuracy - b.accuracy
+    draws = a.draws["accuracy"] - b.draws["accuracy"]
+    low, high = statistics.difference_interval(difference, draws, people)
+    return {
+        "model_a": a.name,
+        "model_b": b.name,
+        "accuracy_a": a.accuracy,
+        "accuracy_b": b.accuracy,
+        "difference": difference,
+        "difference_lo": low,
+        "difference_hi": high,
+        "p": statistics.paired_p(b.repeats * a.right - a.repeats * b.right),
+    }

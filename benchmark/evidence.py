@@ -1,0 +1,125 @@
+"""What the stored predictions of a leaderboard row show: read once for all that is made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark import metrics, store
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The answers of a row's runs, all to the same test pictures, and what follows from each.
+
+    Attributes
+    ----------
+    rows, labels, groups : ndarray of int64, shape (n,)
+        As in `store.Predictions`.
+    predicted : ndarray of int64, shape (repeats, n)
+        The classes named.
+    scores : DataFrame
+        See `metrics.score`; a row a repeat.
+    confusion : ndarray of int64, shape (n_classes, n_classes)
+        Summed over repeats; rows true, columns predicted.
+    reliability : ndarray, shape (3, bins)
+        Summed over repeats; see `metrics.reliability`.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    groups: np.ndarray
+    predicted: np.ndarray
+    scores: pd.DataFrame
+    confusion: np.ndarray
+    reliability: np.ndarray
+
+    @property
+    def knows_people(self) -> bool:
+        """Whether the data say who is shown."""
+        return not np.array_equal(self.groups, self.rows)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A row of the leaderboard: what it is of, what became of its runs, and their answers.
+
+    Attributes
+    ----------
+    entry : dict
+        The row in ``board.json``.
+    records : list of dict
+        ``run.json`` of its runs in order of their repeats, whole or not, each with its ``repeat``.
+    scored : Scored or None
+        Of the runs that are ``ok``; None if there are none.
+    """
+
+    entry: dict[str, Any]
+    records: list[dict[str, Any]]
+    scored: Scored | None
+
+    @property
+    def good(self) -> list[dict[str, Any]]:
+        """The records of the runs that are ``ok``."""
+        return [record for record in self.records if record["status"] == "ok"]
+
+    @property
+    def bad(self) -> dict[str, Any] | None:
+        """The first record that is not ``ok``, if any."""
+        return next((record for record in self.records if record["status"] != "ok"), None)
+
+    @property
+    def class_names(self) -> list[str]:
+        """All classes of the data set, in the order of their numbers."""
+        return list(self.entry["dataset"]["class_counts"])
+
+    @property
+    def untrained(self) -> list[str]:
+        """Classes with pictures that some run was not trained on, as far as its record says."""
+        missing = set()
+        for record in self.good:
+            trained = record.get("trained_classes") or range(len(self.class_names))
+            missing |= set(range(len(self.class_names))) - set(trained)
+        counts = self.entry["dataset"]["class_counts"]
+        return [name for i, name in enumerate(self.class_names) if i in missing and counts[name]]
+
+
+def read(out: Path) -> list[Evidence]:
+    """Read every row of a results folder."""
+    return [_read_row(out, entry) for entry in store.read_board(out).values()]
+
+
+def _read_row(out: Path, entry: dict[str, Any]) -> Evidence:
+    records, good = [], []
+    for repeat, key in enumerate(entry["keys"]):
+        record = store.read(out, key)
+        if record is None:
+            record = {"status": "skipped", "reason": "not run yet"}
+        elif record["status"] == "ok":
+            predictions = store.read_predictions(out, key)
+            if predictions is None:
+                reason = "its predictions are damaged: run it again"
+                record = {"status": "failed", "reason": reason}
+            else:
+                good.append(predictions)
+        records.append({**record, "key": key, "repeat": repeat})
+    return Evidence(entry, records, _score(good) if good else None)
+
+
+def _score(runs: list[store.Predictions]) -> Scored:
+    first = runs[0]
+    if any(not np.array_equal(run.rows, first.rows) for run in runs):
+        raise ValueError("the repeats of a row were not scored on the same pictures")
+    return Scored(
+        first.rows,
+        first.labels,
+        first.groups,
+        np.stack([run.probabilities.argmax(axis=1) for run in runs]),
+        pd.DataFrame([metrics.score(run.labels, run.probabilities) for run in runs]),
+        np.sum([metrics.confusion(run.labels, run.probabilities) for run in runs], axis=0),
+        np.sum([metrics.reliability(run.labels, run.probabilities) for run in runs], axis=0),
+    )

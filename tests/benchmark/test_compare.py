@@ -1,0 +1,155 @@
+"""Two result folders side by side: the same rows are found, and only real differences called so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark import compare, store
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def put(
+    out: Path,
+    model: str,
+    n_right: int,
+    n: int = 200,
+    people: int | None = None,
+    first: int = 0,
+    repeats: int = 1,
+    status: str = "ok",
+    **parts: Any,
+) -> None:
+    """Store a made-up row that has the first `n_right` of its n pictures right."""
+    entry = {
+        "model": {"label": model},
+        "protocol": {"label": "fair", "split": "random"},
+        "dataset": {"name": "shapes"},
+    }
+    rows = first + np.arange(n)
+    groups = rows if people is None else np.arange(n) * people // n
+    labels = np.arange(n) % 2
+    predicted = np.where(np.arange(n) < n_right, labels, 1 - labels)
+    keys = [f"{model}-{repeat}" for repeat in range(repeats)]
+    for key in keys:
+        about = {"data": "f" * 64, "source": {"model": "1" * 64, "procedure": "2" * 64}, **parts}
+        record = {"key": key, "status": status, "fit_seconds": 2.0 * n_right, "parts": about}
+        probabilities = np.eye(2, dtype=np.float32)[predicted]
+        store.write(out, record, store.Predictions(rows, labels, probabilities, groups))
+    store.put_on_board(out, {f"shapes/fair/random/{model}": {**entry, "keys": keys}})
+
+
+@pytest.fixture
+def sides(tmp_path: Path) -> tuple[Path, Path]:
+    return tmp_path / "a", tmp_path / "b"
+
+
+def the_row(sides: tuple[Path, Path]) -> compare.Row:
+    (row,) = compare.compare(*sides)
+    return row
+
+
+def test_the_same_results_have_no_difference(sides: tuple[Path, Path]) -> None:
+    for side in sides:
+        put(side, "knn", 150)
+    row = the_row(sides)
+    assert (row.compared, row.same_predictions, row.real) == ("paired", True, False)
+    assert (row.difference, row.difference_lo, row.difference_hi) == (0, 0, 0)
+    assert (row.fit_ratio, row.differs) == (1, "")
+
+
+def test_a_difference_on_the_same_pictures_is_paired(sides: tuple[Path, Path]) -> None:
+    put(sides[0], "knn", 120)
+    put(sides[1], "knn", 140)
+    row = the_row(sides)
+    assert (row.accuracy_a, row.accuracy_b) == (0.6, 0.7)
+    assert row.difference == pytest.approx(0.1)
+    # One sample of 20 ones and 180 zeros: mean 0.1, standard error sqrt(0.09 / 199).
+    assert row.difference_hi - row.difference == pytest.approx(
+        1.972 * np.sqrt(0.09 / 199), rel=1e-3
+    )
+    assert row.real
+    assert row.fit_ratio == pytest.approx(140 / 120)
+
+
+def test_pictures_of_one_person_count_together(sides: tuple[Path, Path]) -> None:
+    for people, real in ((None, True), (10, False)):
+        put(sides[0], "knn", 120, people=people)
+        put(sides[1], "knn", 140, people=people)
+        assert the_row(sides).real is real, "all 20 pictures that differ show one person"
+
+
+def test_other_pictures_are_compared_unpaired_and_said_so(sides: tuple[Path, Path]) -> None:
+    put(sides[0], "knn", 120)
+    put(sides[1], "knn", 140, first=1)
+    row = the_row(sides)
+    assert (row.compared, row.same_predictions) == ("unpaired", False)
+    # Two samples: standard error sqrt(0.6 0.4 / 199 + 0.7 0.3 / 199).
+    assert row.difference_hi - row.difference == pytest.approx(
+        1.972 * np.sqrt(0.45 / 199), rel=1e-3
+    )
+    put(sides[1], "knn", 140, data="e" * 64)
+    assert the_row(sides).compared == "unpaired", "the same rows of other data"
+
+
+def test_what_explains_a_difference_is_named(sides: tuple[Path, Path]) -> None:
+    put(sides[0], "knn", 120, versions={"torch": "2.1", "numpy": "2.0"}, bf16=True)
+    put(
+        sides[1],
+        "knn",
+        120,
+        repeats=3,
+        source={"model": "9" * 64, "procedure": "2" * 64},
+        versions={"torch": "2.2", "numpy": "2.0"},
+    )
+    named = "source.model, versions.torch (2.1, 2.2), bf16 (True, None), repeats (1, 3)"
+    assert the_row(sides).differs == named
+
+
+def test_rows_in_one_only_and_rows_without_a_result_are_listed(sides: tuple[Path, Path]) -> None:
+    put(sides[0], "knn", 120)
+    put(sides[0], "vgg11", 120)
+    put(sides[1], "knn", 120, status="failed")
+    put(sides[1], "vgg13", 120)
+    found = {row.model: row.compared for row in compare.compare(*sides)}
+    assert found == {"knn": "no result in B", "vgg11": "only in A", "vgg13": "only in B"}
+
+
+def test_the_command_prints_and_writes_the_comparison(
+    sides: tuple[Path, Path], tmp_path: Path, run_command: Command
+) -> None:
+    put(sides[0], "knn", 120)
+    put(sides[1], "knn", 140)
+    put(sides[0], "vgg11", 120)
+    status, out, _ = run_command(compare.main, *sides, "--csv", tmp_path / "new" / "c.csv")
+    assert status == 0
+    assert "+10.0 (+5.8 to +14.2)" in out
+    assert "only in A" in out
+    assert "differences called real: 1" in out
+    table = pd.read_csv(tmp_path / "new" / "c.csv").set_index("model")
+    assert table.loc["knn", "difference"] == pytest.approx(0.1)
+    assert bool(table.loc["knn", "real"])
+    assert np.isnan(table.loc["vgg11", "difference"])
+
+
+def test_wrong_input_is_one_line_and_status_2(
+    sides: tuple[Path, Path], tmp_path: Path, run_command: Command
+) -> None:
+    put(sides[0], "knn", 120)
+    sides[1].mkdir()
+    for arguments, words in (
+        (sides, "holds no runs"),
+        ((sides[0], tmp_path / "none"), "does not exist"),
+        ((sides[0], sides[0], "--csv", sides[0] / "board.json" / "c.csv"), "cannot be written"),
+    ):
+        status, _, err = run_command(compare.main, *arguments)
+        assert status == 2
+        assert err.startswith("error: ")
+        assert err.strip().count("\n") == 0
+        assert words in err
