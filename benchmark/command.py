@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 import yaml
 
+import datasets
 from datasets import InputError
 
 WRONG_INPUT = 2
@@ -22,6 +23,20 @@ OUT = click.option(
     show_default=True,
     help="Folder of the results.",
 )
+
+DROP_DUPLICATES = click.option(
+    "--drop-duplicates",
+    is_flag=True,
+    help="Keep identical pictures once, and none whose labels conflict.",
+)
+
+
+def chosen(data: str | None, drop_duplicates: bool) -> str:
+    """Return what `datasets.load` takes for the flags ``--data`` and ``--drop-duplicates``."""
+    data = data or datasets.default()
+    if drop_duplicates and not data.startswith(datasets.DEDUPLICATED):
+        return f"{datasets.DEDUPLICATED}{data}"
+    return data
 
 
 def command(function: Callable[..., Any]) -> Callable[..., NoReturn]:

@@ -381,11 +381,13 @@ def told_apart_name(part: pd.DataFrame) -> str | None:
     return f"told-apart/{picture_name(first['dataset'], label)}.png"
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """The leaderboard for people, as Markdown."""
+def markdown(table: pd.DataFrame, audit: str = "") -> str:
+    """The leaderboard for people, as Markdown, with what an audit said of its data."""
     parts = ["# Leaderboard"]
     if table["generated_data"].any():
         parts.append(f"**{HOW_TO_GET_REAL}**")
+    if audit:
+        parts.append(re.sub(r"([\\`*_<|])", r"\\\1", audit))  # file names are no Markdown
     for title, text in comparisons(table):
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
         if "published" in text:

@@ -285,7 +285,7 @@ def loading(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
             root = Path(folder) / "faces"
             faces.write(root, n=N_DRAWN, seed=0, size=224)
         legend = muxspace.read_legend(root / "data" / "legend.csv")
-        every = [f"{root}/images/{name}" for name, _ in legend]
+        every = [f"{root}/images/{name}" for name, *_ in legend]
         some = every[:: max(len(every) // N_FILES, 1)]
         handfuls = [some[i : i + cache.HANDFUL] for i in range(0, len(some), cache.HANDFUL)]
         ways = {

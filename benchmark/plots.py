@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -18,6 +18,7 @@ from PIL import Image
 DPI = 110
 TRAINING, SELECTION = sns.color_palette("colorblind")[0], sns.color_palette("colorblind")[1]
 NETS_500 = (SELECTION, "s", ":")  # the smaller test set, where a board has two
+PAIRS_A_ROW = 4
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -355,3 +356,41 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
         )
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
+
+
+class Side(NamedTuple):
+    """One picture of a pair: ``(height, width, 1 or 3)`` of uint8, its file name and its label."""
+
+    picture: np.ndarray
+    name: str
+    label: str
+
+
+class Pair(NamedTuple):
+    """Two pictures to compare, and what is known of them together."""
+
+    title: str
+    left: Side
+    right: Side
+
+
+def pairs(shown: Sequence[Pair], title: str) -> Figure:
+    """Draw pairs of pictures side by side, four pairs a row."""
+    n_rows = -(-len(shown) // PAIRS_A_ROW)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(16, 0.5 + 2.75 * n_rows), layout="constrained")
+        # A figure a pair, so that its title stands above both pictures.
+        cells = figure.subfigures(n_rows, PAIRS_A_ROW, squeeze=False, wspace=0.08, hspace=0.03)
+        for cell, pair in zip(cells.flat, shown, strict=False):
+            cell.suptitle(pair.title, fontsize=9.5, fontweight="bold")
+            for axes, side in zip(cell.subplots(1, 2), (pair.left, pair.right), strict=True):
+                axes.imshow(np.broadcast_to(side.picture, (*side.picture.shape[:2], 3)))
+                axes.set_axis_off()
+                axes.set_title(f"{_shortened(side.name)}\n{side.label}", y=-0.24, fontsize=8.5)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+    return figure
+
+
+def _shortened(name: str, most: int = 26) -> str:
+    """A file name with its middle left out where it is long; its end tells files apart."""
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most // 2) :]}"

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from datasets import Dataset, InputError
+from datasets.duplicates import sides
 from datasets.splits import hold_out
 
 Split = Literal["random", "identity"]
@@ -41,7 +42,7 @@ class Protocol:
     Attributes
     ----------
     split : {"random", "identity"}
-        Whether a person may be on both sides.
+        Whether a person, or a picture under two people's names, may be on both sides.
     repeats : int
         Runs of each model, with seeds of their own.
     train_size : int or None
@@ -152,9 +153,9 @@ class Fair(Protocol):
         """Rows of one repeat; those of a smaller `train_size` are among those of a larger."""
         groups = None
         if self.split == "identity":
-            if dataset.groups is None:
+            groups = sides(dataset)
+            if groups is None:
                 raise InputError(f"{dataset.source} does not say who is shown: use --split random")
-            groups = dataset.groups
         pool, test = hold_out(
             dataset.labels, groups, self.TEST_PARTS, derive_seed("test set", self.split)
         )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,9 @@ from benchmark import leaderboard, metrics, plots, store
 from benchmark.command import OUT, command
 from benchmark.evidence import Evidence, Scored
 from benchmark.models import code_hash
+
+logger = logging.getLogger(__name__)
+
 
 DIGITS = "%.10g"  # the last of sixteen differ between processors
 
@@ -51,7 +56,8 @@ def publish(out: Path) -> pd.DataFrame:
     found = leaderboard.compute(out)
     table = found.table
     store.write_text(out / "leaderboard.csv", table.to_csv(index=False, float_format=DIGITS))
-    store.write_text(out / "leaderboard.md", leaderboard.markdown(table))
+    audit = _audit(out, table)
+    store.write_text(out / "leaderboard.md", leaderboard.markdown(table, audit))
     pairs = found.pairs.to_csv(index=False, float_format=DIGITS)
     store.write_text(out / "comparisons.csv", pairs)
     by_row = {
@@ -73,8 +79,22 @@ def publish(out: Path) -> pd.DataFrame:
             pictures.append(_draw_row(out, by_row[place], row, row.scored))
     overviews = [path for about in datasets.values() for path in _draw_overview(out, table, about)]
     apart = [_draw_told_apart(out, part, found.pairs) for _, part in leaderboard.boards(table)]
-    store.write_text(out / "report.html", _page(table, overviews, apart, pictures))
+    store.write_text(out / "report.html", _page(table, audit, overviews, apart, pictures))
     return table
+
+
+def _audit(out: Path, table: pd.DataFrame) -> str:
+    """The line an audit of this folder left about data on the leaderboard, or none."""
+    path = out / "audit.json"
+    if not path.is_file():
+        return ""
+    try:
+        found = json.loads(path.read_text())
+        known = found["data"]["fingerprint"][:12] in set(table["data"])
+        return f"{found['data']['name']}: {found['summary']}" if known else ""
+    except (ValueError, KeyError, TypeError) as error:
+        logger.warning("%s is damaged (%s): audit again", path, error)
+        return ""
 
 
 def _mark(*parts: object) -> str:
@@ -184,19 +204,15 @@ def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tup
 
 def _page(
     table: pd.DataFrame,
+    audit: str,
     overviews: list[Path],
     apart: list[Path | None],
     pictures: list[Pictures],
 ) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
-    )
-    environment.filters["embed"] = lambda path: (
-        f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
-    )
-    environment.filters["share"] = lambda value: "" if pd.isna(value) else f"{100 * value:.1f}"
-    return environment.get_template("report.html").render(
+    return render(
+        "report.html",
         warning=leaderboard.HOW_TO_GET_REAL if table["generated_data"].any() else "",
+        audit=audit,
         comparisons=leaderboard.comparisons(table),
         boards=[
             (title, leaderboard.for_people(part), list(part["status"]), picture)
@@ -207,6 +223,18 @@ def _page(
         overviews=overviews,
         pictures=sorted(pictures, key=lambda row: row.name),
     )
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill in one of this package's pages, with filters to ``embed`` a PNG and show a ``share``."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True
+    )
+    environment.filters["embed"] = lambda path: (
+        f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
+    )
+    environment.filters["share"] = lambda value: "" if pd.isna(value) else f"{100 * value:.1f}"
+    return environment.get_template(template).render(**values)
 
 
 @command

@@ -18,7 +18,7 @@ from rich.text import Text
 
 import datasets
 from benchmark import cost, grid, leaderboard, models, store
-from benchmark.command import OUT, command, read_config
+from benchmark.command import DROP_DUPLICATES, OUT, chosen, command, read_config
 from benchmark.progress import Display
 from benchmark.protocols import PROTOCOLS, Protocol
 from benchmark.work import Run, describe, load
@@ -63,6 +63,7 @@ def _value(text: str) -> Any:
 @command
 @click.option("--model", default="all", show_default=True, help="Names, 'vgg*', timm:NAME; commas.")
 @click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
+@DROP_DUPLICATES
 @click.option(
     "--protocol", default="fair", show_default=True, help="slides, fair, or both: commas."
 )
@@ -107,6 +108,7 @@ def _value(text: str) -> Any:
 def main(
     model: str,
     data: str | None,
+    drop_duplicates: bool,
     protocol: str,
     train_size: int | None,
     repeats: int,
@@ -126,16 +128,16 @@ def main(
     if list_models:
         _list(Console())
         return 0
-    chosen = models.find(model)
+    entries = models.find(model)
     protocols = _protocols(protocol, train_size, repeats, split)
-    data = data or datasets.default()
+    data = chosen(data, drop_duplicates)
     dataset = load(data, size)
     where = _device(device)
     about = describe(dataset)
     runs = [
         Run(data, about, size, each, entry, settings, repeat, where, threads)
         for each in protocols
-        for entry in chosen
+        for entry in entries
         for repeat in range(repeats)
     ]
     for run in runs:  # Wrong input is told before anything is fitted.

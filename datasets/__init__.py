@@ -6,9 +6,12 @@ from pathlib import Path
 
 from datasets import folder, generated, muxspace  # noqa: F401  (each registers itself)
 from datasets.dataset import LOADERS, Dataset
+from datasets.duplicates import without_duplicates
 from datasets.errors import InputError
 
-__all__ = ["Dataset", "InputError", "default", "load", "names"]
+__all__ = ["Dataset", "InputError", "default", "load", "names", "without_duplicates"]
+
+DEDUPLICATED = "deduplicated:"  # before a name: that set without its duplicates
 
 
 def names() -> list[str]:
@@ -28,7 +31,8 @@ def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
     ----------
     name_or_path : str or Path, optional
         A known name, ``NAME:PATH``, or the path of a folder, which is read as the set whose layout
-        it has and else as one folder a class. Without one, what `default` says.
+        it has and else as one folder a class. Without one, what `default` says. `DEDUPLICATED`
+        before any of these leaves duplicates out.
     size : int
         Width and height of the pictures in pixels.
 
@@ -45,6 +49,8 @@ def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
 
 
 def _load(given: str, size: int) -> Dataset:
+    if given.startswith(DEDUPLICATED):
+        return without_duplicates(_load(given.removeprefix(DEDUPLICATED), size))
     if given in LOADERS:
         return LOADERS[given].load(None, size)
     name, colon, rest = given.partition(":")

@@ -45,6 +45,10 @@ class Dataset:
         File name and reason of each picture that could not be read.
     generated : bool
         True for drawn faces, which no reader may mistake for real ones.
+    root : Path or None
+        Folder that `ids` are files of; None where the pictures lie in no files of their own.
+    contributors : tuple of str, or None
+        Who gave each row its label; None where the set does not say.
     """
 
     name: str
@@ -57,6 +61,8 @@ class Dataset:
     fingerprint: str
     left_out: tuple[tuple[str, str], ...] = ()
     generated: bool = False
+    root: Path | None = None
+    contributors: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -96,6 +102,8 @@ class Listing:
     labels: Sequence[int]
     class_names: tuple[str, ...]
     people: Sequence[str] | None = None
+    contributors: Sequence[str] | None = None
+    root: Path | None = None
 
 
 def assemble(
@@ -130,6 +138,9 @@ def assemble(
         people = [listing.people[row] for row in kept]
         number = {person: i for i, person in enumerate(sorted(set(people)))}
         groups = np.array([number[person] for person in people], dtype=np.int64)
+    contributors = None
+    if listing.contributors is not None:
+        contributors = tuple(listing.contributors[row] for row in kept)
     counts = np.bincount(labels, minlength=len(listing.class_names))
     for class_name, count in zip(listing.class_names, counts, strict=True):
         if count == 1:
@@ -156,6 +167,8 @@ def assemble(
         fingerprint=digest.hexdigest(),
         left_out=tuple((listing.ids[row], reason) for row, reason in packed.unreadable),
         generated=generated,
+        root=listing.root,
+        contributors=contributors,
     )
 
 

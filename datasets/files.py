@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from datasets import cache
 from datasets.errors import InputError
@@ -36,7 +37,9 @@ def packed(paths: Sequence[str], size: int, missing: str) -> cache.Packed:
     try:
         result = cache.packed_files(paths, size)
     except FileNotFoundError as error:
-        raise InputError(f"{error.filename} is not there: {missing}") from error
+        gone = sum(not Path(path).exists() for path in set(paths)) - 1
+        others = f" ({gone} more like it)" if gone > 0 else ""
+        raise InputError(f"{error.filename} is not there{others}: {missing}") from error
     except IsADirectoryError as error:
         raise InputError(f"{error.filename} is a folder, not a picture: move it") from error
     bad = [(paths[row], reason) for row, reason in result.unreadable]

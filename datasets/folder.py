@@ -71,7 +71,7 @@ def load(folder: Path | None, size: int) -> Dataset:
     return assemble(
         # A folder must not pass for a set that is known by its name.
         f"{name}-folder" if name in LOADERS else name,
-        Listing(ids, [label for _, label in rows], classes),
+        Listing(ids, [label for _, label in rows], classes, root=folder),
         packed([f"{folder}/{name}" for name in ids], size, "it went away while being read"),
         f"pictures in {name}/",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import re
+import sys
 from pathlib import Path
 
 from datasets import cache
@@ -51,8 +52,8 @@ def person(image: str) -> str:
     return shorter if shorter != stem else LETTER.sub("", stem)
 
 
-def read_legend(path: Path) -> list[tuple[str, int]]:
-    """File names and emotions (indices into `EMOTIONS`) in the legend's own order.
+def read_legend(path: Path) -> list[tuple[str, int, str]]:
+    """File names, emotions (indices into `EMOTIONS`) and contributors in the legend's own order.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def read_legend(path: Path) -> list[tuple[str, int]]:
         raise InputError(f"{path} is no CSV file in UTF-8 ({error}): get it again") from error
 
 
-def _read_legend(path: Path) -> list[tuple[str, int]]:
+def _read_legend(path: Path) -> list[tuple[str, int, str]]:
     with path.open(newline="", encoding="utf-8-sig") as lines:
         rows = csv.reader(lines)
         header = [column.strip() for column in next(rows, [])]
@@ -87,13 +88,13 @@ def _read_legend(path: Path) -> list[tuple[str, int]]:
             if len(row) != len(COLUMNS):
                 where = f"{path}, line {rows.line_num}"
                 raise InputError(f"{where}: {len(row)} columns, must be {len(COLUMNS)}")
-            _, image, word = row
+            who, image, word = row
             if word not in labels:
                 try:
                     labels[word] = emotion(word, f"{path}, line {rows.line_num}")
                 except ValueError as error:
                     raise InputError(str(error)) from error
-            legend.append((image.strip(), labels[word]))
+            legend.append((image.strip(), labels[word], sys.intern(who.strip())))
     if not legend:
         raise InputError(f"{path} names no picture: get the data again with 'make data'")
     return legend
@@ -125,13 +126,20 @@ def load(folder: Path | None, size: int) -> Dataset:
     if not legend.is_file():
         raise InputError(f"{folder} has no data/legend.csv: is it a clone of muxspace's pictures?")
     rows = read_legend(legend)
-    names = [image for image, _ in rows]
+    names = [image for image, _, _ in rows]
     pictures = packed(
         [f"{folder}/images/{image}" for image in names],
         size,
         missing=f"{legend} names it: run 'make data' again or take the row out",
     )
-    listing = Listing(names, [label for _, label in rows], EMOTIONS, [person(i) for i in names])
+    listing = Listing(
+        names,
+        [label for _, label, _ in rows],
+        EMOTIONS,
+        [person(i) for i in names],
+        [who for _, _, who in rows],
+        folder / "images",
+    )
     # Faces this project drew and wrote in the same layout must not pass for photographs.
     generated = all(image.startswith("generated-") for image in names)
     return assemble(

@@ -15,7 +15,7 @@ def data(n: int = 900, people: bool = True) -> Dataset:
     rng = np.random.default_rng(0)
     return Dataset(
         name="made-up",
-        images=np.zeros((n, 3, 8, 8), np.uint8),
+        images=np.random.default_rng(1).integers(0, 256, (n, 3, 8, 8), dtype=np.uint8),
         labels=rng.choice(3, n, p=[0.6, 0.3, 0.1]),
         class_names=("a", "b", "c"),
         groups=rng.integers(0, n // 3, n) if people else None,
@@ -79,6 +79,17 @@ def test_fair_never_lets_test_rows_into_training_or_selection(
         assert not people[0] & people[1]
         assert not people[0] & people[2]
         assert not people[1] & people[2]
+
+
+def test_a_picture_under_two_names_is_on_one_side_of_an_identity_split() -> None:
+    made = data()
+    assert made.groups is not None
+    twice = np.arange(100)
+    made.images[twice + 500] = made.images[twice]
+    assert (made.groups[twice + 500] != made.groups[twice]).any()
+    rows = Fair(split="identity").rows(made, deep=False, repeat=0)
+    for part in (rows.training, rows.selection, rows.test):
+        assert (np.isin(twice, part) == np.isin(twice + 500, part)).all()
 
 
 def test_fair_gives_every_model_the_same_rows() -> None:

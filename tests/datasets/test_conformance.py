@@ -52,6 +52,8 @@ def test_it_keeps_the_contract(loaded: Callable[[int], Dataset]) -> None:
     assert sum(data.class_counts.values()) == n
     assert len(data.fingerprint) == 64
     assert data.source
+    assert data.root is None or all((data.root / name).is_file() for name in data.ids)
+    assert data.contributors is None or len(data.contributors) == n
     assert data.images.reshape(n, -1).base is not None, "the flat view is a copy"
 
 

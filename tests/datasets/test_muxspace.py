@@ -43,6 +43,10 @@ def test_rows_keep_the_legends_order_and_labels_lose_case_and_blanks(clone: Path
     assert (data.images[0] == images.load(clone / "images" / data.ids[0], 32)).all()
 
 
+def test_who_gave_each_label_is_kept(clone: Path) -> None:
+    assert datasets.load(clone).contributors == ("628", "628", "9", "628")
+
+
 def test_windows_line_ends_and_a_byte_order_mark_are_read(clone: Path) -> None:
     legend = clone / "data" / "legend.csv"
     legend.write_bytes(b"\xef\xbb\xbf" + LEGEND.replace("\n", "\r\n").encode())
@@ -79,7 +83,9 @@ def test_an_unknown_label_is_named_with_its_line(clone: Path) -> None:
 
 def test_a_legend_row_without_its_file_is_named(clone: Path) -> None:
     (clone / "images" / "Ann_Lee_0001.jpg").unlink()
-    refused(clone, "Ann_Lee_0001.jpg", "is not there", "make data")
+    refused(clone, "Ann_Lee_0001.jpg", "is not there: ", "make data")
+    (clone / "images" / "Bob_Smith_0001.jpg").unlink()
+    refused(clone, "Ann_Lee_0001.jpg", "is not there (1 more like it)")
 
 
 def test_other_columns_are_refused(clone: Path) -> None:

@@ -1,0 +1,256 @@
+"""Look for what would make scores lie, before training: ``python -m benchmark.audit --data NAME``.
+
+Writes ``OUT/audit.json``, ``OUT/audit.html`` and a contact sheet, ``OUT/audit-pairs.png``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+import datasets
+from benchmark import leaderboard, plots, report, store
+from benchmark.command import DROP_DUPLICATES, OUT, chosen, command
+from benchmark.protocols import Fair, Protocol, Slides
+from datasets import Dataset, InputError, audit
+from datasets.duplicates import conflicting, identical
+
+SCHEMA = 1
+# The nets of the slides get rows of their own; under fair all models get the same.
+SPLITS: dict[str, tuple[Protocol, bool]] = {
+    "slides": (Slides(), False),
+    "slides, nets": (Slides(), True),
+    "fair": (Fair(), False),
+    "fair identity": (Fair(split="identity"), False),
+}
+PAIRS_DRAWN = 40
+PAIRS_LISTED = 1000
+
+
+def examine(dataset: Dataset) -> dict[str, Any]:
+    """Audit a data set.
+
+    Returns
+    -------
+    dict
+        What ``audit.json`` holds; the same bytes for the same data set.
+    """
+    copies = identical(dataset)
+    facts = audit.measure(dataset)
+    first = audit.firsts(len(dataset), copies)
+    near = audit.near_duplicates(facts.hashes, first)
+    unlisted, missing = audit.unlisted_and_missing(dataset)
+    names = Counter(dataset.ids)
+    rows_of: dict[str, list[int]] = {name: [] for name, count in names.items() if count > 1}
+    for row, name in enumerate(dataset.ids):
+        if name in rows_of:
+            rows_of[name].append(row)
+    different = [rows for rows in copies if len({dataset.ids[row] for row in rows}) > 1]
+    found: dict[str, Any] = {
+        "schema": SCHEMA,
+        "data": {
+            "name": dataset.name,
+            "source": dataset.source,
+            "fingerprint": dataset.fingerprint,
+            "size": dataset.size,
+            "n": len(dataset),
+            "generated": dataset.generated,
+        },
+        "summary": "",
+        "files": {
+            "in_files": dataset.root is not None,
+            "distinct": len(names),
+            "unlisted": [_readable(name) for name in unlisted],
+            "missing": [_readable(name) for name in missing],
+            "unreadable": [[_readable(name), reason] for name, reason in dataset.left_out],
+        },
+        "classes": dataset.class_counts,
+        "repeated_names": [_rows(dataset, np.array(rows)) for rows in rows_of.values()],
+        "conflicting_labels": [_rows(dataset, r) for r in copies if conflicting(dataset, r)],
+        "identical_files": [_rows(dataset, rows) for rows in different],
+        "near_duplicates": {
+            "hash": f"ImageHash phash of {audit.BITS} bits, at most {audit.NEAR} of them different",
+            "n": len(near),
+            "listed": [
+                {**_rows(dataset, pair[:2]), "bits": int(pair[2])} for pair in near[:PAIRS_LISTED]
+            ],
+        },
+        "splits": [],
+        "shortcuts": [],
+    }
+    for name, (protocol, deep) in SPLITS.items():
+        if name == "fair identity" and dataset.groups is None:
+            continue
+        try:
+            rows = protocol.rows(dataset, deep, repeat=0)
+        except InputError as error:
+            found["splits"].append({"split": name, "impossible": str(error)})
+            continue
+        # What a model is selected on it knows, but for the test set, which the slides select on.
+        training = np.setdiff1d(np.union1d(rows.training, rows.selection), rows.test)
+        overlap = audit.overlap(dataset, training, rows.test, first, near)
+        found["splits"].append({"split": name, **asdict(overlap)})
+        found["shortcuts"] += [
+            {"split": name, **asdict(shortcut)}
+            for shortcut in audit.shortcuts(dataset, facts, training, rows.test)
+        ]
+    found["summary"] = summary(found)
+    return found
+
+
+def _rows(dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
+    people = None if dataset.groups is None else len(np.unique(dataset.groups[rows]))
+    return {
+        "rows": rows.tolist(),
+        "names": [_readable(dataset.ids[row]) for row in rows],
+        "labels": [dataset.class_names[label] for label in dataset.labels[rows]],
+        "people": people,
+    }
+
+
+def _readable(name: str) -> str:
+    """A file name that can be written as UTF-8, whatever its bytes are."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def summary(found: dict[str, Any]) -> str:
+    """One line on what an audit found, for the leaderboard."""
+    conflicts = found["conflicting_labels"]
+    which = f" ({conflicts[0]['names'][0]})" if len(conflicts) == 1 else ""
+    parts = [
+        f"{_count(len(found['repeated_names']), 'file name')} repeated",
+        f"{_count(len(found['identical_files']), 'group')} of different files byte for byte "
+        "the same",
+        f"{_count(len(conflicts), 'picture')} with conflicting labels{which}",
+        f"{_count(found['near_duplicates']['n'], 'near-duplicate pair')}",
+    ]
+    sentences = ["Audit: " + ", ".join(parts)]
+    for split in found["splits"]:
+        if split["split"] not in ("slides", "fair identity") or "impossible" in split:
+            continue
+        person = ""
+        if split["person"] is not None:
+            share = split["person"] / split["n_test"]
+            person = f"{percent(share)} of the test pictures show a person who is in training, "
+        sentences.append(
+            f"Under {split['split']} {person}{split['identical']} are in training byte for byte"
+        )
+    sentences.append(_shortcut_sentence(found["shortcuts"]))
+    return ". ".join(sentences) + "."
+
+
+def _shortcut_sentence(shortcuts: list[dict[str, Any]]) -> str:
+    """What tells each class best without its face, under the first split where anything does."""
+    single = [each for each in shortcuts if each["columns"] != "all of these"]
+    for split in dict.fromkeys(each["split"] for each in single):
+        here = [each for each in single if each["split"] == split]
+        best: dict[str, tuple[dict[str, Any], str]] = {}
+        for each in here:
+            for told in each["classes"]:
+                name = told["class_name"]
+                better = name not in best or told["recall"] > best[name][0]["recall"]
+                if told["found"] and better:
+                    best[name] = told, each["columns"]
+        if best:
+            ordered = sorted(best.values(), key=lambda item: -item[0]["recall"])
+            words = [
+                f"{each['class_name']} by {group} ({percent(each['recall'])}, "
+                f"by chance {percent(each['others'])})"
+                for each, group in ordered
+            ]
+            told = ", ".join(words)
+            return f"Shortcuts: under {split} a classifier that sees no face finds {told}"
+        winners = [each for each in here if each["beats_majority"]]
+        if winners:
+            top = max(winners, key=lambda each: each["accuracy"])
+            return (
+                f"Shortcut: under {split} {top['columns']} alone scores "
+                f"{percent(top['accuracy'])}, the commonest class {percent(top['majority'])}"
+            )
+    return "No shortcut found"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def percent(share: float) -> str:
+    """A share for people: ``22 %``, ``0.9 %``."""
+    digits = 1 if 0 < share < 0.0995 else 0
+    return f"{100 * share:.{digits}f} %"
+
+
+def pairs(dataset: Dataset, found: dict[str, Any]) -> list[plots.Pair]:
+    """Pairs to look at: different files that are the same, then the nearest."""
+    listed = [("byte for byte the same", each) for each in found["identical_files"]]
+    listed += [
+        (f"{each['bits']} of {audit.BITS} bits differ", each)
+        for each in found["near_duplicates"]["listed"]
+    ]
+    result = []
+    for what, each in listed[:PAIRS_DRAWN]:
+        # Of several that are the same, two with different names.
+        other = next(i for i, name in enumerate(each["names"]) if name != each["names"][0])
+        people = {None: "", 1: ", one person"}.get(each["people"], ", two people")
+        sides = tuple(
+            plots.Side(
+                audit.original(dataset, each["rows"][i]), each["names"][i], each["labels"][i]
+            )
+            for i in (0, other)
+        )
+        result.append(plots.Pair(what + people, *sides))
+    return result
+
+
+def write(dataset: Dataset, out: Path) -> dict[str, Any]:
+    """Audit a data set and write the record, the contact sheet and the page to a folder."""
+    found = examine(dataset)
+    sheet: Path | None = out / "audit-pairs.png"
+    shown = pairs(dataset, found)
+    if shown and sheet is not None:
+        plots.save(plots.pairs(shown, f"{dataset.name}: the closest pairs of pictures"), sheet)
+    elif sheet is not None:
+        sheet.unlink(missing_ok=True)  # of an earlier audit
+        sheet = None
+    store.write_text(out / "audit.json", json.dumps(found, indent=2) + "\n")
+    by_split: dict[str, list[dict[str, Any]]] = {}
+    for shortcut in found["shortcuts"]:
+        by_split.setdefault(shortcut["split"], []).append(shortcut)
+    page = report.render(
+        "audit.html",
+        found=found,
+        shortcuts=by_split,
+        unreadable=[f"{name} ({reason})" for name, reason in found["files"]["unreadable"]],
+        sheet=sheet,
+        n_shown=len(shown),
+        warning=leaderboard.HOW_TO_GET_REAL if dataset.generated else "",
+        percent=percent,
+    )
+    store.write_text(out / "audit.html", page)
+    return found
+
+
+@command
+@click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
+@click.option("--size", type=click.IntRange(8, 1024), default=32, show_default=True, help="Pixels.")
+@DROP_DUPLICATES
+@OUT
+def main(data: str | None, size: int, drop_duplicates: bool, out: Path) -> None:
+    """Look in pictures for copies, leaks across the splits and shortcuts; train nothing."""
+    store.check_writable(out)
+    dataset = datasets.load(chosen(data, drop_duplicates), size)
+    found = write(dataset, out)
+    if store.read_board(out):
+        report.publish(out)
+    click.echo(found["summary"])
+    click.echo(f"written: {out / 'audit.html'}, audit.json")
+
+
+if __name__ == "__main__":
+    main()

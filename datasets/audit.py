@@ -1,0 +1,377 @@
+"""What a data set gives away besides its faces: near-duplicates, leaks across a split, shortcuts.
+
+Pure measuring: every function is given a data set and returns what it found.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import imagehash
+import numpy as np
+from PIL import Image
+from sklearn.ensemble import RandomForestClassifier
+from statsmodels.stats.proportion import proportion_confint
+
+from datasets import cache, images
+from datasets.dataset import Dataset
+from datasets.duplicates import content
+from datasets.errors import InputError
+
+HASH_SIDE = 16
+BITS = HASH_SIDE**2
+# Found by looking at the closest pairs of muxspace: up to here they are one photograph, cropped,
+# scaled or lit anew; from about 44 on also other moments of one scene; unrelated faces start at 60.
+NEAR = 40
+BLOCK = 256  # rows compared with all others at a time
+
+SIZE = ("width", "height", "aspect")
+GROUPS = {
+    "picture size": SIZE,
+    "colour or grey": ("colour",),
+    "picture size and colour": (*SIZE, "colour"),
+    "contributor": ("contributor",),
+    "file name": ("file name",),
+    "mean brightness": ("brightness",),
+    "all of these": (*SIZE, "colour", "contributor", "file name", "brightness"),
+}
+# A class counts as told without the face if this many of its pictures are, and its name is given
+# to its own pictures this many times as often as to others.
+ENOUGH = 5
+LIFT = 2.0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of each original picture, an entry a row.
+
+    Attributes
+    ----------
+    widths, heights : ndarray of int64, shape (n,)
+        In pixels, before the picture was stretched.
+    coloured : ndarray of bool, shape (n,)
+        Whether red, green and blue differ anywhere.
+    brightness : ndarray of float64, shape (n,)
+        Mean of all pixels, 0 to 255.
+    hashes : ndarray of uint64, shape (n, 4)
+        The bits of ImageHash's ``phash``: signs of the low frequencies.
+    """
+
+    widths: np.ndarray
+    heights: np.ndarray
+    coloured: np.ndarray
+    brightness: np.ndarray
+    hashes: np.ndarray
+
+
+def measure(dataset: Dataset) -> Facts:
+    """Read every original picture once.
+
+    Raises
+    ------
+    InputError
+        If a file went away or changed since the set was loaded.
+    """
+    n = len(dataset)
+    facts = Facts(
+        np.empty(n, np.int64),
+        np.empty(n, np.int64),
+        np.empty(n, bool),
+        np.empty(n),
+        np.empty((n, BITS // 64), np.uint64),
+    )
+    for row in cache.show(range(n), "measuring pictures"):
+        picture = original(dataset, row)
+        facts.heights[row], facts.widths[row] = picture.shape[:2]
+        facts.coloured[row] = bool((picture != picture[..., :1]).any())
+        facts.brightness[row] = picture.mean()
+        grey = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
+        bits = imagehash.phash(grey, hash_size=HASH_SIDE).hash
+        facts.hashes[row] = np.packbits(bits.ravel()).view(np.uint64)
+    return facts
+
+
+def original(dataset: Dataset, row: int) -> np.ndarray:
+    """Picture of a row before it was stretched, ``(height, width, 1 or 3)`` of uint8.
+
+    Raises
+    ------
+    InputError
+        If its file went away or changed since the set was loaded.
+    """
+    if dataset.root is None:
+        return dataset.images[row].transpose(1, 2, 0)
+    try:
+        return images.read(content(dataset, row))
+    except ValueError as error:
+        raise InputError(f"{Path(dataset.root, dataset.ids[row])}: {error}") from error
+
+
+def unlisted_and_missing(dataset: Dataset) -> tuple[list[str], list[str]]:
+    """Files in the set's folder that no row names, and names of rows without a file."""
+    if dataset.root is None:
+        return [], []
+    there = set(_files(dataset.root))
+    named = {*dataset.ids, *(name for name, _ in dataset.left_out)}
+    missing = [name for name in named - there if not Path(dataset.root, name).exists()]
+    return sorted(there - named), sorted(missing)
+
+
+def _files(root: Path) -> Iterator[str]:
+    for folder, folders, files in os.walk(root, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        prefix = Path(folder).relative_to(root)
+        yield from ((prefix / name).as_posix() for name in files if not name.startswith("."))
+
+
+def firsts(n: int, copies: list[np.ndarray]) -> np.ndarray:
+    """Of each of n rows the first row with the same picture, by groups of identical ones."""
+    first = np.arange(n)
+    for rows in copies:
+        first[rows] = rows[0]
+    return first
+
+
+def near_duplicates(hashes: np.ndarray, first: np.ndarray, most: int = NEAR) -> np.ndarray:
+    """Pairs of pictures whose hashes differ in few bits, but not of copies of one file.
+
+    Parameters
+    ----------
+    hashes : ndarray of uint64, shape (n, words)
+    first : ndarray of int64, shape (n,)
+        See `firsts`.
+    most : int
+        Bits that may differ.
+
+    Returns
+    -------
+    ndarray of int64, shape (n_pairs, 3)
+        Two rows and the number of bits that differ, closest first.
+    """
+    rows = np.unique(first)
+    words = hashes[rows].T
+    found = [np.empty((0, 3), np.int64)]
+    for start in cache.show(range(0, len(rows), BLOCK), "comparing pictures"):
+        differing = np.zeros((min(BLOCK, len(rows) - start), len(rows) - start), np.uint16)
+        for word in words:
+            differing += np.bitwise_count(word[start : start + BLOCK, None] ^ word[None, start:])
+        one, other = np.nonzero(np.triu(differing <= most, k=1))
+        bits = differing[one, other]
+        found.append(np.stack([rows[start + one], rows[start + other], bits], axis=1))
+    pairs = np.concatenate(found)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0], pairs[:, 2]))]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """How many test pictures a model may know from training.
+
+    Attributes
+    ----------
+    n_training, n_test : int
+        Rows.
+    identical : int
+        Test rows whose picture is in training byte for byte.
+    near : int
+        Test rows with a near-duplicate in training that is not identical.
+    person : int or None
+        Test rows that show a person who is in training; None where the set does not say.
+    """
+
+    n_training: int
+    n_test: int
+    identical: int
+    near: int
+    person: int | None
+
+
+def overlap(
+    dataset: Dataset, training: np.ndarray, test: np.ndarray, first: np.ndarray, pairs: np.ndarray
+) -> Overlap:
+    """Count the test rows whose picture or person is in training.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    training, test : ndarray of int64
+        Row numbers.
+    first : ndarray
+        See `firsts`.
+    pairs : ndarray
+        See `near_duplicates`.
+    """
+    learned = np.zeros(len(dataset), dtype=bool)
+    learned[first[training]] = True
+    beside = np.zeros(len(dataset), dtype=bool)  # has a near-duplicate in training
+    beside[pairs[learned[pairs[:, 0]], 1]] = True
+    beside[pairs[learned[pairs[:, 1]], 0]] = True
+    tested = first[test]
+    person = None
+    if dataset.groups is not None:
+        person = int(np.isin(dataset.groups[test], dataset.groups[training]).sum())
+    return Overlap(
+        len(training),
+        len(test),
+        int(learned[tested].sum()),
+        int((beside & ~learned)[tested].sum()),
+        person,
+    )
+
+
+@dataclass(frozen=True)
+class Told:
+    """How a class fares with a classifier that sees no face.
+
+    Attributes
+    ----------
+    class_name : str
+    n : int
+        Test pictures of the class.
+    recall, recall_lo, recall_hi : float
+        Share of them that get its name, with a 95 % interval (Wilson).
+    others, others_lo, others_hi : float
+        Share of the other test pictures that get it too: what chance would give.
+    found : bool
+        Whether the recall is clear of chance: intervals apart, `LIFT` times as high, and of
+        `ENOUGH` pictures at least.
+    """
+
+    class_name: str
+    n: int
+    recall: float
+    recall_lo: float
+    recall_hi: float
+    others: float
+    others_lo: float
+    others_hi: float
+    found: bool
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """What a group of columns that are not the face tells of the labels of a test set.
+
+    Attributes
+    ----------
+    columns : str
+        A key of `GROUPS`.
+    accuracy, accuracy_lo, accuracy_hi : float
+        Share of right answers, with a 95 % interval (Wilson).
+    majority : float
+        What always naming the test set's commonest class would score.
+    beats_majority : bool
+        Whether the interval is clear of that.
+    classes : tuple of Told
+        The classes of the test set, those told best first.
+    """
+
+    columns: str
+    accuracy: float
+    accuracy_lo: float
+    accuracy_hi: float
+    majority: float
+    beats_majority: bool
+    classes: tuple[Told, ...]
+
+    @property
+    def found(self) -> tuple[Told, ...]:
+        """Classes that can be told without the face."""
+        return tuple(each for each in self.classes if each.found)
+
+
+def name_pattern(name: str) -> str:
+    """Shape of a file name without its folder: ``Ann_Lee_0001.jpg`` is ``a_a_9999.a``.
+
+    The folder is left out because it is the label in a set with one folder a class.
+    """
+    plain = re.sub(r"[0-9]", "9", name.rpartition("/")[2])
+    return re.sub(r"[^\W\d_]+", "a", plain)
+
+
+def columns(dataset: Dataset, facts: Facts) -> dict[str, np.ndarray]:
+    """Whatever is not the face, a number a row; columns that never vary are left out."""
+    words: dict[str, tuple[str, ...]] = {"file name": tuple(map(name_pattern, dataset.ids))}
+    if dataset.contributors is not None:
+        words["contributor"] = dataset.contributors
+    found = {
+        "width": facts.widths,
+        "height": facts.heights,
+        "aspect": facts.widths / facts.heights,
+        "colour": facts.coloured,
+        "brightness": facts.brightness,
+        **{name: np.unique(word, return_inverse=True)[1] for name, word in words.items()},
+    }
+    return {name: values for name, values in found.items() if len(np.unique(values)) > 1}
+
+
+def shortcuts(
+    dataset: Dataset, facts: Facts, training: np.ndarray, test: np.ndarray
+) -> list[Shortcut]:
+    """Fit a small forest to each group of columns and score it on the test rows.
+
+    A hundred trees, every split free to use every column, five pictures a leaf at least, no class
+    weights: it names a rare class only where that class is the likelier one.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    facts : Facts
+    training, test : ndarray of int64
+        Row numbers.
+
+    Returns
+    -------
+    list of Shortcut
+        In the order of `GROUPS`; groups without a column that varies are left out.
+    """
+    known = columns(dataset, facts)
+    labels = dataset.labels[test]
+    majority = np.bincount(labels).max() / len(labels)
+    results = []
+    for group, names in GROUPS.items():
+        rows = [known[name] for name in names if name in known]
+        if not rows:
+            continue
+        X = np.stack(rows, axis=1).astype(np.float64)
+        forest = RandomForestClassifier(100, min_samples_leaf=5, max_features=None, random_state=0)
+        said = forest.fit(X[training], dataset.labels[training]).predict(X[test])
+        right = int((said == labels).sum())
+        low, high = _interval(right, len(labels))
+        told = [_told(name, labels == i, said == i) for i, name in enumerate(dataset.class_names)]
+        results.append(
+            Shortcut(
+                group,
+                right / len(labels),
+                low,
+                high,
+                float(majority),
+                bool(low > majority),
+                tuple(sorted((each for each in told if each), key=_best_first)),
+            )
+        )
+    return results
+
+
+def _told(name: str, true: np.ndarray, said: np.ndarray) -> Told | None:
+    n = int(true.sum())
+    if not 0 < n < len(true):
+        return None
+    hits, alarms, n_others = int(said[true].sum()), int(said[~true].sum()), len(true) - n
+    low, high = _interval(hits, n)
+    others_low, others_high = _interval(alarms, n_others)
+    recall, others = hits / n, alarms / n_others
+    found = hits >= ENOUGH and low > others_high and recall > LIFT * others
+    return Told(name, n, recall, low, high, others, others_low, others_high, found)
+
+
+def _best_first(told: Told) -> tuple[bool, float]:
+    return not told.found, -told.recall
+
+
+def _interval(successes: int, n: int) -> tuple[float, float]:
+    low, high = proportion_confint(successes, n, alpha=0.05, method="wilson")
+    return float(low), float(high)

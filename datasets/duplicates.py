@@ -1,0 +1,122 @@
+"""Pictures that are in a data set more than once, byte for byte, and the set without them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from datasets import cache
+from datasets.dataset import TAKEN_AT_ONCE, Dataset, Listing, assemble
+from datasets.errors import InputError
+
+
+def content(dataset: Dataset, row: int) -> bytes:
+    """Return a picture's file, or its pixels where the set lies in no files.
+
+    Raises
+    ------
+    InputError
+        If the file went away since the set was loaded.
+    """
+    if dataset.root is None:
+        return dataset.take(np.array([row])).tobytes()
+    path = Path(dataset.root, dataset.ids[row])
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read any more: {error.strerror}") from error
+
+
+def identical(dataset: Dataset) -> list[np.ndarray]:
+    """Rows whose pictures are the same byte for byte.
+
+    Returns
+    -------
+    list of ndarray of int64
+        Each at least two rows, ascending; in the order of their first.
+    """
+    # The same file gives the same pixels, so only files with the same pixels need be compared.
+    alike = _alike(_pixels(dataset), range(len(dataset)))
+    if dataset.root is None:
+        return alike
+    groups = [
+        group for rows in alike for group in _alike((content(dataset, row) for row in rows), rows)
+    ]
+    return sorted(groups, key=lambda rows: rows[0])
+
+
+def _alike(contents: Iterable[bytes], rows: Iterable[int]) -> list[np.ndarray]:
+    by_digest: dict[bytes, list[int]] = {}
+    for data, row in zip(contents, rows, strict=True):
+        by_digest.setdefault(hashlib.sha256(data).digest(), []).append(int(row))
+    return [np.array(found) for found in by_digest.values() if len(found) > 1]
+
+
+def _pixels(dataset: Dataset) -> Iterator[bytes]:
+    for start in range(0, len(dataset), TAKEN_AT_ONCE):
+        for picture in dataset.take(np.arange(start, min(start + TAKEN_AT_ONCE, len(dataset)))):
+            yield picture.tobytes()
+
+
+def sides(dataset: Dataset) -> np.ndarray | None:
+    """Who is shown, as `Dataset.groups`, with people who share a picture counted as one.
+
+    Of two names under one picture one at least is wrong; a split between them would test on what
+    was learned.
+    """
+    if dataset.groups is None:
+        return None
+    groups = dataset.groups.copy()
+    for rows in identical(dataset):
+        groups[np.isin(groups, groups[rows])] = groups[rows[0]]
+    return groups
+
+
+def conflicting(dataset: Dataset, rows: np.ndarray) -> bool:
+    """Whether rows of one picture have different labels."""
+    return len(np.unique(dataset.labels[rows])) > 1
+
+
+def without_duplicates(dataset: Dataset) -> Dataset:
+    """Keep every picture once, and none whose copies have different labels.
+
+    Of copies with one label the first row is kept, with the person it is said to show.
+
+    Raises
+    ------
+    InputError
+        If what is left cannot be learned from, as where a class has one picture only.
+    """
+    keep = np.ones(len(dataset), dtype=bool)
+    for group in identical(dataset):
+        keep[group if conflicting(dataset, group) else group[1:]] = False
+    rows = np.flatnonzero(keep)
+
+    def produce() -> Iterator[cache.Chunk]:
+        for start in range(0, len(rows), TAKEN_AT_ONCE):
+            yield dataset.take(rows[start : start + TAKEN_AT_ONCE]), []
+
+    left_out = hashlib.sha256(np.flatnonzero(~keep).tobytes()).hexdigest()
+    key = {"of": dataset.fingerprint, "left out": left_out}
+    people, who = dataset.groups, dataset.contributors
+    listing = Listing(
+        [dataset.ids[row] for row in rows],
+        dataset.labels[rows].tolist(),
+        dataset.class_names,
+        None if people is None else [f"{person:020}" for person in people[rows].tolist()],
+        None if who is None else [who[row] for row in rows],
+        dataset.root,
+    )
+    n = len(dataset) - len(rows)
+    clean = assemble(
+        f"{dataset.name}-deduplicated",
+        listing,
+        cache.packed(key, dataset.size, produce),
+        f"{dataset.source}, {n} duplicate{'' if n == 1 else 's'} left out",
+        generated=dataset.generated,
+    )
+    return dataclasses.replace(clean, left_out=dataset.left_out)
