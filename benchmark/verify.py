@@ -31,6 +31,7 @@ AGAIN = "remove that folder and run its command again"
 WRITE_AGAIN = "write it again with 'python -m benchmark.report --out {out}'"
 PICTURE_FOLDERS = ("confusion", "curves")
 
+STATED = {"board.json", "audit.json"}  # what is published from, besides the runs
 PARTS = {"model", "protocol", "dataset", "device", "keys"}  # of a row of board.json
 
 Board = Mapping[str, dict[str, Any]]
@@ -298,14 +299,16 @@ def check_published(out: Path, found: Findings) -> Iterator[str]:
     remedy = WRITE_AGAIN.format(out=out)
     with tempfile.TemporaryDirectory() as temporary, _waiting("drawing everything anew"):
         fresh = Path(temporary)
-        shutil.copy(out / "board.json", fresh)
+        for name in STATED:
+            if (out / name).is_file():
+                shutil.copy(out / name, fresh)
         (fresh / "runs").symlink_to((out / "runs").resolve())
         try:
             report.publish(fresh)
         except Exception as error:  # Whatever breaks it, these results cannot be shown.
             yield f"the leaderboard cannot be computed ({_line(error)}): run again"
             return
-        made = {name for name in _files(fresh) if name != "board.json"}
+        made = _files(fresh) - STATED
         for name in sorted(made):
             there = out / name
             if not there.is_file():

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark import models, report, store, verify, work
+from benchmark import audit, models, report, store, verify, work
 from benchmark.protocols import Fair
 from datasets import Dataset
 from tests.conftest import write_shapes
@@ -277,3 +277,12 @@ def test_wrong_input_is_one_line_and_status_2(run_command: Command, tmp_path: Pa
         assert err.startswith("error: ")
         assert err.strip().count("\n") == 0
         assert words in err
+
+
+def test_audited_results_are_sound_with_the_audits_line_on_them(
+    results: Path, shapes_folder: Path, run_command: Command
+) -> None:
+    assert run_command(audit.main, "--data", shapes_folder, "--out", results)[0] == 0
+    assert "Audit:" in (results / "leaderboard.md").read_text()
+    status, out, _ = run_command(verify.main, results, "--data", shapes_folder)
+    assert status == 0, out
