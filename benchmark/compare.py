@@ -21,9 +21,8 @@ from scipy import stats
 
 from benchmark import store
 from benchmark.command import command
+from benchmark.statistics import LEVEL
 from datasets import InputError
-
-LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -197,8 +196,8 @@ def _differing(a: Any, b: Any, name: str = "") -> Iterator[str]:
         yield f"{name} ({values})" if len(values) <= 30 else name
 
 
-# The next three functions stand in for those of benchmark.statistics, which are being written:
-# exchange them there for its paired comparison by person.
+# The intervals below are by a normal approximation; those of the leaderboard are by the bootstrap
+# of benchmark.statistics, which they should give way to.
 
 
 def paired_difference(

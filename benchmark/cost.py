@@ -5,7 +5,6 @@ Costs decide the order of the runs and the time said to be left; no result depen
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 import json
 import math
@@ -34,8 +33,7 @@ def kind(run: Run) -> str:
     names = ("model", "parameters", "device", "threads", "versions", "source")
     decides = [run.parts[name] for name in names]
     classes = sum(count > 0 for count in run.dataset["class_counts"].values())
-    text = json.dumps([decides, run.size, classes, processor()], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return store.digest([decides, run.size, classes, processor()])
 
 
 def trial(run: Run) -> list[Point]:

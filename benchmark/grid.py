@@ -62,7 +62,8 @@ class Workers:
         """
         known = cost.remembered()
         largest = sorted(runs, key=lambda run: len(run.rows().training))  # says most of the others
-        unknown = {cost.kind(run): run for run in largest if cost.kind(run) not in known}
+        kinds = {run.key: cost.kind(run) for run in runs}
+        unknown = {kinds[run.key]: run for run in largest if kinds[run.key] not in known}
         display.trying(len(unknown))
         trials = {
             kind: self.pool.schedule(_try, args=(run,), timeout=TRIAL_LIMIT)
@@ -76,9 +77,9 @@ class Workers:
         cost.remember(found)
         known |= found
         return {
-            run.key: cost.seconds(run, known[cost.kind(run)])
+            run.key: cost.seconds(run, known[kinds[run.key]])
             for run in runs
-            if cost.kind(run) in known
+            if kinds[run.key] in known
         }
 
     def work_off(
