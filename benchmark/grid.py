@@ -8,6 +8,7 @@ import math
 import multiprocessing
 import queue
 import signal
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -134,15 +135,16 @@ def run_all(
             if len(waiting) > jobs and any(len(run.rows().training) > WORTH for run in waiting):
                 expected = workers.costs(waiting, display)
             display.expect(expected)
-            longest = sorted(waiting, key=lambda run: (-expected.get(run.key, math.inf), run.key))
+            longest = sorted(  # a run of unknown cost may be the longest, a net more likely
+                waiting,
+                key=lambda run: (-expected.get(run.key, math.inf), not run.model.deep, run.key),
+            )
             made = workers.work_off(longest, out, time_limit, display)
-        cost.remember(
-            {
-                cost.kind(run): [cost.measured(run, made[run.key])]
-                for run in waiting
-                if made[run.key]["status"] == "ok"
-            }
-        )
+        measured: dict[str, list[cost.Point]] = defaultdict(list)
+        for run in waiting:
+            if made[run.key]["status"] == "ok":
+                measured[cost.kind(run)].append(cost.measured(run, made[run.key]))
+        cost.remember(measured)
     records = [made.get(run.key) or store.read(out, run.key) for run in runs]
     return [record for record in records if record is not None]
 

@@ -159,3 +159,29 @@ def test_of_a_kind_the_run_with_most_pictures_is_tried(
         workers.costs(runs, display)
     points = cost.remembered()[cost.kind(runs[0])]
     assert [n for n, _, _ in points] == [len(runs[0].rows().training)]
+
+
+def test_runs_of_one_kind_are_each_remembered(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path
+) -> None:
+    runs = [a_run(shapes_folder, shapes, "knn", protocol=Fair(train_size=n)) for n in (20, 40)]
+    with Display(Console(quiet=True)) as display:
+        grid.run_all(runs, tmp_path, 1, None, display)
+    points = cost.remembered()[cost.kind(runs[0])]
+    assert {n for n, _, _ in points} == {len(run.rows().training) for run in runs}
+
+
+def test_of_unknown_cost_nets_come_first(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [a_run(shapes_folder, shapes, name) for name in ("majority", "knn", "resnet18")]
+    order: list[str] = []
+
+    def work_off(self: grid.Workers, waiting: list[work.Run], *_: object) -> dict[str, Any]:
+        order.extend(run.model.name for run in waiting)
+        return {run.key: {"status": "skipped"} for run in waiting}
+
+    monkeypatch.setattr(grid.Workers, "work_off", work_off)
+    with Display(Console(quiet=True)) as display:
+        grid.run_all(runs, tmp_path, 3, None, display)
+    assert order[0] == "resnet18"
