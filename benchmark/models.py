@@ -8,7 +8,7 @@ import fnmatch
 import functools
 import hashlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,11 @@ class Model:
             if name not in known:
                 has = f"it has {', '.join(sorted(known))}" if known else "it has none"
                 raise InputError(f"{self.name} has no parameter '{name}': {has}")
+        for builder in (type(estimator).__init__, *([net.build] if self.deep else [])):
+            for name, words in _choices(builder).items():
+                if (value := {**settings, **options}.get(name, words[0])) not in words:
+                    allowed = ", ".join(map(str, words))
+                    raise InputError(f"{self.name} has no {name} '{value}': use one of {allowed}")
         return estimator.set_params(**settings)
 
     def source_hash(self) -> str:
@@ -93,8 +98,24 @@ class Model:
         return code_hash(*sorted((files - others) | {own}))
 
 
-def _file(build: Any) -> str:
-    return inspect.getfile(build.func if isinstance(build, functools.partial) else build)
+def _choices(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
+    """The words that each parameter of a function accepts, for those that accept only some."""
+    # The hints one by one, for those of torch's types cannot be resolved without importing it.
+    hints = getattr(_plain(function), "__annotations__", {})
+    texts = {name: str(hint) for name, hint in hints.items()}
+    return {
+        name: ast.literal_eval(f"({text.removeprefix('Literal[').removesuffix(']')},)")
+        for name, text in texts.items()
+        if text.startswith("Literal[")
+    }
+
+
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function.func if isinstance(function, functools.partial) else function
+
+
+def _file(build: Callable[..., Any]) -> str:
+    return inspect.getfile(_plain(build))
 
 
 @functools.cache

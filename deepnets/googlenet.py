@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from deepnets.registry import register
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     adaptation="3x3 stem at stride 1 in place of 7x7 at stride 2; both auxiliary heads in training",
     settings={"auxiliary_weight": 0.3},
 )
-def googlenet(n_classes: int, size: int, stem: str = "3x3-pool") -> nn.Module:
+def googlenet(
+    n_classes: int, size: int, stem: Literal["published", "3x3-pool", "3x3"] = "3x3-pool"
+) -> nn.Module:
     """22 layers with two auxiliary heads, weighted 0.3 as published.
 
     Parameters

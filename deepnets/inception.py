@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from deepnets.registry import register
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     adaptation="the paper's recipe for low resolution: first layer at stride 1, padded",
     settings={"auxiliary_weight": 0.4, "label_smoothing": 0.1},
 )
-def inceptionv3(n_classes: int, size: int, stem: str = "stride1-pool") -> nn.Module:
+def inceptionv3(
+    n_classes: int, size: int, stem: Literal["resized", "stride1-pool", "stride1"] = "stride1-pool"
+) -> nn.Module:
     """42 layers with factorised convolutions, an auxiliary head and label smoothing.
 
     Section 8 of the paper keeps the cost of a smaller picture equal by reducing the stride of the

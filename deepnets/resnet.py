@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from deepnets.registry import register
 
@@ -11,22 +11,29 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def resnet(n_classes: int, size: int, name: str, stem: str = "3x3-pool") -> nn.Module:
+def resnet(
+    n_classes: int,
+    size: int,
+    name: str,
+    stem: Literal["published", "7x7", "3x3-pool", "3x3"] = "3x3-pool",
+) -> nn.Module:
     """Residual net of timm with a stem for small pictures.
 
     Parameters
     ----------
     name : str
         timm's name.
-    stem : {"published", "3x3-pool", "3x3"}
-        First convolution (stride 2 as published, or 1) and whether its maps are pooled by 2.
+    stem : {"published", "7x7", "3x3-pool", "3x3"}
+        First convolution (7x7 at stride 2 as published, or 3x3 at stride 1) and whether its maps
+        are pooled by 2.
     """
     import timm
     from torch import nn
 
     net = timm.create_model(name, num_classes=n_classes)
-    if stem != "published":
+    if stem.startswith("3x3"):
         net.conv1 = nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
+    if stem != "published":
         net.maxpool = nn.MaxPool2d(2) if stem == "3x3-pool" else nn.Identity()
     return net
 

@@ -111,6 +111,15 @@ def test_parameters_reach_the_model_or_are_refused() -> None:
             model.estimator({name: 1})
 
 
+@pytest.mark.parametrize(
+    ("model", "name"), [("resnet18", "stem"), ("inceptionv3", "stem"), ("timm:resnet18", "stop")]
+)
+def test_a_word_that_a_parameter_does_not_accept_is_refused(model: str, name: str) -> None:
+    (found,) = models.find(model)
+    with pytest.raises(InputError, match=f"{model} has no {name} 'odd': use one of "):
+        found.estimator({name: "odd"})
+
+
 def test_a_change_of_code_changes_the_hash_and_a_comment_does_not(tmp_path: Path) -> None:
     file = tmp_path / "model.py"
     hashes = []

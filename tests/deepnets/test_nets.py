@@ -43,6 +43,11 @@ def test_it_maps_pictures_to_one_logit_a_class(name: str, size: int) -> None:
     assert architecture(name).adaptation
 
 
+def test_resnet18_at_64_pixels_has_as_many_parameters_as_the_raf_db_reports() -> None:
+    net = architecture("resnet18").build(6, 64, stem="7x7")
+    assert sum(p.numel() for p in net.parameters()) == 11_179_590
+
+
 @pytest.mark.parametrize("depth", [11, 13, 16, 19])
 def test_vgg_has_the_layers_it_is_named_after(depth: int) -> None:
     net = architecture(f"vgg{depth}").build(8, 32, hidden=4096)
