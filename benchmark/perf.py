@@ -8,6 +8,7 @@ speed drifts.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import statistics
 import subprocess
 import sys
@@ -373,7 +374,7 @@ def growth(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
         runs = _runs(
             data, ["decision-tree"], Fair(train_size=2000 if pool > 2500 else None, repeats=n), 1
         )
-        taken = in_turn({"": lambda runs=runs: _make(runs, jobs)}, 1)[""]
+        taken = in_turn({"": functools.partial(_make, runs, jobs)}, 1)[""]
         yield Measure("growth", f"{n} runs of decision-tree, {jobs} at a time", "s", taken)
 
 

@@ -15,6 +15,8 @@ import datasets
 from datasets import Dataset, cache
 
 REAL = os.environ.get("MUXSPACE_DIR")
+# Beside other work, threads of torch wait for those that are kept from running: for minutes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)
