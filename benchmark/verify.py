@@ -25,9 +25,13 @@ from datasets import InputError
 
 COLOUR_STEPS = 2  # of 255, by which rounding may change a drawn pixel from one machine to another
 WRITE_AGAIN = "write it again with 'python -m benchmark.report --out {out}'"
-PICTURE_FOLDERS = ("confusion", "curves")
-
 STATED = {"board.json", "audit.json"}  # what is published from, besides the runs
+# What `report.publish` writes: folders, and how the names of its files begin. All files so called
+# are its own, so that those of rows no longer on the board are found.
+PUBLISHED = {
+    *("leaderboard", "comparisons", "report", "classes"),
+    *("confusion", "curves", "reliability", "told-apart"),
+}
 
 
 def verify(out: Path, data: str | None = None, require_data: bool = False) -> Findings:
@@ -102,9 +106,13 @@ def check_published(out: Path, found: Findings) -> Iterator[str]:
             if stored != computed and not _same_but_for_rounding(name, stored, computed):
                 yield f"{name}: {_how_it_differs(name, stored, computed)}: {remedy}"
         for name in sorted(_files(out) - made):
-            kinds = {other.split(".")[0] for other in made if "/" not in other}
-            if name.split("/")[0] in PICTURE_FOLDERS or name.split(".")[0] in kinds:
+            if is_published(name):
                 yield f"{name}: no run on the board makes this file: remove it"
+
+
+def is_published(name: str) -> bool:
+    """Whether a file of this name, relative to the results folder, is one of `PUBLISHED`."""
+    return re.split("[./]", name)[0] in PUBLISHED
 
 
 def _files(out: Path) -> set[str]:

@@ -60,14 +60,28 @@ def test_what_is_missing_and_what_is_stale_is_named(results: Path, run_command: 
     (results / "confusion" / "shapes.fair-40.decision-tree.csv").unlink()
     (results / "confusion" / "shapes.fair-40.gone.csv").write_text("")
     (results / "leaderboard.gone.png").write_text("")
+    (results / "told-apart" / "shapes.gone.png").parent.mkdir(exist_ok=True)
+    (results / "told-apart" / "shapes.gone.png").write_text("")
     (results / "perf.md").write_text("of another command")
     status, out, _ = run_command(verify.main, results)
     assert status == 1
     assert "leaderboard.md: missing" in out
     assert "confusion/shapes.fair-40.decision-tree.csv: missing" in out
-    for stale in ("confusion/shapes.fair-40.gone.csv", "leaderboard.gone.png"):
+    gone = (
+        "confusion/shapes.fair-40.gone.csv",
+        "leaderboard.gone.png",
+        "told-apart/shapes.gone.png",
+    )
+    for stale in gone:
         assert f"{stale}: no run on the board makes this file: remove it" in out
-    assert "4 failures" in out.splitlines()[-1]
+    assert "5 failures" in out.splitlines()[-1]
+
+
+def test_all_that_is_published_is_on_the_list_of_it(made: Path) -> None:
+    files = {path.relative_to(made) for path in made.rglob("*") if path.is_file()}
+    others = {path for path in files if path.parts[0] != "runs" and path.name[0] != "."}
+    unlisted = {str(path) for path in others if not verify.is_published(path.as_posix())}
+    assert unlisted == {"board.json"}, "what report.publish writes: add it to verify.PUBLISHED"
 
 
 def test_other_pictures_under_the_same_name_are_told(
