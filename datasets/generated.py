@@ -33,8 +33,9 @@ def load(folder: Path | None, size: int) -> Dataset:
     """
     if folder is not None:
         raise InputError("generated faces come from no folder: give --data the folder's path alone")
-    if not 16 <= size <= 224:
-        raise InputError(f"faces are drawn at 16 to 224 pixels, not {size}: change --size")
+    if size not in faces.SIZES:
+        sizes = f"{faces.SIZES[0]} to {faces.SIZES[-1]}"
+        raise InputError(f"faces are drawn at {sizes} pixels, not {size}: change --size")
     drawn_up = cast.cast(cast.N_FACES, SEED)
 
     def produce() -> Iterator[cache.Chunk]:
