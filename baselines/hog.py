@@ -7,7 +7,7 @@ from typing import Any, Self
 import cv2
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax, logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.model_selection import KFold
@@ -28,7 +28,7 @@ class HogSvm(PictureClassifier):
     """Histograms of oriented gradients, PCA, and a support-vector machine with an RBF kernel.
 
     Descriptor after Dalal and Triggs, "Histograms of oriented gradients for human detection"
-    (CVPR 2005). Probabilities by temperature scaling, see `CalibratedMachine`.
+    (CVPR 2005). Probabilities from the decisions between each two classes, see `CalibratedMachine`.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class HogSvm(PictureClassifier):
             ]
         else:
             steps = [StandardScaler(), PCA(components, random_state=self.random_state)]
-        machine = make_pipeline(*steps, SVC(C=self.C, gamma="scale"))
+        machine = make_pipeline(*steps, SVC(C=self.C, gamma="scale", decision_function_shape="ovo"))
         return CalibratedMachine(machine, self.random_state)
 
 
@@ -99,18 +99,24 @@ class CudaPCA(OnCuda, PCA):
 
 
 class CalibratedMachine(ClassifierMixin, BaseEstimator):
-    """A machine with decision values as one with probabilities, by temperature scaling.
+    """A support-vector machine with probabilities, by one temperature of its pairwise decisions.
 
-    One temperature divides the decision values before the softmax (Guo et al., "On calibration of
-    modern neural networks", ICML 2017); it is fitted on cross-validated decisions about the
-    training pictures. scikit-learn's ``CalibratedClassifierCV`` does the same but gives a class
-    that a fold has not seen a decision of minus infinity, which ruins the temperature where a class
-    has one picture; here such pictures are left out of the fit.
+    A decision between two classes, divided by the temperature, is taken as the log-odds between
+    them; Price, Knerr, Personnaz and Dreyfus, "Pairwise neural network classifiers with
+    probabilistic outputs" (NIPS 1994), give the probabilities of all classes from those of the
+    pairs. The temperature (Guo et al., "On calibration of modern neural networks", ICML 2017) is
+    fitted on cross-validated decisions about the training pictures, a class that a fold has not
+    seen left out, so that classes with one picture do no harm.
+
+    The class named stays the machine's own, that with most votes of the pairs; between classes with
+    as many votes, of which `SVC` takes the first, it is the likelier. scikit-learn's
+    ``CalibratedClassifierCV`` starts from the votes of each class, which differ little from one
+    picture to the next: all pictures then get nearly the same confidence.
 
     Parameters
     ----------
     machine : classifier
-        Unfitted; has ``decision_function``.
+        Unfitted; its ``decision_function`` is that of `SVC` with ``decision_function_shape="ovo"``.
     random_state : int, optional
         Seed of the folds.
     """
@@ -130,12 +136,12 @@ class CalibratedMachine(ClassifierMixin, BaseEstimator):
             if len(np.unique(y[learnt])) > 1 and len(judged):
                 other = clone(self.machine).fit(X[learnt], y[learnt])
                 truth = np.searchsorted(other.classes_, y[judged])
-                decided.append((_decisions(other, X[judged]), truth))
+                decided.append((_margins(other, X[judged]), truth))
 
         def loss(log_temperature: float) -> float:
             logs = [
-                log_softmax(values / np.exp(log_temperature), axis=1)[np.arange(len(truth)), truth]
-                for values, truth in decided
+                _coupled(margins / np.exp(log_temperature))[np.arange(len(truth)), truth]
+                for margins, truth in decided
             ]
             return -float(np.concatenate(logs).mean())
 
@@ -144,11 +150,28 @@ class CalibratedMachine(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """Probabilities ``(n, n_classes)`` of float64."""
-        return softmax(_decisions(self.machine_, X) / self.temperature_, axis=1)
+        """Probabilities ``(n, n_classes)`` of float64, the highest that of the class named."""
+        margins = _margins(self.machine_, X)
+        known = np.exp(_coupled(margins / self.temperature_))
+        votes = (margins > 0).sum(axis=2)
+        rows, named, likeliest = np.arange(len(X)), (votes + known / 2).argmax(1), known.argmax(1)
+        known[rows, named], known[rows, likeliest] = known[rows, likeliest], known[rows, named]
+        return known
 
 
-def _decisions(machine: Any, X: np.ndarray) -> np.ndarray:
-    """Decision values with a column for each class, two for two."""
+def _margins(machine: Any, X: np.ndarray) -> np.ndarray:
+    """By how much each class (axis 1) is decided for against each (axis 2), minus is against it."""
     values = machine.decision_function(X)
-    return values if values.ndim == 2 else np.stack([-values, values], axis=1)
+    if values.ndim == 1:  # of two classes; positive is for the second
+        values = -values[:, None]
+    n_classes = len(machine.classes_)
+    one, other = np.triu_indices(n_classes, 1)
+    margins = np.zeros((len(X), n_classes, n_classes))
+    margins[:, one, other] = values
+    margins[:, other, one] = -values
+    return margins
+
+
+def _coupled(log_odds: np.ndarray) -> np.ndarray:
+    """Logarithms of probabilities ``(n, n_classes)`` from the log-odds of all pairs of classes."""
+    return log_softmax(-logsumexp(-log_odds, axis=2), axis=1)

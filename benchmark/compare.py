@@ -17,11 +17,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from scipy import stats
 
-from benchmark import store
+from benchmark import comparison, evidence, statistics, store
 from benchmark.command import command
-from benchmark.statistics import LEVEL
+from benchmark.evidence import Evidence, Scored
 from datasets import InputError
 
 
@@ -39,7 +38,8 @@ class Row:
         Fractions, of the repeats that both have; the difference is B less A, with its 95 %
         interval.
     real : bool or None
-        Whether the interval leaves out 0.
+        Whether chance makes such a difference less than once in twenty times: paired, by the test
+        of the leaderboard; unpaired, if the interval leaves out 0.
     same_predictions : bool or None
         Whether all stored probabilities are equal.
     fit_ratio : float
@@ -62,33 +62,6 @@ class Row:
     same_predictions: bool | None = None
     fit_ratio: float = np.nan
     differs: str = ""
-
-
-@dataclass(frozen=True)
-class _Side:
-    """The finished runs of a leaderboard row, in the order of their repeats."""
-
-    repeats: list[int]
-    records: list[dict[str, Any]]
-    predictions: list[store.Predictions]
-
-    def only(self, wanted: Sequence[int]) -> _Side:
-        places = [self.repeats.index(repeat) for repeat in wanted]
-        return _Side(
-            list(wanted),
-            [self.records[place] for place in places],
-            [self.predictions[place] for place in places],
-        )
-
-    @property
-    def right(self) -> np.ndarray:
-        """How often each picture was right, 0 to 1, over the repeats."""
-        each = [p.probabilities.argmax(axis=1) == p.labels for p in self.predictions]
-        return np.mean(each, axis=0)
-
-    @property
-    def fit_seconds(self) -> float:
-        return float(np.mean([record["fit_seconds"] for record in self.records]))
 
 
 def compare(a: Path, b: Path) -> list[Row]:
@@ -131,59 +104,72 @@ def _compare_row(
     in_a: tuple[Path, dict[str, Any]],
     in_b: tuple[Path, dict[str, Any]],
 ) -> Row:
-    a, b = _side(*in_a), _side(*in_b)
-    without = [name for name, side in (("A", a), ("B", b)) if not side.predictions]
+    a, b = evidence.read_row(*in_a), evidence.read_row(*in_b)
+    without = [name for name, row in (("A", a), ("B", b)) if row.scored is None]
     if without:
         return Row(*place, f"no result in {' and '.join(without)}")
-    differs = list(_differing(a.records[0]["parts"], b.records[0]["parts"]))
-    if a.repeats != b.repeats:
-        differs.append(f"repeats ({len(a.records)}, {len(b.records)})")
+    differs = list(_differing(a.good[0]["parts"], b.good[0]["parts"]))
+    made_a, made_b = ([record["repeat"] for record in row.good] for row in (a, b))
+    if made_a != made_b:
+        differs.append(f"repeats ({len(made_a)}, {len(made_b)})")
         # A repeat learns from pictures of its own: what both have made is compared.
-        common = [repeat for repeat in a.repeats if repeat in b.repeats]
+        common = [repeat for repeat in made_a if repeat in made_b]
         if common:
-            a, b = a.only(common), b.only(common)
-    one, other = a.predictions[0], b.predictions[0]
-    paired = a.records[0]["parts"]["data"] == b.records[0]["parts"]["data"] and np.array_equal(
+            a, b = _only(common, *in_a), _only(common, *in_b)
+    one, other = (row.scored for row in (a, b) if row.scored is not None)
+    paired = a.good[0]["parts"]["data"] == b.good[0]["parts"]["data"] and np.array_equal(
         one.rows, other.rows
     )
-    if paired:
-        # Runs of before there were groups do not say who is shown; those of the other side may.
-        people = one.groups if np.array_equal(other.groups, other.rows) else other.groups
-        difference, low, high = paired_difference(a.right, b.right, people)
-    else:
-        difference, low, high = unpaired_difference(a.right, b.right, one.groups, other.groups)
     return Row(
         *place,
         "paired" if paired else "unpaired",
-        a.right.mean(),
-        b.right.mean(),
-        difference,
-        low,
-        high,
-        bool(low > 0 or high < 0),
-        paired and _same_predictions(a.predictions, b.predictions),
-        b.fit_seconds / a.fit_seconds,
-        ", ".join(differs),
+        **(_paired(one, other) if paired else _unpaired(one, other)),
+        same_predictions=paired and _probabilities(in_a[0], a) == _probabilities(in_b[0], b),
+        fit_ratio=_fit_seconds(b) / _fit_seconds(a),
+        differs=", ".join(differs),
     )
 
 
-def _side(out: Path, entry: Mapping[str, Any]) -> _Side:
-    side = _Side([], [], [])
-    for repeat, key in enumerate(entry["keys"]):
-        record = store.read(out, key)
-        stored = store.read_predictions(out, key)
-        if record is not None and record["status"] == "ok" and stored is not None:
-            side.repeats.append(repeat)
-            side.records.append(record)
-            side.predictions.append(stored)
-    return side
+def _only(repeats: Sequence[int], out: Path, entry: Mapping[str, Any]) -> Evidence:
+    return evidence.read_row(out, {**entry, "keys": [entry["keys"][i] for i in repeats]})
 
 
-def _same_predictions(a: Sequence[store.Predictions], b: Sequence[store.Predictions]) -> bool:
-    return len(a) == len(b) and all(
-        np.array_equal(one.probabilities, other.probabilities)
-        for one, other in zip(a, b, strict=True)
-    )
+def _paired(a: Scored, b: Scored) -> dict[str, Any]:
+    people, pictures, _ = comparison.people([a, b])
+    one, other = comparison.answers(a, people), comparison.answers(b, people)
+    found = comparison.difference(other, one, statistics.effective_people(pictures))
+    real = found.pop("p") < 1 - statistics.LEVEL
+    return {"accuracy_a": one.accuracy, "accuracy_b": other.accuracy, **found, "real": real}
+
+
+def _unpaired(a: Scored, b: Scored) -> dict[str, Any]:
+    (one, around_one), (other, around_other) = _accuracy(a), _accuracy(b)
+    low, high = statistics.unpaired_interval(one, other, around_one, around_other)
+    return {
+        "accuracy_a": one,
+        "accuracy_b": other,
+        "difference": other - one,
+        "difference_lo": low,
+        "difference_hi": high,
+        "real": low > 0 or high < 0,
+    }
+
+
+def _accuracy(scored: Scored) -> tuple[float, tuple[float, float]]:
+    """Accuracy with its interval."""
+    people, pictures, _ = comparison.people([scored])
+    found = comparison.answers(scored, people)
+    effective = statistics.effective_people(pictures)
+    return found.accuracy, statistics.interval(found.accuracy, found.draws["accuracy"], effective)
+
+
+def _probabilities(out: Path, row: Evidence) -> list[bytes]:
+    found = [store.read_predictions(out, record["key"]) for record in row.good]
+    return [each.probabilities.tobytes() for each in found if each is not None]
+
+
+def _fit_seconds(row: Evidence) -> float:
+    return float(np.mean([record["fit_seconds"] for record in row.good]))
 
 
 def _differing(a: Any, b: Any, name: str = "") -> Iterator[str]:
@@ -194,52 +180,6 @@ def _differing(a: Any, b: Any, name: str = "") -> Iterator[str]:
     elif a != b:
         values = f"{a}, {b}"
         yield f"{name} ({values})" if len(values) <= 30 else name
-
-
-# The intervals below are by a normal approximation; those of the leaderboard are by the bootstrap
-# of benchmark.statistics, which they should give way to.
-
-
-def paired_difference(
-    a: np.ndarray, b: np.ndarray, groups: np.ndarray
-) -> tuple[float, float, float]:
-    """Mean of b - a over the same pictures, with the 95 % interval for other people.
-
-    Parameters
-    ----------
-    a, b : ndarray, shape (n,)
-        How often each picture was right, 0 to 1.
-    groups : ndarray, shape (n,)
-        Who is shown; pictures of one person are right or wrong together.
-
-    Returns
-    -------
-    difference, low, high : float
-    """
-    variance, people = _variance_of_mean(b - a, groups)
-    return _interval(float((b - a).mean()), variance, people)
-
-
-def unpaired_difference(
-    a: np.ndarray, b: np.ndarray, groups_a: np.ndarray, groups_b: np.ndarray
-) -> tuple[float, float, float]:
-    """Mean of b less mean of a where these are of other pictures; see `paired_difference`."""
-    variance_a, people_a = _variance_of_mean(a, groups_a)
-    variance_b, people_b = _variance_of_mean(b, groups_b)
-    return _interval(float(b.mean() - a.mean()), variance_a + variance_b, min(people_a, people_b))
-
-
-def _variance_of_mean(values: np.ndarray, groups: np.ndarray) -> tuple[float, int]:
-    """Variance of a mean whose values come in groups, and the number of groups."""
-    _, which = np.unique(groups, return_inverse=True)
-    sums = np.bincount(which, values - values.mean())
-    people = len(sums)
-    return float((sums**2).sum() / len(values) ** 2 * people / max(people - 1, 1)), people
-
-
-def _interval(difference: float, variance: float, people: int) -> tuple[float, float, float]:
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, max(people - 1, 1)) * np.sqrt(variance))
-    return difference, difference - half, difference + half
 
 
 def _show(rows: Sequence[Row], a: Path, b: Path, console: Console) -> None:
@@ -277,9 +217,9 @@ def _show(rows: Sequence[Row], a: Path, b: Path, console: Console) -> None:
         Text(
             f"{len(paired)} rows on the same pictures, "
             f"{sum(bool(row.same_predictions) for row in paired)} of them with the same "
-            f"predictions; differences called real: {real}. Their intervals, for other people and "
-            "pictures drawn like these, leave out 0; one in twenty does so by chance. What "
-            "training again with another seed changes is not in them."
+            f"predictions; differences called real: {real}. Chance makes one that large less than "
+            "once in twenty rows. Intervals are for other people and pictures drawn like these; "
+            "what training again with another seed changes is not in them."
         ),
         soft_wrap=True,
     )

@@ -20,13 +20,23 @@ PAIRS = (
 
 
 @dataclass(frozen=True)
-class _Model:
-    """A model's answers by person, and its scores on each draw of people."""
+class Answers:
+    """A model's answers by person, and its scores on each draw of people.
 
-    name: str
+    Attributes
+    ----------
+    accuracy : float
+        Mean of the repeats.
+    repeats : int
+    right : ndarray of int64, shape (n_people,)
+        Right answers, summed over repeats.
+    draws : dict of ndarray, shape (DRAWS,)
+        `metrics.OF_CLASSES` on each draw of `statistics.resample`, the mean of the repeats.
+    """
+
     accuracy: float
     repeats: int
-    right: np.ndarray  # of each person, summed over repeats
+    right: np.ndarray
     draws: dict[str, np.ndarray]
 
 
@@ -58,9 +68,10 @@ def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFram
         the difference is of that pair alone, the adjusted p-value for all pairs together.
     """
     scored = [row.scored for row in rows if row.scored is not None]
-    people, pictures, known = _people(scored)
+    who, pictures, known = people(scored)
     effective = statistics.effective_people(pictures)
-    models = [_model(row, one, people) for row, one in zip(rows, scored, strict=True)]
+    names = [row.entry["model"]["label"] for row in rows]
+    models = [answers(one, who) for one in scored]
     facts: list[dict[str, Any]] = []
     for model, one in zip(models, scored, strict=True):
         fact: dict[str, Any] = {"n_people": len(pictures) if known else None, "rank": None}
@@ -72,12 +83,20 @@ def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFram
 
     ranked = sorted(
         (i for i, row in enumerate(rows) if row.bad is None),
-        key=lambda i: (-models[i].accuracy, models[i].name),
+        key=lambda i: (-models[i].accuracy, names[i]),
     )
     found = []
     for place, i in enumerate(ranked):
         for j in ranked[place + 1 :]:
-            found.append(_pair(models[i], models[j], effective))
+            found.append(
+                {
+                    "model_a": names[i],
+                    "model_b": names[j],
+                    "accuracy_a": models[i].accuracy,
+                    "accuracy_b": models[j].accuracy,
+                    **difference(models[i], models[j], effective),
+                }
+            )
     pairs = pd.DataFrame(found, columns=[name for name in PAIRS if name not in _BOARD])
     pairs["p_adjusted"] = statistics.holm(pairs["p"].to_numpy(np.float64))
     pairs["told_apart"] = pairs["p_adjusted"] < 1 - statistics.LEVEL
@@ -87,7 +106,7 @@ def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFram
         facts[i]["rank"] = int(rank)
     about, protocol = rows[0].entry["dataset"], rows[0].entry["protocol"]
     board = (about["name"], protocol["label"], protocol["split"])
-    values = (*board, len(people), len(pictures) if known else None, about["fingerprint"][:12])
+    values = (*board, len(who), len(pictures) if known else None, about["fingerprint"][:12])
     for name, value in zip(_BOARD, values, strict=True):
         pairs[name] = value
     return facts, pairs[list(PAIRS)].astype({"n_people": "Int64"})
@@ -96,22 +115,22 @@ def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFram
 _BOARD = (*PAIRS[:5], "data")  # the same for all pairs of a board
 
 
-def _people(scored: Sequence[Scored]) -> tuple[np.ndarray, np.ndarray, bool]:
+def people(scored: Sequence[Scored]) -> tuple[np.ndarray, np.ndarray, bool]:
     """Who each picture shows, numbered from 0, how many pictures each has, and if that is known."""
     # Runs of before there were groups do not say; those beside them may.
     one = next((one for one in scored if one.knows_people), scored[0])
-    _, people, pictures = np.unique(one.groups, return_inverse=True, return_counts=True)
-    return people, pictures, one.knows_people
+    _, who, pictures = np.unique(one.groups, return_inverse=True, return_counts=True)
+    return who, pictures, one.knows_people
 
 
-def _model(row: Evidence, scored: Scored, people: np.ndarray) -> _Model:
+def answers(scored: Scored, who: np.ndarray) -> Answers:
+    """Count a model's answers by person; `who` is the first of `people`."""
     counts = [
-        metrics.counts_by_class(scored.labels, predicted, people, len(scored.confusion))
+        metrics.counts_by_class(scored.labels, predicted, who, len(scored.confusion))
         for predicted in scored.predicted
     ]
     drawn = [metrics.of_counts(statistics.resample(each)) for each in counts]
-    return _Model(
-        row.entry["model"]["label"],
+    return Answers(
         float(scored.scores["accuracy"].mean()),
         len(counts),
         np.sum([each[:, 0].sum(axis=1) for each in counts], axis=0),
@@ -119,17 +138,22 @@ def _model(row: Evidence, scored: Scored, people: np.ndarray) -> _Model:
     )
 
 
-def _pair(a: _Model, b: _Model, people: float) -> dict[str, Any]:
-    difference = a.accuracy - b.accuracy
+def difference(a: Answers, b: Answers, effective: float) -> dict[str, float]:
+    """Compare the accuracies of two models on the same pictures: a less b.
+
+    Parameters
+    ----------
+    a, b : Answers
+    effective : float
+        See `statistics.effective_people`.
+
+    Returns
+    -------
+    dict
+        ``difference``, ``difference_lo``, ``difference_hi`` and ``p``.
+    """
+    more = a.accuracy - b.accuracy
     draws = a.draws["accuracy"] - b.draws["accuracy"]
-    low, high = statistics.difference_interval(difference, draws, people)
-    return {
-        "model_a": a.name,
-        "model_b": b.name,
-        "accuracy_a": a.accuracy,
-        "accuracy_b": b.accuracy,
-        "difference": difference,
-        "difference_lo": low,
-        "difference_hi": high,
-        "p": statistics.paired_p(b.repeats * a.right - a.repeats * b.right),
-    }
+    low, high = statistics.difference_interval(more, draws, effective)
+    p = statistics.paired_p(b.repeats * a.right - a.repeats * b.right)
+    return {"difference": more, "difference_lo": low, "difference_hi": high, "p": p}

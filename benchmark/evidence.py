@@ -90,10 +90,11 @@ class Evidence:
 
 def read(out: Path) -> list[Evidence]:
     """Read every row of a results folder."""
-    return [_read_row(out, entry) for entry in store.read_board(out).values()]
+    return [read_row(out, entry) for entry in store.read_board(out).values()]
 
 
-def _read_row(out: Path, entry: dict[str, Any]) -> Evidence:
+def read_row(out: Path, entry: dict[str, Any]) -> Evidence:
+    """Read the runs of one row of `store.read_board`."""
     records, good = [], []
     for repeat, key in enumerate(entry["keys"]):
         record = store.read(out, key)

@@ -179,9 +179,3 @@ def confusion(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Counts ``(n_classes, n_classes)`` of int64: rows true, columns predicted."""
     n_classes = probabilities.shape[1]
     return confusion_matrix(labels, probabilities.argmax(axis=1), labels=np.arange(n_classes))
-
-
-def only_class(probabilities: np.ndarray) -> int | None:
-    """Return the class a model always names, or None if it names several."""
-    named = np.unique(probabilities.argmax(axis=1))
-    return int(named[0]) if len(named) == 1 else None

@@ -124,6 +124,21 @@ def difference_interval(difference: float, draws: np.ndarray, people: float) -> 
     return difference - half, difference + half
 
 
+def unpaired_interval(
+    one: float, other: float, of_one: tuple[float, float], of_other: tuple[float, float]
+) -> tuple[float, float]:
+    """95 % interval of `other` less `one`, two scores on different pictures, from that of each.
+
+    Each end lies as far off as the ends of the two that make it, squared and added (Newcombe,
+    "Interval estimation for the difference between independent proportions", Statistics in Medicine
+    17, 1998).
+    """
+    difference = other - one
+    low = difference - np.hypot(other - of_other[0], of_one[1] - one)
+    high = difference + np.hypot(of_other[1] - other, one - of_one[0])
+    return float(low), float(high)
+
+
 def _half_width(draws: np.ndarray, people: float) -> float:
     others = max(people - 1, 1)
     # The bootstrap's variance is too small by one part in as many as there are people.

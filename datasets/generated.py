@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets import cache, faces
+from datasets import anatomy, cache, cast, faces
 from datasets.dataset import Dataset, Listing, assemble, register
 from datasets.errors import InputError
 
@@ -33,22 +33,28 @@ def load(folder: Path | None, size: int) -> Dataset:
     """
     if folder is not None:
         raise InputError("generated faces come from no folder: give --data the folder's path alone")
-    if not 16 <= size <= 224:
-        raise InputError(f"faces are drawn at 16 to 224 pixels, not {size}: change --size")
-    cast = faces.cast(faces.N_FACES, SEED)
+    if size not in faces.SIZES:
+        sizes = f"{faces.SIZES[0]} to {faces.SIZES[-1]}"
+        raise InputError(f"faces are drawn at {sizes} pixels, not {size}: change --size")
+    drawn_up = cast.cast(cast.N_FACES, SEED)
 
     def produce() -> Iterator[cache.Chunk]:
-        for start in cache.show(range(0, faces.N_FACES, cache.BATCH), "drawing faces"):
-            stop = min(start + cache.BATCH, faces.N_FACES)
-            yield faces.draw(cast, np.arange(start, stop), size), []
+        for start in cache.show(range(0, cast.N_FACES, cache.BATCH), "drawing faces"):
+            stop = min(start + cache.BATCH, cast.N_FACES)
+            yield faces.draw(drawn_up, np.arange(start, stop), size), []
 
-    source = hashlib.sha256(Path(faces.__file__).read_bytes()).hexdigest()
-    pictures = cache.packed({"generated": source, "seed": SEED}, size, produce)
-    people = [str(who) for who in cast.people]
+    pictures = cache.packed({"generated": _source(), "seed": SEED}, size, produce)
+    people = [str(who) for who in drawn_up.people]
     return assemble(
         "generated",
-        Listing(faces.ids(cast), cast.labels.tolist(), faces.CLASS_NAMES, people),
+        Listing(faces.ids(drawn_up), drawn_up.labels.tolist(), cast.CLASS_NAMES, people),
         pictures,
         "generated faces, drawn by this project",
         generated=True,
     )
+
+
+def _source() -> str:
+    """SHA-256 of the code that draws."""
+    files = (str(module.__file__) for module in (anatomy, cast, faces))
+    return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.svm import SVC
@@ -10,6 +12,7 @@ from baselines import BASELINES, register
 from baselines.hog import CalibratedMachine, HogSvm
 from baselines.linear import Logistic
 from baselines.neighbours import Neighbours
+from benchmark import metrics
 from datasets import Dataset
 
 
@@ -52,15 +55,56 @@ def test_gradient_histograms_and_their_machine_take_any_size(size: int) -> None:
     assert model.predict_proba(pictures).shape == (60, 3)
 
 
-def test_probabilities_are_calibrated_though_a_class_has_one_picture() -> None:
+def machine(**settings: Any) -> CalibratedMachine:
+    svc = SVC(decision_function_shape="ovo", **settings)
+    return CalibratedMachine(svc, random_state=0)
+
+
+def drawn(n: int, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points around the corners of a polygon, near enough to be taken for each other."""
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(400, 5))
-    y = (X[:, 0] + rng.normal(size=400) > 0).astype(int)
+    y = np.arange(n) % n_classes
+    turn = 2 * np.pi * y / n_classes
+    return np.stack([np.cos(turn), np.sin(turn)], 1) + rng.normal(size=(n, 2)) / 2, y
+
+
+def test_probabilities_are_calibrated_though_a_class_has_one_picture() -> None:
+    X, y = drawn(900, 2)
     y[0] = 2
-    model = CalibratedMachine(SVC(), random_state=0).fit(X[:300], y[:300])
+    model = machine().fit(X[:300], y[:300])
     proba = model.predict_proba(X[300:])
     right = proba.argmax(axis=1) == y[300:]
-    assert abs(proba.max(axis=1).mean() - right.mean()) < 0.1
+    assert abs(proba.max(axis=1).mean() - right.mean()) < 0.05
+    assert proba[:, 2].max() < 0.5
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 8])
+def test_the_machine_is_surer_where_it_is_more_often_right(n_classes: int) -> None:
+    X, y = drawn(2000, n_classes)
+    model = machine().fit(X[:500], y[:500])
+    proba = model.predict_proba(X[500:])
+    assert proba.sum(axis=1) == pytest.approx(1)
+    right = proba.argmax(axis=1) == y[500:]
+    surest = np.argsort(proba.max(axis=1))
+    low, high = right[surest[:500]].mean(), right[surest[-500:]].mean()
+    assert high > low + 0.05
+
+
+def test_the_class_named_is_the_one_with_most_votes_of_the_machine_itself() -> None:
+    X, y = drawn(2000, 8)
+    model = machine(C=10).fit(X[:500], y[:500])
+    named = model.predict_proba(X[500:]).argmax(axis=1)
+    voted = model.machine_.predict(X[500:])
+    pairs = model.machine_.decision_function(X[500:]) > 0
+    votes = np.zeros((len(pairs), 8), int)
+    for pair, classes in enumerate(zip(*np.triu_indices(8, 1), strict=True)):
+        for place, wins in zip(classes, (pairs[:, pair], ~pairs[:, pair]), strict=True):
+            votes[:, place] += wins
+    rows = np.arange(len(votes))
+    assert (votes[rows, named] == votes.max(axis=1)).all()
+    tied = (votes == votes.max(axis=1)[:, None]).sum(axis=1) > 1
+    assert 0 < tied.sum() < 50
+    assert np.array_equal(named[~tied], voted[~tied])
 
 
 def test_pictures_of_another_kind_are_refused(shapes: Dataset) -> None:
@@ -68,6 +112,17 @@ def test_pictures_of_another_kind_are_refused(shapes: Dataset) -> None:
         Neighbours().fit(shapes.images.astype(np.float32), shapes.labels)
     with pytest.raises(ValueError, match="uint8"):
         Neighbours().fit(shapes.images.reshape(len(shapes), -1), shapes.labels)
+
+
+@pytest.mark.real
+def test_hog_svm_says_of_500_pictures_which_it_is_sure_of(real: Dataset) -> None:
+    rows = np.random.default_rng(0).permutation(len(real))
+    train, test = rows[:500], rows[500:1500]
+    model = HogSvm(random_state=0).fit(real.take(train), real.labels[train])
+    proba = np.zeros((len(test), len(real.class_names)), np.float32)
+    proba[:, model.classes_] = model.predict_proba(real.take(test))
+    assert metrics.calibration_error(real.labels[test], proba) < 0.05
+    assert proba.max(axis=1).std() > 0.1
 
 
 @pytest.mark.real

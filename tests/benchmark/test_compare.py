@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import compare, store
+from benchmark import compare, statistics, store
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -71,10 +71,12 @@ def test_a_difference_on_the_same_pictures_is_paired(sides: tuple[Path, Path]) -
     row = the_row(sides)
     assert (row.accuracy_a, row.accuracy_b) == (0.6, 0.7)
     assert row.difference == pytest.approx(0.1)
-    # One sample of 20 ones and 180 zeros: mean 0.1, standard error sqrt(0.09 / 199).
-    assert row.difference_hi - row.difference == pytest.approx(
-        1.972 * np.sqrt(0.09 / 199), rel=1e-3
-    )
+    better = (np.arange(200) >= 120) & (np.arange(200) < 140)
+    draws = statistics.resample(better.astype(int)) / 200
+    between = statistics.difference_interval(0.1, draws, people=200)
+    assert (row.difference_lo, row.difference_hi) == pytest.approx(between)
+    # By the normal approximation: standard error sqrt(0.09 / 199), of 20 ones and 180 zeros.
+    assert row.difference_hi - row.difference == pytest.approx(1.972 * np.sqrt(0.09 / 199), rel=0.1)
     assert row.real
     assert row.fit_ratio == pytest.approx(140 / 120)
 
@@ -86,15 +88,23 @@ def test_pictures_of_one_person_count_together(sides: tuple[Path, Path]) -> None
         assert the_row(sides).real is real, "all 20 pictures that differ show one person"
 
 
+@pytest.mark.parametrize(("n_better", "real"), [(5, False), (6, True)])
+def test_a_few_pictures_are_judged_by_the_leaderboards_exact_test(
+    sides: tuple[Path, Path], n_better: int, real: bool
+) -> None:
+    put(sides[0], "knn", 120)
+    put(sides[1], "knn", 120 + n_better)
+    assert the_row(sides).real is real, f"2 * 0.5 ** {n_better}"
+
+
 def test_other_pictures_are_compared_unpaired_and_said_so(sides: tuple[Path, Path]) -> None:
     put(sides[0], "knn", 120)
     put(sides[1], "knn", 140, first=1)
     row = the_row(sides)
     assert (row.compared, row.same_predictions) == ("unpaired", False)
-    # Two samples: standard error sqrt(0.6 0.4 / 199 + 0.7 0.3 / 199).
-    assert row.difference_hi - row.difference == pytest.approx(
-        1.972 * np.sqrt(0.45 / 199), rel=1e-3
-    )
+    # By the normal approximation: standard error sqrt(0.6 0.4 / 199 + 0.7 0.3 / 199).
+    for end in (row.difference_lo, row.difference_hi):
+        assert abs(end - row.difference) == pytest.approx(1.972 * np.sqrt(0.45 / 199), rel=0.1)
     put(sides[1], "knn", 140, data="e" * 64)
     assert the_row(sides).compared == "unpaired", "the same rows of other data"
 
@@ -144,7 +154,7 @@ def test_the_command_prints_and_writes_the_comparison(
     put(sides[0], "vgg11", 120)
     status, out, _ = run_command(compare.main, *sides, "--csv", tmp_path / "new" / "c.csv")
     assert status == 0
-    assert "+10.0 (+5.8 to +14.2)" in out
+    assert "+10.0 (+5.7 to +14.3)" in out
     assert "only in A" in out
     assert "differences called real: 1" in out
     table = pd.read_csv(tmp_path / "new" / "c.csv").set_index("model")

@@ -65,11 +65,6 @@ def test_rows_of_a_confusion_matrix_are_true_and_columns_predicted() -> None:
     assert counts.tolist() == [[0, 2, 0], [0, 0, 0], [0, 0, 1]]
 
 
-def test_a_model_that_names_one_class_only_is_found() -> None:
-    assert metrics.only_class(np.array([[0.2, 0.8], [0.4, 0.6]])) == 1
-    assert metrics.only_class(PROBABILITIES) is None
-
-
 def test_top_2_is_scikit_learns() -> None:
     theirs_2 = theirs.top_k_accuracy_score(LABELS, PROBABILITIES, k=2)
     assert metrics.score(LABELS, PROBABILITIES)["top2_accuracy"] == pytest.approx(theirs_2)

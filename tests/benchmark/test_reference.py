@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark import leaderboard, models, store, verify
+from benchmark import integrity, leaderboard, models, store
 from tests.conftest import REAL
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
@@ -22,16 +22,18 @@ def test_the_leaderboard_is_that_of_the_stored_predictions() -> None:
 
 
 def test_the_stored_runs_are_sound() -> None:
-    assert not list(verify.check_board(REFERENCE))
-    assert not list(verify.check_runs(REFERENCE, store.read_board(REFERENCE), verify.Findings()))
+    assert not list(integrity.check_board(REFERENCE))
+    assert not list(
+        integrity.check_runs(REFERENCE, store.read_board(REFERENCE), integrity.Findings())
+    )
 
 
 @pytest.mark.real
 @pytest.mark.usefixtures("real")
 def test_the_runs_are_of_the_real_pictures_as_they_are_here() -> None:
-    board, found = store.read_board(REFERENCE), verify.Findings()
-    list(verify.check_runs(REFERENCE, board, found))
-    assert not list(verify.check_data(REFERENCE, board, f"muxspace:{REAL}", True, found))
+    board, found = store.read_board(REFERENCE), integrity.Findings()
+    list(integrity.check_runs(REFERENCE, board, found))
+    assert not list(integrity.check_data(REFERENCE, board, f"muxspace:{REAL}", True, found))
     assert len(found.records) == len(board)
 
 

@@ -138,6 +138,14 @@ def test_all_right_is_not_certain() -> None:
     assert low < 0.1 < 0.9 < high, "one person says next to nothing"
 
 
+def test_scores_on_different_pictures_differ_as_newcombe_computes() -> None:
+    # Method 10 of his table II: 56 of 70 less 48 of 80, by Wilson's intervals.
+    one, other = 48 / 80, 56 / 70
+    around = [statistics.accuracy_interval(one, 80), statistics.accuracy_interval(other, 70)]
+    low, high = statistics.unpaired_interval(one, other, *around)
+    assert (low, high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
 def test_the_interval_of_the_published_seresnet18_is_as_known() -> None:
     low, high = statistics.accuracy_interval(125 / 165, 165)
     assert (round(low, 2), round(high, 2)) == (0.69, 0.82)

@@ -1,0 +1,46 @@
+"""A results folder with all that one can hold, for the tests of what looks after such folders."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmark import models, report, store, work
+from benchmark.protocols import Fair
+from datasets import Dataset
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path, shapes: Dataset) -> Path:
+    """Results of a classical model, a net, and a run that failed."""
+    out = tmp_path_factory.mktemp("verify") / "results"
+    about = work.describe(shapes)
+    for name, settings in (
+        ("decision-tree", {}),
+        ("mobilenet", {"max_epochs": 1}),
+        ("knn", {"n_neighbors": 0}),
+    ):
+        model = models.models()[name]
+        run = work.Run(str(shapes_folder), about, 32, Fair(train_size=40), model, settings)
+        work.execute(run, out)
+        store.put_on_board(out, {run.row: {**run.shown, "keys": [run.key]}})
+    report.publish(out)
+    return out
+
+
+@pytest.fixture
+def results(made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "results"))
+
+
+def home(out: Path, model: str) -> Path:
+    entry = next(e for row, e in store.read_board(out).items() if f"/{model}" in row)
+    return store.folder(out, entry["keys"][0])
+
+
+def change_a_byte(path: Path, where: float = 0.5) -> None:
+    content = bytearray(path.read_bytes())
+    content[int(where * (len(content) - 1))] ^= 1
+    path.write_bytes(content)
