@@ -60,10 +60,11 @@ def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFram
     scored = [row.scored for row in rows if row.scored is not None]
     people, pictures, known = _people(scored)
     effective = statistics.effective_people(pictures)
-    models = [_model(row, one, people) for row, one in zip(rows, scored, strict=True)]
+    n_people = len(pictures)
+    models = [_model(row, one, people, n_people) for row, one in zip(rows, scored, strict=True)]
     facts: list[dict[str, Any]] = []
     for model, one in zip(models, scored, strict=True):
-        fact: dict[str, Any] = {"n_people": len(pictures) if known else None, "rank": None}
+        fact: dict[str, Any] = {"n_people": n_people if known else None, "rank": None}
         for name in metrics.OF_CLASSES:
             score = float(one.scores[name].mean())
             low, high = statistics.interval(score, model.draws[name], effective)
@@ -87,7 +88,7 @@ def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFram
         facts[i]["rank"] = int(rank)
     about, protocol = rows[0].entry["dataset"], rows[0].entry["protocol"]
     board = (about["name"], protocol["label"], protocol["split"])
-    values = (*board, len(people), len(pictures) if known else None, about["fingerprint"][:12])
+    values = (*board, len(people), n_people if known else None, about["fingerprint"][:12])
     for name, value in zip(_BOARD, values, strict=True):
         pairs[name] = value
     return facts, pairs[list(PAIRS)].astype({"n_people": "Int64"})
@@ -104,25 +105,49 @@ def _people(scored: Sequence[Scored]) -> tuple[np.ndarray, np.ndarray, bool]:
     return people, pictures, one.knows_people
 
 
-def _model(row: Evidence, scored: Scored, people: np.ndarray) -> _Model:
-    counts = [
-        metrics.counts_by_class(scored.labels, predicted, people, len(scored.confusion))
+def draws(scored: Scored, people: np.ndarray, n_people: int) -> dict[str, np.ndarray]:
+    """Score the answers of a row on each draw of people, repeats averaged.
+
+    Parameters
+    ----------
+    scored : Scored
+    people : ndarray of int64, shape (n,)
+        Who each picture shows, from 0.
+    n_people : int
+        Who is drawn from, those without a picture included.
+
+    Returns
+    -------
+    dict of ndarray, shape (DRAWS,)
+        The scores `metrics.OF_CLASSES`; NaN where nobody with a picture was drawn.
+    """
+    n_classes = len(scored.confusion)
+    drawn = [
+        metrics.of_counts(
+            statistics.resample(
+                metrics.counts_by_class(scored.labels, predicted, people, n_classes, n_people)
+            )
+        )
         for predicted in scored.predicted
     ]
-    drawn = [metrics.of_counts(statistics.resample(each)) for each in counts]
+    return {name: np.mean([each[name] for each in drawn], axis=0) for name in metrics.OF_CLASSES}
+
+
+def _model(row: Evidence, scored: Scored, people: np.ndarray, n_people: int) -> _Model:
+    right = (scored.predicted == scored.labels).sum(axis=0)
     return _Model(
         row.entry["model"]["label"],
         float(scored.scores["accuracy"].mean()),
-        len(counts),
-        np.sum([each[:, 0].sum(axis=1) for each in counts], axis=0),
-        {name: np.mean([each[name] for each in drawn], axis=0) for name in metrics.OF_CLASSES},
+        len(scored.predicted),
+        np.bincount(people, right, minlength=n_people).astype(np.int64),
+        draws(scored, people, n_people),
     )
 
 
 def _pair(a: _Model, b: _Model, people: float) -> dict[str, Any]:
     difference = a.accuracy - b.accuracy
-    draws = a.draws["accuracy"] - b.draws["accuracy"]
-    low, high = statistics.difference_interval(difference, draws, people)
+    drawn = a.draws["accuracy"] - b.draws["accuracy"]
+    low, high = statistics.difference_interval(difference, drawn, people)
     return {
         "model_a": a.name,
         "model_b": b.name,

@@ -7,7 +7,11 @@ import functools
 import numpy as np
 from scipy import special, stats
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint, proportions_ztest
+from statsmodels.stats.proportion import (
+    confint_proportions_2indep,
+    proportion_confint,
+    proportions_ztest,
+)
 
 LEVEL = 0.95
 DRAWS = 2000
@@ -122,6 +126,44 @@ def difference_interval(difference: float, draws: np.ndarray, people: float) -> 
     """95 % interval of the difference of two scores on the same pictures; see `interval`."""
     half = _half_width(draws, people)
     return difference - half, difference + half
+
+
+def unpaired_interval(
+    scores: tuple[float, float],
+    draws: tuple[np.ndarray, np.ndarray],
+    people: tuple[float, float],
+) -> tuple[float, float]:
+    """95 % interval of the difference of two scores on other pictures of partly the same people.
+
+    The draws are of the people of both test sets together, so that whoever is in both is drawn as
+    often for the one as for the other; the width is Student's for the set with fewer people.
+    Simulated, true differences are covered in 93 to 97 %, and in 99 % where people differ mostly in
+    the classes they show: test sets hold these in proportion, draws do not. Where every draw gives
+    the same, it is Newcombe's interval of two proportions, each person counting once.
+
+    Parameters
+    ----------
+    scores : (float, float)
+        Between 0 and 1; the difference is the first less the second.
+    draws : (ndarray, ndarray), shape (DRAWS,) each
+        The scores of each draw of `resample`; those in which one is NaN, because nobody of its
+        test set was drawn, are left out.
+    people : (float, float)
+        See `effective_people`.
+
+    Returns
+    -------
+    low, high : float
+    """
+    drawn = draws[0] - draws[1]
+    drawn = drawn[np.isfinite(drawn)]
+    if np.ptp(drawn) < 1e-9:
+        right = [score * n for score, n in zip(scores, people, strict=True)]
+        low, high = confint_proportions_2indep(
+            right[0], people[0], right[1], people[1], method="newcomb", alpha=1 - LEVEL
+        )
+        return float(low), float(high)
+    return difference_interval(scores[0] - scores[1], drawn, min(people))
 
 
 def _half_width(draws: np.ndarray, people: float) -> float:
