@@ -253,8 +253,8 @@ def _show(rows: Sequence[Row], a: Path, b: Path, console: Console) -> None:
         table.add_column(name, justify="right")
     table.add_column("what differs", overflow="fold")
     for row in rows:
-        split = "" if row.split == "random" else f", {row.split} split"
-        cells = [f"{row.dataset} {row.protocol}{split}", row.model]
+        # Always said: which split goes without saying may differ between the folders.
+        cells = [f"{row.dataset} {row.protocol}, {row.split} split", row.model]
         if row.real is None:
             cells += ["", "", "", "", "", row.compared]
         else:

@@ -115,14 +115,15 @@ def test_what_is_missing_and_what_is_stale_is_named(results: Path, run_command: 
     (results / "confusion" / "shapes.fair-40.decision-tree.csv").unlink()
     (results / "confusion" / "shapes.fair-40.gone.csv").write_text("")
     (results / "leaderboard.gone.png").write_text("")
+    (results / "splits.csv").write_text("of rows that are gone")
     (results / "perf.md").write_text("of another command")
     status, out, _ = run_command(verify.main, results)
     assert status == 1
     assert "leaderboard.md: missing" in out
     assert "confusion/shapes.fair-40.decision-tree.csv: missing" in out
-    for stale in ("confusion/shapes.fair-40.gone.csv", "leaderboard.gone.png"):
+    for stale in ("confusion/shapes.fair-40.gone.csv", "leaderboard.gone.png", "splits.csv"):
         assert f"{stale}: no run on the board makes this file: remove it" in out
-    assert "4 failures" in out.splitlines()[-1]
+    assert "5 failures" in out.splitlines()[-1]
 
 
 def test_a_fitted_model_need_not_be_kept_but_all_else_must(results: Path) -> None:
