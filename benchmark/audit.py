@@ -26,7 +26,7 @@ SCHEMA = 1
 SPLITS: dict[str, tuple[Protocol, bool]] = {
     "slides": (Slides(), False),
     "slides, nets": (Slides(), True),
-    "fair": (Fair(), False),
+    "fair random": (Fair(split="random"), False),
     "fair identity": (Fair(split="identity"), False),
 }
 PAIRS_DRAWN = 40

@@ -136,7 +136,7 @@ def _only(repeats: Sequence[int], out: Path, entry: Mapping[str, Any]) -> Eviden
 
 def _paired(a: Scored, b: Scored) -> dict[str, Any]:
     people, pictures, _ = comparison.people([a, b])
-    one, other = comparison.answers(a, people), comparison.answers(b, people)
+    one, other = (comparison.answers(each, people, len(pictures)) for each in (a, b))
     found = comparison.difference(other, one, statistics.effective_people(pictures))
     real = found.pop("p") < 1 - statistics.LEVEL
     return {"accuracy_a": one.accuracy, "accuracy_b": other.accuracy, **found, "real": real}
@@ -158,7 +158,7 @@ def _unpaired(a: Scored, b: Scored) -> dict[str, Any]:
 def _accuracy(scored: Scored) -> tuple[float, tuple[float, float]]:
     """Accuracy with its interval."""
     people, pictures, _ = comparison.people([scored])
-    found = comparison.answers(scored, people)
+    found = comparison.answers(scored, people, len(pictures))
     effective = statistics.effective_people(pictures)
     return found.accuracy, statistics.interval(found.accuracy, found.draws["accuracy"], effective)
 
@@ -193,8 +193,8 @@ def _show(rows: Sequence[Row], a: Path, b: Path, console: Console) -> None:
         table.add_column(name, justify="right")
     table.add_column("what differs", overflow="fold")
     for row in rows:
-        split = "" if row.split == "random" else f", {row.split} split"
-        cells = [f"{row.dataset} {row.protocol}{split}", row.model]
+        # Always said: which split goes without saying may differ between the folders.
+        cells = [f"{row.dataset} {row.protocol}, {row.split} split", row.model]
         if row.real is None:
             cells += ["", "", "", "", "", row.compared]
         else:

@@ -70,11 +70,12 @@ def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFram
     scored = [row.scored for row in rows if row.scored is not None]
     who, pictures, known = people(scored)
     effective = statistics.effective_people(pictures)
+    n_people = len(pictures)
     names = [row.entry["model"]["label"] for row in rows]
-    models = [answers(one, who) for one in scored]
+    models = [answers(one, who, n_people) for one in scored]
     facts: list[dict[str, Any]] = []
     for model, one in zip(models, scored, strict=True):
-        fact: dict[str, Any] = {"n_people": len(pictures) if known else None, "rank": None}
+        fact: dict[str, Any] = {"n_people": n_people if known else None, "rank": None}
         for name in metrics.OF_CLASSES:
             score = float(one.scores[name].mean())
             low, high = statistics.interval(score, model.draws[name], effective)
@@ -106,7 +107,7 @@ def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFram
         facts[i]["rank"] = int(rank)
     about, protocol = rows[0].entry["dataset"], rows[0].entry["protocol"]
     board = (about["name"], protocol["label"], protocol["split"])
-    values = (*board, len(who), len(pictures) if known else None, about["fingerprint"][:12])
+    values = (*board, len(who), n_people if known else None, about["fingerprint"][:12])
     for name, value in zip(_BOARD, values, strict=True):
         pairs[name] = value
     return facts, pairs[list(PAIRS)].astype({"n_people": "Int64"})
@@ -123,10 +124,20 @@ def people(scored: Sequence[Scored]) -> tuple[np.ndarray, np.ndarray, bool]:
     return who, pictures, one.knows_people
 
 
-def answers(scored: Scored, who: np.ndarray) -> Answers:
-    """Count a model's answers by person; `who` is the first of `people`."""
+def answers(scored: Scored, who: np.ndarray, n_people: int) -> Answers:
+    """Count a model's answers by person.
+
+    Parameters
+    ----------
+    scored : Scored
+    who : ndarray of int64, shape (n,)
+        Who each picture shows, from 0.
+    n_people : int
+        Who is drawn from, those without a picture included: a draw in which nobody with a picture
+        is has scores that are NaN.
+    """
     counts = [
-        metrics.counts_by_class(scored.labels, predicted, who, len(scored.confusion))
+        metrics.counts_by_class(scored.labels, predicted, who, len(scored.confusion), n_people)
         for predicted in scored.predicted
     ]
     drawn = [metrics.of_counts(statistics.resample(each)) for each in counts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,8 @@ class Evidence:
     ----------
     entry : dict
         The row in ``board.json``.
+    board : str
+        Name of the protocol and split in headings and file names, see `board_names`.
     records : list of dict
         ``run.json`` of its runs in order of their repeats, whole or not, each with its ``repeat``.
     scored : Scored or None
@@ -59,6 +62,7 @@ class Evidence:
     """
 
     entry: dict[str, Any]
+    board: str
     records: list[dict[str, Any]]
     scored: Scored | None
 
@@ -90,11 +94,32 @@ class Evidence:
 
 def read(out: Path) -> list[Evidence]:
     """Read every row of a results folder."""
-    return [read_row(out, entry) for entry in store.read_board(out).values()]
+    entries = [*store.read_board(out).values()]
+    names = board_names(entries)
+    return [read_row(out, entry, board) for entry, board in zip(entries, names, strict=True)]
 
 
-def read_row(out: Path, entry: dict[str, Any]) -> Evidence:
-    """Read the runs of one row of `store.read_board`."""
+def board_names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the protocol and split of each row: ``fair-500``, or ``fair-500-random``.
+
+    The split that the protocol uses by itself on a data set goes without saying. Rows of before
+    rows said which that is follow those beside them, or else the usage of their time: random.
+    """
+    places = [(entry["dataset"]["name"], entry["protocol"]["label"]) for entry in entries]
+    usual = {
+        place: entry["protocol"]["usual_split"]
+        for place, entry in zip(places, entries, strict=True)
+        if "usual_split" in entry["protocol"]
+    }
+    splits = [entry["protocol"]["split"] for entry in entries]
+    return [
+        label if split == usual.get((data, label), "random") else f"{label}-{split}"
+        for (data, label), split in zip(places, splits, strict=True)
+    ]
+
+
+def read_row(out: Path, entry: dict[str, Any], board: str = "") -> Evidence:
+    """Read the runs of one row of `store.read_board`, which has a name among others only."""
     records, good = [], []
     for repeat, key in enumerate(entry["keys"]):
         record = store.read(out, key)
@@ -108,7 +133,7 @@ def read_row(out: Path, entry: dict[str, Any]) -> Evidence:
             else:
                 good.append(predictions)
         records.append({**record, "key": key, "repeat": repeat})
-    return Evidence(entry, records, _score(good) if good else None)
+    return Evidence(entry, board, records, _score(good) if good else None)
 
 
 def _score(runs: list[store.Predictions]) -> Scored:

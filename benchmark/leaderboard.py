@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import comparison, evidence, statistics
+from benchmark import comparison, evidence, recognition, statistics
 from benchmark.evidence import Evidence
 
 COLUMNS = (
@@ -82,10 +82,11 @@ PUBLISHED_RANKS = (
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The leaderboard, the pairs of models it rests on, and what was read for it."""
+    """The leaderboard, the pairs of models it rests on, its splits, and what was read for it."""
 
     table: pd.DataFrame
     pairs: pd.DataFrame
+    recognised: pd.DataFrame
     rows: list[Evidence]
 
 
@@ -105,12 +106,13 @@ def compute(out: Path) -> Leaderboard:
     Returns
     -------
     Leaderboard
-        ``table``: the columns `COLUMNS`, best first; times in seconds and milliseconds, memory in
-        units of 10**6 bytes, scores as fractions, ``data`` the beginning of the data's fingerprint.
-        Models are ranked among those scored on the same pictures of a board, and share a rank where
-        these cannot tell them apart, see `comparison.compare`; a row that is not ``ok`` has no
-        rank. Scores of repeats are averaged; the interval is that of the mean, for other test
-        pictures drawn like these. ``pairs``: the columns `comparison.PAIRS`.
+        ``table``: the columns `COLUMNS`, and ``board``, see `evidence.board_names`; best first.
+        Times in seconds and milliseconds, memory in units of 10**6 bytes, scores as fractions,
+        ``data`` the beginning of the data's fingerprint. Models are ranked among those scored on
+        the same pictures of a board, and share a rank where these cannot tell them apart, see
+        `comparison.compare`; a row that is not ``ok`` has no rank. Scores of repeats are averaged;
+        the interval is that of the mean, for other test pictures drawn like these. ``pairs``: the
+        columns `comparison.PAIRS`. ``recognised``: see `recognition.compute`.
     """
     rows = evidence.read(out)
     compared = [(same, *comparison.compare(same)) for same in comparison.same_pictures(rows)]
@@ -118,7 +120,7 @@ def compute(out: Path) -> Leaderboard:
         id(row): fact for same, found, _ in compared for row, fact in zip(same, found, strict=True)
     }
     described = [_row(row, facts.get(id(row), {})) for row in rows]
-    table = pd.DataFrame(described, columns=list(COLUMNS))
+    table = pd.DataFrame(described, columns=[*COLUMNS, "board"])
     for name in ("rank", "n_train", "n_validation", "n_test", "n_people", "parameters"):
         table[name] = pd.to_numeric(table[name]).astype("Int64")
     order = table.assign(fewer=-table["n_test"], worse=-table["accuracy"]).sort_values(
@@ -130,6 +132,7 @@ def compute(out: Path) -> Leaderboard:
         pd.concat(pairs, ignore_index=True)
         if pairs
         else pd.DataFrame(columns=list(comparison.PAIRS)),
+        recognition.compute(rows),
         rows,
     )
 
@@ -157,6 +160,7 @@ def _row(row: Evidence, compared: Mapping[str, Any]) -> dict[str, Any]:
         "generated_data": entry["dataset"]["generated"],
         "size": entry["dataset"]["size"],
         "data": entry["dataset"]["fingerprint"][:12],
+        "board": row.board,
     }
     if row.scored is None:
         return about
@@ -233,16 +237,12 @@ def side_by_side(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     -------
     dict
         By data set: a row a model, best of the last protocol first; the column ``published`` where
-        there are such figures, then one for each protocol and split, named ``fair-500`` or
-        ``fair-500 identity``.
+        there are such figures, then one for each protocol and split, see `evidence.board_names`.
     """
     result = {}
     for dataset, part in table.groupby("dataset", sort=False):
-        protocol = part["protocol"] + part["split"].map({"identity": " identity"}).fillna("")
-        columns = sorted(protocol.unique(), key=lambda name: (name != "slides", name))
-        wide = part.assign(column=protocol).pivot(
-            index="model", columns="column", values="accuracy"
-        )
+        columns = sorted(part["board"].unique(), key=lambda name: (name != "slides", name))
+        wide = part.pivot(index="model", columns="board", values="accuracy")
         wide = wide[columns].sort_values([*columns[::-1]], ascending=False)
         stated = dict(
             part.dropna(subset=["published_accuracy"])[["model", "published_accuracy"]].values
@@ -373,16 +373,14 @@ def picture_name(*words: str) -> str:
 def told_apart_name(part: pd.DataFrame) -> str | None:
     """File of the picture that shows which models of a board are told apart, if there are two."""
     first = part.iloc[0]
-    label = first["protocol"]
-    label += "" if first["split"] == "random" else f"-{first['split']}"
     ranked = part.dropna(subset=["rank"])
     if not ranked.duplicated(["data", "n_test"]).any():
         return None
-    return f"told-apart/{picture_name(first['dataset'], label)}.png"
+    return f"told-apart/{picture_name(first['dataset'], first['board'])}.png"
 
 
-def markdown(table: pd.DataFrame, audit: str = "") -> str:
-    """The leaderboard for people, as Markdown, with what an audit said of its data."""
+def markdown(table: pd.DataFrame, audit: str = "", recognised: pd.DataFrame | None = None) -> str:
+    """The leaderboard for people, as Markdown, with what an audit said and what the splits show."""
     parts = ["# Leaderboard"]
     if table["generated_data"].any():
         parts.append(f"**{HOW_TO_GET_REAL}**")
@@ -392,6 +390,10 @@ def markdown(table: pd.DataFrame, audit: str = "") -> str:
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
         if "published" in text:
             parts.append(PUBLISHED_RANKS)
+    for title, part in [] if recognised is None else recognition.boards(recognised):
+        text = recognition.for_people(part)
+        parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
+        parts.append(recognition.HOW_TO_READ)
     for title, part in boards(table):
         text = for_people(part)
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]

@@ -30,7 +30,7 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """
     n, n_classes = probabilities.shape
     everyone = np.zeros(n, np.int64)
-    counts = counts_by_class(labels, probabilities.argmax(axis=1), everyone, n_classes)[0]
+    counts = counts_by_class(labels, probabilities.argmax(axis=1), everyone, n_classes, 1)[0]
     of_truth = probabilities[np.arange(n), labels].astype(np.float64)
     return {
         **{name: float(value) for name, value in of_counts(counts).items()},
@@ -42,7 +42,11 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
 
 
 def counts_by_class(
-    labels: np.ndarray, predicted: np.ndarray, groups: np.ndarray, n_classes: int
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    groups: np.ndarray,
+    n_classes: int,
+    n_groups: int,
 ) -> np.ndarray:
     """Count by group and class what `of_counts` needs.
 
@@ -50,15 +54,15 @@ def counts_by_class(
     ----------
     labels, predicted : ndarray of int64, shape (n,)
     groups : ndarray of int64, shape (n,)
-        From 0, each number used.
-    n_classes : int
+        From 0.
+    n_classes, n_groups : int
+        Those without a picture included.
 
     Returns
     -------
     ndarray of int64, shape (n_groups, 3, n_classes)
         Right answers, pictures and predictions of each class.
     """
-    n_groups = int(groups.max()) + 1
 
     def count(which: np.ndarray, classes: np.ndarray) -> np.ndarray:
         cells = np.bincount(which * n_classes + classes, minlength=n_groups * n_classes)
@@ -81,17 +85,21 @@ def of_counts(counts: np.ndarray) -> dict[str, np.ndarray]:
     -------
     dict of ndarray, shape (...)
         ``accuracy``; ``balanced_accuracy``, the mean recall, and ``macro_f1``, the mean F1, of the
-        classes in the test set: one that is not there is not averaged in.
+        classes in the test set: one that is not there is not averaged in. NaN without pictures.
     """
     right, true, predicted = np.moveaxis(np.asarray(counts, np.float64), -2, 0)
     here = true > 0
     recall = np.divide(right, true, out=np.zeros_like(true), where=here)
     f1 = np.divide(2 * right, true + predicted, out=np.zeros_like(true), where=here)
     n_here = here.sum(axis=-1)
+    shares = {
+        "accuracy": (right.sum(axis=-1), true.sum(axis=-1)),
+        "balanced_accuracy": (recall.sum(axis=-1), n_here),
+        "macro_f1": (f1.sum(axis=-1), n_here),
+    }
     return {
-        "accuracy": right.sum(axis=-1) / true.sum(axis=-1),
-        "balanced_accuracy": recall.sum(axis=-1) / n_here,
-        "macro_f1": f1.sum(axis=-1) / n_here,
+        name: np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+        for name, (part, whole) in shares.items()
     }
 
 

@@ -294,7 +294,7 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
     Parameters
     ----------
     tables : mapping
-        Rows of the leaderboard by protocol, all of one data set.
+        Rows of the leaderboard by protocol and split, all of one data set.
     published : Series
         Stated accuracies by model; may be empty.
     title : str
@@ -336,7 +336,8 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
             stated = published[published.index.isin(place)] if name == "slides" else published[:0]
             if len(stated):
                 axes.plot(stated, stated.index.map(place), "kx", label="published")
-            axes.set_title(f"{name}, selected on {table['selected_on'].iloc[0]}")
+            split = ", identity split" if table["split"].iloc[0] == "identity" else ""
+            axes.set_title(f"{name}{split}, selected on {table['selected_on'].iloc[0]}")
             axes.set_xlabel("accuracy, 95 % interval")
             axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             axes.grid(axis="y", color="0.9")
@@ -354,6 +355,51 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
             frameon=False,
             fontsize=9,
         )
+        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    return figure
+
+
+def splits(table: pd.DataFrame, title: str) -> Figure:
+    """Draw the accuracy of every model under both splits, and the difference with its interval.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One of `recognition.boards`, the best first.
+    title : str
+        Data set, protocol and what is shown.
+    """
+    first, place = table.iloc[0], np.arange(len(table))[::-1]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 2.6 + 0.34 * len(table)), layout="constrained")
+        left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
+        left.hlines(place, table["accuracy_identity"], table["accuracy_random"], color="0.6", lw=2)
+        for split, colour, marker in (("random", SELECTION, "s"), ("identity", TRAINING, "o")):
+            n, people = first[f"n_test_{split}"], first[f"n_people_{split}"]
+            left.plot(
+                *(table[f"accuracy_{split}"], place, marker),
+                color=colour,
+                label=f"{split} split: {n:,} test pictures of {people:,} people",
+            )
+        left.set_yticks(place, table["model"])
+        left.set_xlabel("accuracy")
+        left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        difference = 100 * table["accuracy_difference"]
+        ends = 100 * table["accuracy_difference_lo"], 100 * table["accuracy_difference_hi"]
+        right.errorbar(
+            *(difference, place),
+            xerr=[difference - ends[0], ends[1] - difference],
+            fmt="kd",
+            capsize=2,
+            label="random less identity",
+        )
+        right.axvline(0, color="0.5", lw=1)
+        right.set_xlabel("difference in points, 95 % interval")
+        for axes in (left, right):
+            axes.grid(axis="y", color="0.9")
+            axes.set_axisbelow(True)
+            axes.set_ylim(-0.6, len(table) - 0.4)
+        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     return figure
 

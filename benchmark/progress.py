@@ -96,7 +96,7 @@ class Display:
         if key not in self.runs:
             return
         run = self.runs[key]
-        name = f"{run.protocol.label} {run.label}"
+        name = f"{run.board} {run.label}"
         if epoch is None:
             self.started[key], self.share[key] = time.monotonic(), 0.0
             self.tasks[key] = self.bars.add_task(name, total=1.0, state="fitting")
@@ -124,7 +124,7 @@ class Display:
         what = f"{record['fit_seconds']:.1f} s" if record["status"] == "ok" else record["reason"]
         repeat = f" repeat {run.repeat + 1}" if run.protocol.repeats > 1 else ""
         self.say(
-            f"[{len(self.ended):>3}/{len(self.runs)}] {run.protocol.label} {run.label}{repeat}: "
+            f"[{len(self.ended):>3}/{len(self.runs)}] {run.board} {run.label}{repeat}: "
             f"{record['status']}, {what}; {self._left()}"
         )
 

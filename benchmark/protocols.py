@@ -62,6 +62,11 @@ class Protocol:
         """Name on the leaderboard and in file names, such as ``fair-500``."""
         return self.name if self.train_size is None else f"{self.name}-{self.train_size}"
 
+    @classmethod
+    def usual_split(cls, knows_people: bool) -> Split:
+        """Return the split where none is asked for, given whether the data say who is shown."""
+        return "random"
+
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
         """Row numbers for one run.
 
@@ -148,6 +153,11 @@ class Fair(Protocol):
 
     TEST_PARTS: ClassVar[int] = 3
     VALIDATION_PARTS: ClassVar[int] = 5
+
+    @classmethod
+    def usual_split(cls, knows_people: bool) -> Split:
+        """By person where that can be: to know the person is not to know the expression."""
+        return "identity" if knows_people else "random"
 
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
         """Rows of one repeat; those of a smaller `train_size` are among those of a larger."""

@@ -18,9 +18,10 @@ import click
 import jinja2
 import pandas as pd
 
-from benchmark import leaderboard, metrics, plots, store
+from benchmark import leaderboard, metrics, plots, recognition, store
 from benchmark.command import OUT, command
 from benchmark.evidence import Evidence, Scored
+from benchmark.leaderboard import Leaderboard
 from benchmark.models import code_hash
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Pictures:
     classes: pd.DataFrame
 
 
-def publish(out: Path) -> pd.DataFrame:
+def publish(out: Path) -> Leaderboard:
     """Write the leaderboard, the pictures and the page of a results folder.
 
     Parameters
@@ -50,16 +51,15 @@ def publish(out: Path) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        The leaderboard, see `leaderboard.collect`.
+    Leaderboard
+        What was published.
     """
     found = leaderboard.compute(out)
     table = found.table
-    store.write_text(out / "leaderboard.csv", table.to_csv(index=False, float_format=DIGITS))
+    _write_table(out / "leaderboard.csv", table[list(leaderboard.COLUMNS)])
     audit = _audit(out, table)
-    store.write_text(out / "leaderboard.md", leaderboard.markdown(table, audit))
-    pairs = found.pairs.to_csv(index=False, float_format=DIGITS)
-    store.write_text(out / "comparisons.csv", pairs)
+    store.write_text(out / "leaderboard.md", leaderboard.markdown(table, audit, found.recognised))
+    _write_table(out / "comparisons.csv", found.pairs)
     by_row = {
         (row["dataset"], row["protocol"], row["split"], row["model"]): row
         for row in table.to_dict(orient="records")
@@ -79,8 +79,27 @@ def publish(out: Path) -> pd.DataFrame:
             pictures.append(_draw_row(out, by_row[place], row, row.scored))
     overviews = [path for about in datasets.values() for path in _draw_overview(out, table, about)]
     apart = [_draw_told_apart(out, part, found.pairs) for _, part in leaderboard.boards(table)]
-    store.write_text(out / "report.html", _page(table, audit, overviews, apart, pictures))
-    return table
+    if len(found.recognised):
+        _write_table(out / "splits.csv", found.recognised)
+    splits = [
+        (title, recognition.for_people(part), _draw_splits(out, title, part))
+        for title, part in recognition.boards(found.recognised)
+    ]
+    page = _page(table, audit, overviews, splits, apart, pictures)
+    store.write_text(out / "report.html", page)
+    return found
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    store.write_text(path, table.to_csv(index=False, float_format=DIGITS))
+
+
+def _draw_splits(out: Path, title: str, part: pd.DataFrame) -> Path:
+    """Draw what the models of a protocol score under both splits."""
+    first = part.iloc[0]
+    name = leaderboard.picture_name("splits", first["dataset"], first["protocol"])
+    plots.save(plots.splits(part, title), out / f"{name}.png")
+    return out / f"{name}.png"
 
 
 def _audit(out: Path, table: pd.DataFrame) -> str:
@@ -106,8 +125,7 @@ def _mark(*parts: object) -> str:
 def _draw_row(out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored) -> Pictures:
     """Draw and write what belongs to one row, its repeats summed, where not current."""
     about, records, class_names = found.entry["dataset"], found.good, found.class_names
-    label = row["protocol"] if row["split"] == "random" else f"{row['protocol']}-{row['split']}"
-    name = leaderboard.picture_name(row["dataset"], label, row["model"])
+    name = leaderboard.picture_name(row["dataset"], found.board, row["model"])
     data = "generated faces" if row["generated_data"] else row["dataset"]
     repeats = f", {len(records)} repeats" if len(records) > 1 else ""
     what = (
@@ -121,7 +139,7 @@ def _draw_row(out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored
     sure = f"{row['model']}\ncalibration error {row['ece']:.3f}"
     mark = _mark(what, title, sure, [record["finished"] + record["key"] for record in records])
     result = Pictures(
-        f"{label} {row['model']}",
+        f"{found.board} {row['model']}",
         out / "confusion" / f"{name}.png",
         out / "reliability" / f"{name}.png",
         out / "curves" / f"{name}.png" if deep else None,
@@ -187,16 +205,14 @@ def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tup
     """Draw the leaderboard and the class distribution of one data set."""
     part = table[table["dataset"] == about["name"]]
     data = "generated faces" if about["generated"] else about["name"]
-    boards = {
-        name if split == "random" else f"{name}, {split} split": rows
-        for (name, split), rows in part.groupby(["protocol", "split"], sort=False)
-    }
-    boards = dict(sorted(boards.items(), key=lambda item: (item[0] != "slides", item[0])))
+    boards = sorted(
+        part.groupby("board", sort=False), key=lambda item: (item[0] != "slides", item[0])
+    )
     stated = part.dropna(subset=["published_accuracy"]).set_index("model")["published_accuracy"]
     pixels = f"{about['size']} x {about['size']} pixels"
     title = f"{data}: {about['n']:,} pictures at {pixels}"
     board, classes = out / f"leaderboard.{about['name']}.png", out / f"classes.{about['name']}.png"
-    plots.save(plots.board(boards, stated, title), board)
+    plots.save(plots.board(dict(boards), stated, title), board)
     title = f"{data}: {about['n']:,} pictures by class"
     plots.save(plots.classes(about["class_counts"], title), classes)
     return board, classes
@@ -206,6 +222,7 @@ def _page(
     table: pd.DataFrame,
     audit: str,
     overviews: list[Path],
+    splits: list[tuple[str, pd.DataFrame, Path]],
     apart: list[Path | None],
     pictures: list[Pictures],
 ) -> str:
@@ -218,6 +235,8 @@ def _page(
             (title, leaderboard.for_people(part), list(part["status"]), picture)
             for (title, part), picture in zip(leaderboard.boards(table), apart, strict=True)
         ],
+        splits=splits,
+        how_to_read_splits=recognition.HOW_TO_READ,
         how_to_read=leaderboard.HOW_TO_READ,
         published_ranks=leaderboard.PUBLISHED_RANKS,
         overviews=overviews,
@@ -243,7 +262,7 @@ def main(out: Path) -> None:
     """Write the leaderboard, the pictures and the page of OUT from its stored runs."""
     if not store.read_board(out):
         raise click.UsageError(f"{out} holds no runs: make some with 'python -m benchmark.run'")
-    table = publish(out)
+    table = publish(out).table
     click.echo(f"{len(table)} rows: {out / 'leaderboard.md'}, {out / 'report.html'}")
 
 

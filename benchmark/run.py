@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pandas as pd
@@ -17,10 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 import datasets
-from benchmark import cost, grid, leaderboard, models, store
+from benchmark import cost, grid, leaderboard, models, recognition, store
 from benchmark.command import DROP_DUPLICATES, OUT, chosen, command, read_config
+from benchmark.evidence import board_names
 from benchmark.progress import Display
-from benchmark.protocols import PROTOCOLS, Protocol
+from benchmark.protocols import PROTOCOLS, Protocol, Split
 from benchmark.work import Run, describe, load
 
 # Not on screen, for want of room.
@@ -33,6 +34,19 @@ def _size_or_all(context: click.Context, parameter: click.Parameter, value: str)
     if str(value).isdigit() and int(value) > 1:
         return int(value)
     raise click.BadParameter(f"'{value}' is neither a number of pictures above 1 nor 'all'")
+
+
+def _words(*known: str) -> Callable[..., list[str]]:
+    """Names with commas between, each once (a click callback)."""
+
+    def parse(context: click.Context, parameter: click.Parameter, text: str | None) -> list[str]:
+        words = list(dict.fromkeys(word.strip() for word in text.split(","))) if text else []
+        for word in words:
+            if word not in known:
+                raise click.BadParameter(f"'{word}' is not one of {', '.join(known)}")
+        return words
+
+    return parse
 
 
 def _settings(
@@ -65,7 +79,11 @@ def _value(text: str) -> Any:
 @click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
 @DROP_DUPLICATES
 @click.option(
-    "--protocol", default="fair", show_default=True, help="slides, fair, or both: commas."
+    "--protocol",
+    default="fair",
+    show_default=True,
+    callback=_words(*PROTOCOLS),
+    help="slides, fair, or both: commas.",
 )
 @click.option(
     "--train-size",
@@ -77,7 +95,10 @@ def _value(text: str) -> Any:
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--size", type=click.IntRange(8, 1024), default=32, show_default=True, help="Pixels.")
 @click.option(
-    "--split", type=click.Choice(["random", "identity"]), default="random", show_default=True
+    "--split",
+    callback=_words(*get_args(Split)),
+    help="random, identity, or both: commas.  "
+    "[default: identity for fair where the data say who is shown, else random]",
 )
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
@@ -109,11 +130,11 @@ def main(
     model: str,
     data: str | None,
     drop_duplicates: bool,
-    protocol: str,
+    protocol: list[str],
     train_size: int | None,
     repeats: int,
     size: int,
-    split: str,
+    split: list[str],
     device: str,
     jobs: int | None,
     threads: int,
@@ -129,9 +150,9 @@ def main(
         _list(Console())
         return 0
     entries = models.find(model)
-    protocols = _protocols(protocol, train_size, repeats, split)
     data = chosen(data, drop_duplicates)
     dataset = load(data, size)
+    protocols = _protocols(protocol, train_size, repeats, split, dataset.groups is not None)
     where = _device(device)
     about = describe(dataset)
     runs = [
@@ -159,32 +180,38 @@ def main(
 
     from benchmark import report  # with matplotlib, which the workers need not load
 
-    table = report.publish(out)
-    _show(table, dataset, Console())
+    found = report.publish(out)
+    _show(found, dataset, Console())
     click.echo(
         f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, comparisons.csv, "
+        f"{'splits.csv, ' if len(found.recognised) else ''}"
         "told-apart/, confusion/, classes/, reliability/, curves/"
     )
     failed = [record for record in records if record["status"] != "ok"]
     for record in failed:
-        where = f"{record['protocol']['label']} {record['model']['label']}"
+        where = f"{board_names([record])[0]} {record['model']['label']}"
         console.print(Text(f"{where}: {record['status']}: {record['reason']}"), soft_wrap=True)
     return 1 if failed else 0
 
 
-def _protocols(names: str, train_size: int | None, repeats: int, split: str) -> list[Protocol]:
-    wanted = list(dict.fromkeys(name.strip() for name in names.split(",")))
-    for name in wanted:
-        if name not in PROTOCOLS:
-            raise click.UsageError(f"no protocol is called '{name}': use {' or '.join(PROTOCOLS)}")
+def _protocols(
+    names: Sequence[str],
+    train_size: int | None,
+    repeats: int,
+    splits: Sequence[str],
+    knows_people: bool,
+) -> list[Protocol]:
     # Beside another protocol the slides keep to their own split and sizes; alone they are refused
     # others, so that nobody takes the one for the other.
-    return [
-        PROTOCOLS[name](repeats=repeats)
-        if name == "slides" and len(wanted) > 1
-        else PROTOCOLS[name](split=split, repeats=repeats, train_size=train_size)  # type: ignore[arg-type]
-        for name in wanted
-    ]
+    protocols: list[Protocol] = []
+    for name in names:
+        kind = PROTOCOLS[name]
+        if name == "slides" and len(names) > 1:
+            protocols.append(kind(repeats=repeats))
+            continue
+        for split in splits or [kind.usual_split(knows_people)]:
+            protocols.append(kind(split=split, repeats=repeats, train_size=train_size))  # type: ignore[arg-type]
+    return protocols
 
 
 def _device(device: str) -> str:
@@ -221,7 +248,7 @@ def _estimate(runs: Sequence[Run], out: Path, jobs: int, console: Console) -> No
         column.justify = "right"
     rows: dict[tuple[str, str], list[float]] = {}
     for run in waiting:
-        rows.setdefault((run.protocol.label, run.label), []).append(costs.get(run.key, math.nan))
+        rows.setdefault((run.board, run.label), []).append(costs.get(run.key, math.nan))
     for (label, name), seconds in rows.items():
         table.add_row(label, Text(name), str(len(seconds)), f"{sum(seconds) / 60:.2f}")
     Console().print(table)
@@ -244,9 +271,11 @@ def _list(console: Console) -> None:
     console.print(f"data sets: {', '.join(datasets.names())}, or the path of a folder")
 
 
-def _show(table: pd.DataFrame, dataset: datasets.Dataset, console: Console) -> None:
+def _show(found: leaderboard.Leaderboard, dataset: datasets.Dataset, console: Console) -> None:
     """Print the boards of the data set just used."""
-    mine = table[table["dataset"] == dataset.name]
+    mine, recognised = (
+        table[table["dataset"] == dataset.name] for table in (found.table, found.recognised)
+    )
     if not console.is_terminal:
         console = Console(width=150)
     for title, part in leaderboard.boards(mine):
@@ -254,6 +283,9 @@ def _show(table: pd.DataFrame, dataset: datasets.Dataset, console: Console) -> N
         _print_table(console, title, text.drop(columns=[leaderboard.SHOWN[n] for n in LESS]))
     for title, text in leaderboard.comparisons(mine):
         _print_table(console, title, text)
+    for title, part in recognition.boards(recognised):
+        _print_table(console, title, recognition.for_people(part))
+        console.print(Text(recognition.HOW_TO_READ))
     if dataset.generated:
         console.print(Text(leaderboard.HOW_TO_GET_REAL), style="bold")
 

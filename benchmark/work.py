@@ -23,6 +23,7 @@ from sklearn.base import BaseEstimator, clone
 
 import datasets
 from benchmark import store
+from benchmark.evidence import board_names
 from benchmark.models import Model, code_hash
 from benchmark.protocols import Protocol, Rows, derive_seed
 from datasets import Dataset
@@ -80,6 +81,11 @@ class Run:
         """The name of the leaderboard row this run belongs to; repeats share it."""
         protocol = self.protocol
         return "/".join([self.dataset["name"], protocol.label, protocol.split, self.label])
+
+    @property
+    def board(self) -> str:
+        """The protocol and split for people, see `evidence.board_names`."""
+        return board_names([self.shown])[0]
 
     @property
     def where(self) -> str:
@@ -146,6 +152,7 @@ class Run:
             "protocol": {
                 "label": self.protocol.label,
                 "split": self.protocol.split,
+                "usual_split": self.protocol.usual_split(self.dataset["people"] is not None),
                 "selected_on": self.protocol.selected_on,
                 "note": self.protocol.note,
             },
@@ -176,6 +183,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "generated": dataset.generated,
         "size": dataset.size,
         "n": len(dataset),
+        "people": None if dataset.groups is None else len(np.unique(dataset.groups)),
         "class_counts": dataset.class_counts,
         "left_out": [list(entry) for entry in dataset.left_out],
         "fingerprint": dataset.fingerprint,

@@ -7,6 +7,8 @@ import warnings
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold
 
+from datasets.errors import InputError
+
 
 def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Shuffle the rows so that every beginning of the order has the classes in proportion.
@@ -54,12 +56,23 @@ def hold_out(
     -------
     kept, held : ndarray of int64
         Row numbers; both in stratified order, so that a beginning of either is stratified too.
+
+    Raises
+    ------
+    InputError
+        If there are fewer people than parts.
     """
     rng = np.random.default_rng(seed)
     order = stratified_order(labels, rng)
     if groups is None:
         n_held = round(len(labels) / parts)
         return order[n_held:], order[:n_held]
+    n_people = len(np.unique(groups))
+    if n_people < parts:
+        raise InputError(
+            f"{n_people} people are too few to hold out one part in {parts} by person: "
+            "use --split random"
+        )
     folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed % 2**32)
     held = np.zeros(len(labels), dtype=bool)
     with warnings.catch_warnings():

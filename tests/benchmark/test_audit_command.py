@@ -58,7 +58,7 @@ def test_copies_conflicts_and_unlisted_files_are_found(found: dict[str, Any]) ->
 def test_every_split_is_counted_and_people_only_where_they_are_known(
     found: dict[str, Any],
 ) -> None:
-    assert [each["split"] for each in found["splits"]] == ["slides", "slides, nets", "fair"]
+    assert [each["split"] for each in found["splits"]] == ["slides", "slides, nets", "fair random"]
     assert all(each["person"] is None for each in found["splits"])
     assert all(each["n_training"] + each["n_test"] == 38 for each in found["splits"])
 
@@ -77,7 +77,7 @@ def test_the_summary_says_what_was_found(found: dict[str, Any]) -> None:
 def test_the_summary_names_the_classes_that_a_shortcut_tells_and_by_what() -> None:
     told = {"class_name": "sad", "recall": 0.2, "others": 0.01, "found": True}
     untold = {"class_name": "glad", "recall": 0.9, "others": 0.9, "found": False}
-    usual = {"split": "fair", "accuracy": 0.5, "majority": 0.5, "beats_majority": False}
+    usual = {"split": "fair random", "accuracy": 0.5, "majority": 0.5, "beats_majority": False}
     weak = {**usual, "columns": "file name", "classes": [{**told, "recall": 0.1}]}
     strong = {**usual, "columns": "picture size", "classes": [told, untold]}
     every = {**usual, "columns": "all of these", "classes": [{**told, "recall": 0.9}]}
@@ -193,7 +193,7 @@ def test_faces_with_people_are_audited_under_the_identity_split_too(tmp_path: Pa
     faces.write(tmp_path, n=240, seed=0, size=32)
     found = audit.examine(datasets.load(tmp_path))
     by_split = {each["split"]: each for each in found["splits"]}
-    assert by_split["fair"]["person"] > 0
+    assert by_split["fair random"]["person"] > 0
     assert by_split["fair identity"]["person"] == 0
     assert found["data"]["generated"]
 
@@ -204,8 +204,8 @@ def test_a_split_that_cannot_be_made_is_told_and_the_others_are_audited(shapes: 
     found = audit.examine(dataclasses.replace(shapes, labels=labels))
     by_split = {each["split"]: each for each in found["splits"]}
     assert "one class only" in by_split["slides"]["impossible"]
-    assert by_split["fair"]["n_test"] == 30
-    assert {each["split"] for each in found["shortcuts"]} == {"fair"}
+    assert by_split["fair random"]["n_test"] == 30
+    assert {each["split"] for each in found["shortcuts"]} == {"fair random"}
 
 
 def test_wrong_input_is_one_line(tmp_path: Path, run_command: Command) -> None:
@@ -246,7 +246,7 @@ def test_two_real_pairs_of_files_are_the_same_under_two_names(of_real: dict[str,
 def test_two_thirds_of_the_real_random_test_pictures_show_somebody_known(
     of_real: dict[str, Any],
 ) -> None:
-    for name in ("slides", "slides, nets", "fair"):
+    for name in ("slides", "slides, nets", "fair random"):
         share = split(of_real, name)["person"] / split(of_real, name)["n_test"]
         assert 0.6 < share < 0.7, name
     assert split(of_real, "slides")["identical"] == 4

@@ -25,11 +25,16 @@ def put(
     status: str = "ok",
     people: np.ndarray | None = None,
     trained: Sequence[int] = (0, 1),
+    split: str = "random",
+    usual_split: str | None = None,
 ) -> None:
     """Store made-up runs of a model on two classes, with the accuracies given."""
     entry = {
         "model": {"label": model, "family": "f", "deep": False},
-        "protocol": {"label": protocol, "split": "random", "selected_on": "test", "note": "N"},
+        "protocol": {
+            **{"label": protocol, "split": split, "selected_on": "test", "note": "N"},
+            **({"usual_split": usual_split} if usual_split else {}),
+        },
         "dataset": {
             "name": "muxspace",
             "generated": False,
@@ -42,7 +47,7 @@ def put(
     }
     keys = []
     for repeat, accuracy in enumerate(accuracies):
-        key = f"{model}-{protocol}-{repeat}"
+        key = f"{model}-{protocol}-{repeat}" if split == "random" else f"{model}-{split}-{repeat}"
         record = {
             "key": key,
             "status": status if repeat == len(accuracies) - 1 else "ok",
@@ -64,7 +69,7 @@ def put(
         groups = rows if people is None else people
         store.write(out, record, store.Predictions(rows, labels, probabilities, groups))
         keys.append(key)
-    store.put_on_board(out, {f"muxspace/{protocol}/random/{model}": {**entry, "keys": keys}})
+    store.put_on_board(out, {f"muxspace/{protocol}/{split}/{model}": {**entry, "keys": keys}})
 
 
 def test_models_are_ranked_by_accuracy_and_equals_share_a_rank(tmp_path: Path) -> None:
@@ -203,6 +208,36 @@ def test_published_reproduced_and_fair_stand_side_by_side(tmp_path: Path) -> Non
     assert list(wide.columns) == ["published", "slides", "fair-500"]
     assert wide.loc["knn"].tolist() == [0.61, 0.58, 0.55]
     assert wide.loc["hog-svm"].isna().tolist() == [True, True, False]
+
+
+def test_the_split_that_is_usual_goes_without_saying(tmp_path: Path) -> None:
+    for split in ("random", "identity"):
+        put(tmp_path, "knn", [0.6], protocol="fair", split=split, usual_split="identity")
+        put(tmp_path, "majority", [0.5], protocol="fair", split=split, usual_split="identity")
+    put(tmp_path, "knn", [0.6], usual_split="random")
+    table = leaderboard.collect(tmp_path)
+    assert list(leaderboard.side_by_side(table)["muxspace"].columns[1:]) == [
+        *("slides", "fair", "fair-random"),
+    ]
+    names = [leaderboard.told_apart_name(part) for _, part in leaderboard.boards(table)]
+    assert names == [
+        *("told-apart/muxspace.fair.png", "told-apart/muxspace.fair-random.png", None),
+    ]
+
+
+def test_random_was_usual_before_rows_said_what_is(tmp_path: Path) -> None:
+    for split in ("random", "identity"):
+        put(tmp_path, "knn", [0.6], protocol="fair", split=split)
+    boards = leaderboard.collect(tmp_path).set_index("split")["board"].to_dict()
+    assert boards == {"random": "fair", "identity": "fair-identity"}
+    # Beside a row that says it, they follow, so that no two boards have one name.
+    put(tmp_path, "vgg11", [0.6], protocol="fair", split="identity", usual_split="identity")
+    boards = leaderboard.collect(tmp_path).set_index(["split", "model"])["board"].to_dict()
+    assert boards == {
+        ("random", "knn"): "fair-random",
+        ("identity", "knn"): "fair",
+        ("identity", "vgg11"): "fair",
+    }
 
 
 def test_every_published_figure_is_of_a_model_that_can_be_run() -> None:

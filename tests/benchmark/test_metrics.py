@@ -102,8 +102,10 @@ def test_a_class_never_predicted_or_not_in_the_test_set_keeps_its_row() -> None:
 
 def test_counts_of_groups_add_up_to_the_scores_of_all() -> None:
     groups = np.arange(300) % 7
-    counts = metrics.counts_by_class(LABELS, PROBABILITIES.argmax(axis=1), groups, 4)
-    assert counts.shape == (7, 3, 4)
+    counts = metrics.counts_by_class(LABELS, PROBABILITIES.argmax(axis=1), groups, 4, 8)
+    assert counts.shape == (8, 3, 4)
+    assert not counts[7].any()
+    assert all(np.isnan(value) for value in metrics.of_counts(counts[7]).values())
     score = metrics.score(LABELS, PROBABILITIES)
     for name, value in metrics.of_counts(counts.sum(axis=0)).items():
         assert value == score[name]

@@ -92,6 +92,11 @@ def test_a_picture_under_two_names_is_on_one_side_of_an_identity_split() -> None
         assert (np.isin(twice, part) == np.isin(twice + 500, part)).all()
 
 
+def test_fair_splits_by_person_where_the_data_say_who_is_shown_and_slides_never() -> None:
+    assert [Fair.usual_split(known) for known in (True, False)] == ["identity", "random"]
+    assert [Slides.usual_split(known) for known in (True, False)] == ["random", "random"]
+
+
 def test_fair_gives_every_model_the_same_rows() -> None:
     for net, classical in zip(
         dataclasses.astuple(Fair().rows(data(), deep=True, repeat=0)),
@@ -133,6 +138,9 @@ def test_what_cannot_be_divided_is_told() -> None:
         Fair(train_size=601).rows(data(), True, 0)
     with pytest.raises(InputError, match="does not say who is shown"):
         Fair(split="identity").rows(data(people=False), True, 0)
+    of_four = dataclasses.replace(data(), groups=np.arange(900) % 4)
+    with pytest.raises(InputError, match=r"3 people are too few .* use --split random"):
+        Fair(split="identity").rows(of_four, True, 0)
 
 
 def test_labels_and_seeds_follow_from_what_a_run_is() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import leaderboard, metrics, report, run, store
+from benchmark import leaderboard, metrics, report, run, store, verify
 from datasets import faces
 from tests.conftest import REAL
 
@@ -172,13 +172,19 @@ def test_the_report_is_made_again_without_fitting(results: Path, run_command: Co
     assert (results / "report.html").read_bytes() == page
 
 
+@pytest.fixture(scope="module")
+def faces_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("people") / "faces"
+    faces.write(folder, n=150, seed=0, size=32)
+    return folder
+
+
 def test_generated_faces_are_never_called_anything_else(
-    tmp_path: Path, run_command: Command
+    tmp_path: Path, faces_folder: Path, run_command: Command
 ) -> None:
-    faces.write(tmp_path / "faces", n=150, seed=0, size=32)
     out = tmp_path / "out"
     status, stdout, err = run_command(
-        run.main, *FAST, "--data", tmp_path / "faces", "--train-size", 80, "--out", out
+        run.main, *FAST, "--data", faces_folder, "--train-size", 80, "--out", out
     )
     assert status == 0
     for text in (stdout, err, (out / "leaderboard.md").read_text()):
@@ -187,6 +193,48 @@ def test_generated_faces_are_never_called_anything_else(
         assert "make data" in plain
     assert "generated faces" in (out / "report.html").read_text()
     assert pd.read_csv(out / "leaderboard.csv")["generated_data"].all()
+
+
+def test_fair_splits_by_person_where_people_are_known_and_one_call_shows_both_splits(
+    tmp_path: Path, faces_folder: Path, run_command: Command
+) -> None:
+    arguments = (*FAST, "--data", faces_folder, "--out", tmp_path, "--train-size", 80)
+    status, stdout, _ = run_command(run.main, *arguments, "--protocol", "slides,fair")
+    assert status == 0
+    assert "recognising people" not in stdout, "there is one split of each protocol"
+    table = pd.read_csv(tmp_path / "leaderboard.csv").set_index(["protocol", "model"])
+    assert table["split"].to_dict() == {
+        **{("slides", model): "random" for model in ("knn", "majority")},
+        **{("fair-80", model): "identity" for model in ("knn", "majority")},
+    }
+    (data,) = set(pd.read_csv(tmp_path / "leaderboard.csv")["dataset"])
+    by_person = (tmp_path / "confusion" / f"{data}.fair-80.knn.csv").read_bytes()
+
+    status, stdout, err = run_command(run.main, *arguments, "--split", "identity,random")
+    assert status == 0
+    assert "2 runs are already in the results" in err
+    assert "fair-80-random knn: ok" in err
+    assert "how much of the accuracy was recognising people" in stdout
+    splits = pd.read_csv(tmp_path / "splits.csv").set_index("model")
+    table = pd.read_csv(tmp_path / "leaderboard.csv")
+    assert set(splits["protocol"]) == {"fair-80"}
+    for row in table[table["protocol"] == "fair-80"].itertuples():
+        for name in ("accuracy", "macro_f1", "n_test", "n_people", "n_train"):
+            assert splits.loc[row.model, f"{name}_{row.split}"] == getattr(row, name)
+    for folder in ("confusion", "classes", "reliability"):
+        names = {path.stem for path in (tmp_path / folder).iterdir()}
+        assert {f"{data}.{board}.knn" for board in ("slides", "fair-80", "fair-80-random")} <= names
+    assert (tmp_path / "confusion" / f"{data}.fair-80.knn.csv").read_bytes() == by_person
+    assert cv2.imread(f"{tmp_path}/splits.{data}.fair-80.png").shape[1] > 300
+    for page in ("leaderboard.md", "report.html"):
+        assert "different pictures of partly the same people" in (tmp_path / page).read_text()
+    assert not verify.verify(tmp_path, str(faces_folder)).failures
+    changed = [*tmp_path.glob("splits*")]
+    for path in changed:
+        path.write_bytes(path.read_bytes()[:-9] + b"123456789")
+    failures = list(verify.check_published(tmp_path, verify.Findings()))
+    assert {line.split(":")[0] for line in failures} == {path.name for path in changed}
+    assert len(changed) == 2
 
 
 def test_a_class_missing_from_training_keeps_its_row(
@@ -300,6 +348,7 @@ def test_wrong_flags_and_names_are_one_line_and_status_2(
     wrong(run_command(run.main, "--modle", "knn"), "--modle")
     wrong(run_command(run.main, "--model", "knnn", *here), "knnn", "did you mean 'knn'")
     wrong(run_command(run.main, "--protocol", "unfair", *here), "unfair", "slides", "fair")
+    wrong(run_command(run.main, "--split", "random,person", *here), "person", "identity")
     wrong(run_command(run.main, "--train-size", "many", *here), "many", "all")
     wrong(run_command(run.main, "--train-size", "61", *here), "61", "60 pictures")
     wrong(run_command(run.main, "--repeats", "0", *here), "0")
@@ -357,6 +406,8 @@ def test_a_configuration_file_may_hold_lists(
     trees = {"model": ["decision-tree", "random-forest"], "set": "random_state=1"}
     wrong(run_command(run.main, "--config", config(trees), "--data", shapes_folder), "random_state")
     lists = {"model": ["knn"], "set": ["n_neighbors=2"], "data": str(shapes_folder), "jobs": 1}
+    by_person = config({**lists, "split": ["random", "identity"]})
+    wrong(run_command(run.main, "--config", by_person), "does not say who is shown")
     assert run_command(run.main, "--config", config(lists), "--out", tmp_path / "out")[0] == 0
     table = pd.read_csv(tmp_path / "out" / "leaderboard.csv")
     assert table["model"].tolist() == ["knn[n_neighbors=2]"]

@@ -44,6 +44,53 @@ def test_the_interval_covers_the_true_accuracy_in_93_to_97_of_100_draws(
     assert 0.93 <= ((low <= accuracy) & (accuracy <= high)).mean() <= 0.97
 
 
+@pytest.mark.parametrize("pictures", [np.repeat(FEW, 5), MANY], ids=["few", "many"])
+@pytest.mark.parametrize("accuracy", [0.6, 0.9])
+@pytest.mark.parametrize("likeness", [0.05, 0.3])
+def test_the_interval_covers_the_true_difference_of_two_splits_in_93_to_97_of_100_draws(
+    pictures: np.ndarray, accuracy: float, likeness: float
+) -> None:
+    rng = np.random.default_rng(4)
+    # A third of the pictures, whoever they show; and all pictures of a third of the people.
+    tested = [rng.binomial(pictures, 1 / 3), pictures * (rng.permutation(len(pictures)) % 3 == 0)]
+    drawn_from = (tested[0] + tested[1]) > 0
+    rest = (1 - likeness) / likeness
+    unknown = rng.beta(accuracy * rest, (1 - accuracy) * rest, (DRAWS, len(pictures)))
+    known = unknown + 0.3 * (1 - unknown)  # of what was wrong, this is right of people one knows
+    right = [rng.binomial(n, p) for n, p in zip(tested, (known, unknown), strict=True)]
+    counts = np.column_stack([right[0].T, right[1].T, *tested])[drawn_from]
+    drawn = statistics.resample(counts)
+    people = tuple(statistics.effective_people(n) for n in tested)
+    n_random, n_identity = (n.sum() for n in tested)
+    intervals = [
+        statistics.shared_people_interval(
+            (right[0][i].sum() / n_random, right[1][i].sum() / n_identity),
+            (drawn[:, i] / drawn[:, -2], drawn[:, DRAWS + i] / drawn[:, -1]),
+            people,  # type: ignore[arg-type]
+        )
+        for i in range(DRAWS)
+    ]
+    low, high = np.array(intervals).T
+    true = 0.3 * (1 - accuracy)
+    assert 0.93 <= ((low <= true) & (true <= high)).mean() <= 0.97
+
+
+def test_a_difference_of_two_test_sets_without_any_spread_is_not_certain() -> None:
+    ones = np.ones(statistics.DRAWS)
+    low, high = statistics.shared_people_interval((1.0, 1.0), (ones, ones), (50, 20))
+    assert -0.1 < low < 0 < high < 0.2
+
+
+def test_draws_without_a_picture_of_one_test_set_are_left_out() -> None:
+    draws = np.random.default_rng(5).normal(0.8, 0.1, statistics.DRAWS)
+    gaps = np.where(np.arange(statistics.DRAWS) % 4, draws, np.nan)
+    low, high = statistics.shared_people_interval(
+        (0.9, 0.8), (np.full_like(draws, 0.9), gaps), (9, 9)
+    )
+    assert low < 0.1 < high
+    assert high - low == pytest.approx(2 * 2.306 * 0.1 * np.sqrt(9 / 8), rel=0.05)
+
+
 def test_an_interval_that_takes_each_picture_on_its_own_covers_too_seldom() -> None:
     right = right_answers(np.random.default_rng(0), MANY, 0.75, 0.3)
     intervals = [statistics.accuracy_interval(n / MANY.sum(), MANY.sum()) for n in right.sum(1)]
@@ -162,8 +209,8 @@ def test_draws_are_of_whole_people_and_the_same_every_time() -> None:
     rng = np.random.default_rng(3)
     people = np.repeat(np.arange(4), 5)
     labels, predicted = rng.integers(3, size=(2, 20))
-    drawn = statistics.resample(metrics.counts_by_class(labels, predicted, people, 3))
+    drawn = statistics.resample(metrics.counts_by_class(labels, predicted, people, 3, 4))
     assert drawn.shape == (statistics.DRAWS, 3, 3)
     assert (drawn[:, 1].sum(axis=1) == 20).all(), "four people of five pictures each"
-    again = statistics.resample(metrics.counts_by_class(labels, predicted, people, 3))
+    again = statistics.resample(metrics.counts_by_class(labels, predicted, people, 3, 4))
     assert (drawn == again).all()

@@ -62,6 +62,7 @@ def test_what_is_missing_and_what_is_stale_is_named(results: Path, run_command: 
     (results / "leaderboard.gone.png").write_text("")
     (results / "told-apart" / "shapes.gone.png").parent.mkdir(exist_ok=True)
     (results / "told-apart" / "shapes.gone.png").write_text("")
+    (results / "splits.csv").write_text("of rows that are gone")
     (results / "perf.md").write_text("of another command")
     status, out, _ = run_command(verify.main, results)
     assert status == 1
@@ -71,10 +72,11 @@ def test_what_is_missing_and_what_is_stale_is_named(results: Path, run_command: 
         "confusion/shapes.fair-40.gone.csv",
         "leaderboard.gone.png",
         "told-apart/shapes.gone.png",
+        "splits.csv",
     )
     for stale in gone:
         assert f"{stale}: no run on the board makes this file: remove it" in out
-    assert "5 failures" in out.splitlines()[-1]
+    assert "6 failures" in out.splitlines()[-1]
 
 
 def test_all_that_is_published_is_on_the_list_of_it(made: Path) -> None:

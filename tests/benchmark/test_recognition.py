@@ -1,0 +1,111 @@
+"""How much of the accuracy was recognising people: both splits of a model, person by person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark import evidence, plots, recognition, store
+
+PEOPLE = np.repeat(np.arange(60), 5)  # of 300 pictures
+
+
+def row(
+    split: str, right: np.ndarray, tested: np.ndarray, model: str = "knn", **changes: Any
+) -> evidence.Evidence:
+    """A made-up row with one run for each row of `right`, on the pictures `tested`."""
+    entry = {
+        "model": {"label": model},
+        "protocol": {"label": "fair", "split": split},
+        "dataset": {"name": "faces", "generated": False, "size": 32, "fingerprint": "f" * 64},
+    }
+    labels = tested % 2
+    runs = [
+        store.Predictions(
+            tested,
+            labels,
+            np.eye(2, dtype=np.float32)[np.where(each[tested], labels, 1 - labels)],
+            changes.get("groups", PEOPLE)[tested],
+        )
+        for each in np.atleast_2d(right)
+    ]
+    entry["dataset"]["fingerprint"] = changes.get("fingerprint", "f" * 64)
+    records = [{"status": changes.get("status", "ok"), "n_train": 80}]
+    return evidence.Evidence(entry, "", records, evidence._score(runs))
+
+
+@pytest.fixture
+def answers() -> np.ndarray:
+    """Which of the pictures a model has right."""
+    return np.random.default_rng(0).random(300) < np.repeat(np.linspace(0.5, 1, 60), 5)
+
+
+SPREAD = np.arange(0, 300, 3)  # pictures of all people
+WHOLE = np.arange(100, 200)  # all pictures of twenty
+
+
+def test_the_difference_is_random_less_identity_with_an_interval_around_it(
+    answers: np.ndarray,
+) -> None:
+    known = answers | (np.arange(300) % 9 == 0)
+    rows = [row("identity", answers, WHOLE), row("random", known, SPREAD)]
+    (found,) = recognition.compute(rows).to_dict(orient="records")
+    assert found["accuracy_random"] == known[SPREAD].mean()
+    assert found["accuracy_identity"] == answers[WHOLE].mean()
+    for score in ("accuracy", "macro_f1"):
+        low, middle, high = (found[f"{score}_difference{end}"] for end in ("_lo", "", "_hi"))
+        assert middle == found[f"{score}_random"] - found[f"{score}_identity"]
+        assert low < middle < high
+    assert (found["n_people_random"], found["n_people_identity"]) == (60, 20)
+    assert found["n_test_random"] == found["n_test_identity"] == 100
+
+
+def test_who_is_in_both_test_sets_is_drawn_for_both(answers: np.ndarray) -> None:
+    same = [row(split, answers, WHOLE) for split in ("random", "identity")]
+    drawn, _ = recognition._draws([each.scored for each in same if each.scored is not None])
+    assert (drawn[0]["accuracy"] == drawn[1]["accuracy"]).all()
+    other = [row("random", answers, SPREAD), row("identity", answers, WHOLE)]
+    drawn, _ = recognition._draws([each.scored for each in other if each.scored is not None])
+    assert np.corrcoef(drawn[0]["accuracy"], drawn[1]["accuracy"])[0, 1] > 0.2
+
+
+def test_repeats_are_averaged_however_many_each_split_has(answers: np.ndarray) -> None:
+    rows = [row("random", np.stack([answers, ~answers, answers]), SPREAD)]
+    rows.append(row("identity", answers, WHOLE))
+    (found,) = recognition.compute(rows).to_dict(orient="records")
+    share = answers[SPREAD].mean()
+    assert found["accuracy_random"] == pytest.approx((1 + share) / 3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"status": "failed"}, {"fingerprint": "e" * 64}, {"groups": np.arange(300)}, {"model": "vgg"}],
+    ids=["not ok", "of other pictures", "of before there were people", "of another model"],
+)
+def test_a_split_without_its_counterpart_is_no_row(
+    answers: np.ndarray, changes: dict[str, Any]
+) -> None:
+    rows = [row("identity", answers, WHOLE), row("random", answers, SPREAD, **changes)]
+    table = recognition.compute(rows)
+    assert table.empty
+    assert list(table.columns) == list(recognition.COLUMNS)
+    assert recognition.boards(table) == []
+
+
+def test_tables_and_pictures_say_what_they_are_of(answers: np.ndarray) -> None:
+    rows = [row("random", answers, SPREAD), row("identity", answers, WHOLE)]
+    rows += [
+        row(split, answers | True, tested, "hog-svm")
+        for split, tested in (("random", SPREAD), ("identity", WHOLE))
+    ]
+    ((title, part),) = recognition.boards(recognition.compute(rows))
+    assert title.startswith("faces at 32 px, protocol fair: how much of the accuracy")
+    text = recognition.for_people(part)
+    assert text["model"].tolist() == ["hog-svm", "knn"], "the most accurate first"
+    assert text["of people"].tolist() == ["60 / 20"] * 2
+    figure = plots.splits(part, title)
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["hog-svm", "knn"]
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "identity split: 100 test pictures of 20 people" in words
