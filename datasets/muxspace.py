@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import sys
 from pathlib import Path
 
-from datasets import cache
+from datasets import cache, files
 from datasets.dataset import Dataset, Listing, assemble, register
 from datasets.errors import InputError
-from datasets.files import packed
 from datasets.labels import EMOTIONS, emotion
 
 VARIABLE = "MUXSPACE_DIR"
@@ -33,14 +31,9 @@ def find() -> Path | None:
     InputError
         If the variable is set but leads nowhere.
     """
-    named = os.environ.get(VARIABLE)
-    if named:
-        folder = Path(named).expanduser()
-        if not folder.is_dir():
-            raise InputError(
-                f"{VARIABLE} is '{named}', which is no folder: correct it, or unset it"
-            )
-        return folder
+    found = files.named_by(VARIABLE)
+    if found is not None:
+        return found
     return fetched() if (fetched() / "data" / "legend.csv").is_file() else None
 
 
@@ -90,10 +83,7 @@ def _read_legend(path: Path) -> list[tuple[str, int, str]]:
                 raise InputError(f"{where}: {len(row)} columns, must be {len(COLUMNS)}")
             who, image, word = row
             if word not in labels:
-                try:
-                    labels[word] = emotion(word, f"{path}, line {rows.line_num}")
-                except ValueError as error:
-                    raise InputError(str(error)) from error
+                labels[word] = emotion(word, EMOTIONS, f"{path}, line {rows.line_num}")
             legend.append((image.strip(), labels[word], sys.intern(who.strip())))
     if not legend:
         raise InputError(f"{path} names no picture: get the data again with 'make data'")
@@ -127,7 +117,7 @@ def load(folder: Path | None, size: int) -> Dataset:
         raise InputError(f"{folder} has no data/legend.csv: is it a clone of muxspace's pictures?")
     rows = read_legend(legend)
     names = [image for image, _, _ in rows]
-    pictures = packed(
+    pictures = files.packed(
         [f"{folder}/images/{image}" for image in names],
         size,
         missing=f"{legend} names it: run 'make data' again or take the row out",
