@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets import folder, generated, muxspace  # noqa: F401  (each registers itself)
+from datasets import fer2013, ferplus, folder, generated, muxspace  # noqa: F401  (each registers itself)
 from datasets.dataset import LOADERS, Dataset
 from datasets.duplicates import without_duplicates
 from datasets.errors import InputError
@@ -63,8 +63,10 @@ def _load(given: str, size: int) -> Dataset:
             f"use one of {', '.join(names())}, or the path of a folder"
         )
     path = _existing(given)
-    known = [loader for loader in LOADERS.values() if loader.recognises(path)]
-    return (known[0] if known else LOADERS["folder"]).load(path, size)
+    known = [name for name, loader in LOADERS.items() if loader.recognises(path)]
+    if len(known) > 1:
+        raise InputError(f"{path} is {' and '.join(known)}: say which, as in {known[0]}:{path}")
+    return LOADERS[known[0] if known else "folder"].load(path, size)
 
 
 def _existing(given: str) -> Path:

@@ -7,9 +7,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from datasets import files
+from datasets.cache import Packed
 from datasets.dataset import LOADERS, Dataset, Listing, Part, assemble, register
 from datasets.errors import InputError
-from datasets.files import packed
 from datasets.images import SUFFIXES
 
 PARTS = {
@@ -102,6 +103,12 @@ def _order(name: str) -> bytes:
     return hashlib.sha256(os.fsencode(name)).digest()
 
 
+def packed(folder: Path, found: Found, size: int) -> Packed:
+    """Packed pictures of what was found; raises as `datasets.files.packed` does."""
+    paths = [f"{folder}/{name}" for name in found.ids]
+    return files.packed(paths, size, "it went away while being read")
+
+
 @register("folder")
 def load(folder: Path | None, size: int) -> Dataset:
     """Load a folder of class folders, divided into parts or not.
@@ -129,6 +136,6 @@ def load(folder: Path | None, size: int) -> Dataset:
         # A folder must not pass for a set that is known by its name.
         f"{name}-folder" if name in LOADERS else name,
         Listing(found.ids, labels, classes, root=folder, parts=found.parts),
-        packed([f"{folder}/{name}" for name in found.ids], size, "it went away while being read"),
+        packed(folder, found, size),
         f"pictures in {name}/",
     )

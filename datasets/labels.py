@@ -74,12 +74,14 @@ def numbered(number: str, classes: Sequence[str], first: int, where: str) -> int
     InputError
         If no class has that number.
     """
-    numbers = {float(first + i): i for i in range(len(classes))}
     try:
-        return numbers[float(number)]
-    except (ValueError, KeyError) as error:
+        index = float(number) - first
+    except ValueError:
+        index = -1.0
+    if index not in range(len(classes)):
         last = first + len(classes) - 1
         raise InputError(
             f"{where}: no emotion has the number '{number.strip()}': "
             f"use {first} ({classes[0]}) to {last} ({classes[-1]})"
-        ) from error
+        )
+    return int(index)
