@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets import fer2013, ferplus, folder, generated, muxspace  # noqa: F401  (each registers itself)
+# Each registers itself.
+from datasets import ckplus, fer2013, ferplus, folder, generated, muxspace, rafdb  # noqa: F401
 from datasets.dataset import LOADERS, Dataset
 from datasets.duplicates import without_duplicates
 from datasets.errors import InputError

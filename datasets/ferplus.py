@@ -8,12 +8,11 @@ are left out, which leaves 35,488 of 35,887.
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
-from datasets import fer2013, files
+from datasets import fer2013, files, tables
 from datasets.dataset import Dataset, Listing, assemble, register
 from datasets.errors import InputError
 
@@ -30,7 +29,7 @@ CLASSES = (
     "fear",
     "contempt",
 )
-COLUMNS = ("usage", "image name", *CLASSES, "unknown", "nf")
+COLUMNS = ("Usage", "Image name", *CLASSES, "unknown", "NF")
 
 
 def read_votes(path: Path, table: fer2013.Table) -> np.ndarray:
@@ -54,30 +53,15 @@ def read_votes(path: Path, table: fer2013.Table) -> np.ndarray:
         If the file is no such CSV or its rows are not those of the table.
     """
     votes: list[list[int]] = []
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        rows = csv.reader(lines)
-        header = [name.strip().lower() for name in next(rows, [])]
-        if header != list(COLUMNS):
+    for row, (where, (usage, _, *cells)) in enumerate(tables.rows(path, COLUMNS)):
+        if row < len(table.parts) and fer2013.USAGES.get(usage) != table.parts[row]:
             raise InputError(
-                f"{path} has the columns {','.join(header) or '(none)'}: "
-                f"it must have {','.join(COLUMNS)}"
+                f"{where}: its Usage '{usage}' is not that of {table.place(row)}: "
+                "the two files must have the same rows"
             )
-        for row in filter(None, rows):
-            where = f"{path}, line {rows.line_num}"
-            if len(votes) < len(table.parts):
-                expected = table.parts[len(votes)]
-                if fer2013.USAGES.get(row[0].strip()) != expected:
-                    raise InputError(
-                        f"{where}: its Usage '{row[0].strip()}' is not that of "
-                        f"{table.place(len(votes))}: the two files must have the same rows"
-                    )
-            try:
-                counts = [int(cell) for cell in row[2:]]
-            except ValueError as error:
-                raise InputError(f"{where}: a vote is no whole number: mend the row") from error
-            if len(counts) != len(COLUMNS) - 2 or min(counts) < 0 or not sum(counts):
-                raise InputError(f"{where}: must be ten numbers of votes, not all 0: mend the row")
-            votes.append(counts)
+        if not all(cell.isdecimal() for cell in cells) or not any(map(int, cells)):
+            raise InputError(f"{where}: votes must be whole numbers, not all 0: mend the row")
+        votes.append([int(cell) for cell in cells])
     if len(votes) != len(table.parts):
         raise InputError(
             f"{path} has {len(votes)} rows and {table.path} {len(table.parts)}: "

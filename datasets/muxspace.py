@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import sys
 from pathlib import Path
 
-from datasets import cache, files
+from datasets import cache, files, tables
 from datasets.dataset import Dataset, Listing, assemble, register
 from datasets.errors import InputError
 from datasets.labels import EMOTIONS, emotion
@@ -58,33 +57,12 @@ def read_legend(path: Path) -> list[tuple[str, int, str]]:
     InputError
         If the file is no such CSV, a row is short or a label is unknown.
     """
-    try:
-        return _read_legend(path)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is no CSV file in UTF-8 ({error}): get it again") from error
-
-
-def _read_legend(path: Path) -> list[tuple[str, int, str]]:
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        rows = csv.reader(lines)
-        header = [column.strip() for column in next(rows, [])]
-        if header != COLUMNS:
-            raise InputError(
-                f"{path} has the columns {','.join(header) or '(none)'}: "
-                f"it must have {','.join(COLUMNS)}"
-            )
-        legend = []
-        labels: dict[str, int] = {}  # of each word as written
-        for row in rows:
-            if not row:
-                continue
-            if len(row) != len(COLUMNS):
-                where = f"{path}, line {rows.line_num}"
-                raise InputError(f"{where}: {len(row)} columns, must be {len(COLUMNS)}")
-            who, image, word = row
-            if word not in labels:
-                labels[word] = emotion(word, EMOTIONS, f"{path}, line {rows.line_num}")
-            legend.append((image.strip(), labels[word], sys.intern(who.strip())))
+    legend = []
+    labels: dict[str, int] = {}  # of each word as written
+    for where, (who, image, word) in tables.rows(path, COLUMNS):
+        if word not in labels:
+            labels[word] = emotion(word, EMOTIONS, where)
+        legend.append((image, labels[word], sys.intern(who)))
     if not legend:
         raise InputError(f"{path} names no picture: get the data again with 'make data'")
     return legend

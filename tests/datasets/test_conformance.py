@@ -23,6 +23,8 @@ SAMPLES: dict[str, Callable[[Path], object] | None] = {
     "fer2013": samples.write_fer2013,
     "ferplus": samples.write_ferplus,
     "ferplus-distribution": samples.write_ferplus,
+    "ckplus": samples.write_ck48,
+    "rafdb": samples.write_rafdb,
 }
 
 

@@ -89,12 +89,12 @@ def test_a_folder_of_both_has_to_be_named_by_its_set(root: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("Usage,Image", "Use,Image", ("use,image name", "must have usage,image name")),
+        ("Usage,Image", "Use,Image", ("Use,Image name", "must have Usage,Image name")),
         ("Training,fer0000002.png", "PublicTest,x", ("line 4", "'PublicTest'", "csv, line 4")),
-        ("4,0,0,1,3,2,0,0,0,0", "4,0,0,1,3,2,0,0,0", ("line 2", "ten numbers")),
+        ("4,0,0,1,3,2,0,0,0,0", "4,0,0,1,3,2,0,0,0", ("line 2", "11 columns, must be 12")),
         ("4,0,0,1,3,2,0,0,0,0", "0,0,0,0,0,0,0,0,0,0", ("line 2", "not all 0")),
-        ("4,0,0,1,3,2,0,0,0,0", "4,0,0,1,3,2,0,0,0,-1", ("line 2", "ten numbers")),
-        ("4,0,0,1,3,2,0,0,0,0", "4,0,0,1,3,2,0,0,0,x", ("line 2", "no whole number")),
+        ("4,0,0,1,3,2,0,0,0,0", "4,0,0,1,3,2,0,0,0,-1", ("line 2", "whole numbers")),
+        ("4,0,0,1,3,2,0,0,0,0", "4,0,0,1,3,2,0,0,0,1.5", ("line 2", "whole numbers")),
     ],
 )
 def test_a_row_that_is_wrong_is_named(root: Path, old: str, new: str, words: tuple[str]) -> None:
