@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pandas as pd
@@ -20,7 +20,7 @@ import datasets
 from benchmark import cost, grid, leaderboard, models, store
 from benchmark.command import DROP_DUPLICATES, OUT, chosen, command, read_config
 from benchmark.progress import Display
-from benchmark.protocols import PROTOCOLS, Protocol
+from benchmark.protocols import PROTOCOLS, Protocol, Split
 from benchmark.work import Run, describe, load
 
 # Not on screen, for want of room.
@@ -76,9 +76,7 @@ def _value(text: str) -> Any:
 )
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--size", type=click.IntRange(8, 1024), default=32, show_default=True, help="Pixels.")
-@click.option(
-    "--split", type=click.Choice(["random", "identity"]), default="random", show_default=True
-)
+@click.option("--split", type=click.Choice(get_args(Split)), default="random", show_default=True)
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
 )
