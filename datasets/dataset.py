@@ -181,7 +181,7 @@ def assemble(
             digest.update(name_of.encode())
             digest.update(column.tobytes())
     return Dataset(
-        name=re.sub(r"[^\w-]+", "-", name).strip("-") or "pictures",
+        name=re.sub(r"[^\w+-]+", "-", name).strip("-") or "pictures",
         images=packed.images,
         labels=labels,
         class_names=listing.class_names,
