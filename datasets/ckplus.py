@@ -43,9 +43,9 @@ def read_films(root: Path) -> tuple[list[str], list[int]]:
         If a label is no number of an emotion, or its film is not there.
     """
     ids, labels = [], []
-    for path in sorted((root / "Emotion").glob("*/*/*_emotion.txt")):
+    for path in sorted((root / "Emotion").rglob("S*_*_*_emotion.txt")):
         label = numbered(path.read_text(errors="replace"), CLASSES, 0, str(path))
-        film = path.parent.relative_to(root / "Emotion").as_posix()
+        film = "/".join(path.name.split("_")[:2])
         frames = sorted(frame.name for frame in (root / FRAMES / film).glob("S*.png"))
         if not frames:
             raise InputError(f"{root / FRAMES / film} has no frames, but {path} labels them")
@@ -53,9 +53,7 @@ def read_films(root: Path) -> tuple[list[str], list[int]]:
             ids.append(f"{film}/{name}")
             labels.append(label)
     if not ids:
-        raise InputError(
-            f"{root} has no Emotion/*/*/*_emotion.txt: unpack Emotion_labels.zip there"
-        )
+        raise InputError(f"{root} has no labels in Emotion/: unpack Emotion_labels.zip there")
     return ids, labels
 
 

@@ -79,7 +79,10 @@ def read_folders(root: Path) -> Listing:
 
 @register(
     "rafdb",
-    recognises=lambda root: bool(find_list(root)) or (root / "train_labels.csv").is_file(),
+    recognises=lambda root: (
+        bool(find_list(root))
+        or ((root / "DATASET").is_dir() and (root / "train_labels.csv").is_file())
+    ),
 )
 def load(root: Path | None, size: int) -> Dataset:
     """Load the aligned pictures.

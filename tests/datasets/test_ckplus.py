@@ -101,7 +101,7 @@ def test_a_labelled_film_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_labels_that_were_not_unpacked_are_asked_for(tmp_path: Path) -> None:
     samples.write_ckplus(tmp_path)
     (tmp_path / "Emotion").rename(tmp_path / "labels")
-    refused(tmp_path, "has no Emotion/", "Emotion_labels.zip")
+    refused(tmp_path, "has no labels in Emotion/", "Emotion_labels.zip")
 
 
 def test_a_picture_whose_name_tells_nobody_is_named(tmp_path: Path) -> None:
