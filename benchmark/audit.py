@@ -28,6 +28,7 @@ SPLITS: dict[str, tuple[Protocol, bool]] = {
     "slides, nets": (Slides(), True),
     "fair random": (Fair(split="random"), False),
     "fair identity": (Fair(split="identity"), False),
+    "fair official": (Fair(split="official"), False),
 }
 PAIRS_DRAWN = 40
 PAIRS_LISTED = 1000
@@ -85,7 +86,8 @@ def examine(dataset: Dataset) -> dict[str, Any]:
         "shortcuts": [],
     }
     for name, (protocol, deep) in SPLITS.items():
-        if name == "fair identity" and dataset.groups is None:
+        needed = {"identity": dataset.groups, "official": dataset.parts}
+        if needed.get(protocol.split, True) is None:
             continue
         try:
             rows = protocol.rows(dataset, deep, repeat=0)
@@ -132,7 +134,10 @@ def summary(found: dict[str, Any]) -> str:
     ]
     sentences = ["Audit: " + ", ".join(parts)]
     for split in found["splits"]:
-        if split["split"] not in ("slides", "fair identity") or "impossible" in split:
+        if (
+            split["split"] not in ("slides", "fair identity", "fair official")
+            or "impossible" in split
+        ):
             continue
         person = ""
         if split["person"] is not None:

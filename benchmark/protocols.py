@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
@@ -11,10 +11,22 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from datasets import Dataset, InputError
+from datasets.dataset import Part
 from datasets.duplicates import sides
-from datasets.splits import hold_out
+from datasets.splits import hold_out, stratified_order
 
-Split = Literal["random", "identity"]
+Split = Literal["random", "identity", "official"]
+
+
+def possible_splits(dataset: Dataset) -> list[Split]:
+    """Splits that a data set allows, the soundest first."""
+    parts = set() if dataset.parts is None else set(dataset.parts)
+    allowed: dict[Split, bool] = {
+        "official": {Part.TRAINING, Part.TEST} <= parts,
+        "identity": dataset.groups is not None,
+        "random": True,
+    }
+    return [split for split, is_allowed in allowed.items() if is_allowed]
 
 
 def derive_seed(*parts: object) -> int:
@@ -41,8 +53,9 @@ class Protocol:
 
     Attributes
     ----------
-    split : {"random", "identity"}
-        Whether a person, or a picture under two people's names, may be on both sides.
+    split : {"random", "identity", "official"}
+        ``identity`` keeps each person, and a picture under two people's names, on one side;
+        ``official`` takes the parts that the data set comes with.
     repeats : int
         Runs of each model, with seeds of their own.
     train_size : int or None
@@ -63,8 +76,8 @@ class Protocol:
         return self.name if self.train_size is None else f"{self.name}-{self.train_size}"
 
     @classmethod
-    def usual_split(cls, knows_people: bool) -> Split:
-        """Return the split where none is asked for, given whether the data say who is shown."""
+    def usual_split(cls, possible: Sequence[Split]) -> Split:
+        """Return the split where none is asked for, of those of `possible_splits`."""
         return "random"
 
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
@@ -145,6 +158,8 @@ class Fair(Protocol):
 
     A third of all pictures is the test set, whatever the training size, the same in every repeat.
     Of the others a repeat draws `train_size`, four fifths to train on and one fifth to select on.
+    Under the official split the set's own test part is the test set, and what is selected on comes
+    from its validation part if it has one.
     """
 
     name: ClassVar[str] = "fair"
@@ -155,12 +170,36 @@ class Fair(Protocol):
     VALIDATION_PARTS: ClassVar[int] = 5
 
     @classmethod
-    def usual_split(cls, knows_people: bool) -> Split:
-        """By person where that can be: to know the person is not to know the expression."""
-        return "identity" if knows_people else "random"
+    def usual_split(cls, possible: Sequence[Split]) -> Split:
+        """The first: as others did, or by person, since who knows a face need not read it."""
+        return possible[0]
 
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
         """Rows of one repeat; those of a smaller `train_size` are among those of a larger."""
+        if self.split == "official":
+            training, selection, test = self._official(dataset, repeat)
+        else:
+            training, selection, test = self._drawn(dataset, repeat)
+        if self.train_size is not None:
+            n = len(training) + len(selection)
+            if self.train_size > n:
+                raise InputError(
+                    f"--train-size {self.train_size} is more than the {n} pictures that "
+                    "are left beside the test set: use a smaller number, or all"
+                )
+            n_selection = max(round(self.train_size / self.VALIDATION_PARTS), 1)
+            # An official validation part may be smaller or larger than a fifth.
+            n_selection = min(n_selection, len(selection))
+            n_selection = max(n_selection, self.train_size - len(training))
+            training = training[: self.train_size - n_selection]
+            selection = selection[:n_selection]
+        if len(np.unique(dataset.labels[training])) < 2:
+            raise InputError(
+                f"the {len(training)} training pictures show one class only: raise --train-size"
+            )
+        return Rows(training, selection, test)
+
+    def _drawn(self, dataset: Dataset, repeat: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         groups = None
         if self.split == "identity":
             groups = sides(dataset)
@@ -169,27 +208,33 @@ class Fair(Protocol):
         pool, test = hold_out(
             dataset.labels, groups, self.TEST_PARTS, derive_seed("test set", self.split)
         )
+        return *self._divided(dataset, pool, groups, repeat), test
+
+    def _official(self, dataset: Dataset, repeat: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if dataset.parts is None or "official" not in possible_splits(dataset):
+            raise InputError(
+                f"{dataset.source} comes without a training and a test part: use another --split"
+            )
+        training, selection, test = (np.flatnonzero(dataset.parts == part) for part in Part)
+        if len(selection) == 0:
+            return *self._divided(dataset, training, None, repeat), test
+        rng = np.random.default_rng(derive_seed("order", self.split, repeat))
+        training, selection = (
+            rows[stratified_order(dataset.labels[rows], rng)] for rows in (training, selection)
+        )
+        return training, selection, test
+
+    def _divided(
+        self, dataset: Dataset, pool: np.ndarray, groups: np.ndarray | None, repeat: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows to train on and a fifth to select on."""
         kept, held = hold_out(
             dataset.labels[pool],
             None if groups is None else groups[pool],
             self.VALIDATION_PARTS,
             derive_seed("validation", self.split, repeat),
         )
-        training, selection = pool[kept], pool[held]
-        if self.train_size is not None:
-            if self.train_size > len(pool):
-                raise InputError(
-                    f"--train-size {self.train_size} is more than the {len(pool)} pictures that "
-                    "are left beside the test set: use a smaller number, or all"
-                )
-            n_selection = max(round(self.train_size / self.VALIDATION_PARTS), 1)
-            training = training[: self.train_size - n_selection]
-            selection = selection[:n_selection]
-        if len(np.unique(dataset.labels[training])) < 2:
-            raise InputError(
-                f"the {len(training)} training pictures show one class only: raise --train-size"
-            )
-        return Rows(training, selection, test)
+        return pool[kept], pool[held]
 
 
 PROTOCOLS: dict[str, type[Protocol]] = {kind.name: kind for kind in (Slides, Fair)}

@@ -21,7 +21,7 @@ from benchmark import cost, grid, leaderboard, models, recognition, store
 from benchmark.command import DROP_DUPLICATES, OUT, chosen, command, read_config
 from benchmark.evidence import board_names
 from benchmark.progress import Display
-from benchmark.protocols import PROTOCOLS, Protocol, Split
+from benchmark.protocols import PROTOCOLS, Protocol, Split, possible_splits
 from benchmark.work import Run, describe, load
 
 # Not on screen, for want of room.
@@ -97,8 +97,9 @@ def _value(text: str) -> Any:
 @click.option(
     "--split",
     callback=_words(*get_args(Split)),
-    help="random, identity, or both: commas.  "
-    "[default: identity for fair where the data say who is shown, else random]",
+    help="random, identity, official: commas.  "
+    "[default for fair: official where the data come in parts, else identity where they say "
+    "who is shown, else random]",
 )
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
@@ -152,7 +153,7 @@ def main(
     entries = models.find(model)
     data = chosen(data, drop_duplicates)
     dataset = load(data, size)
-    protocols = _protocols(protocol, train_size, repeats, split, dataset.groups is not None)
+    protocols = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
     where = _device(device)
     about = describe(dataset)
     runs = [
@@ -199,7 +200,7 @@ def _protocols(
     train_size: int | None,
     repeats: int,
     splits: Sequence[str],
-    knows_people: bool,
+    possible: Sequence[Split],
 ) -> list[Protocol]:
     # Beside another protocol the slides keep to their own split and sizes; alone they are refused
     # others, so that nobody takes the one for the other.
@@ -209,7 +210,7 @@ def _protocols(
         if name == "slides" and len(names) > 1:
             protocols.append(kind(repeats=repeats))
             continue
-        for split in splits or [kind.usual_split(knows_people)]:
+        for split in splits or [kind.usual_split(possible)]:
             protocols.append(kind(split=split, repeats=repeats, train_size=train_size))  # type: ignore[arg-type]
     return protocols
 

@@ -25,7 +25,7 @@ import datasets
 from benchmark import store
 from benchmark.evidence import board_names
 from benchmark.models import Model, code_hash
-from benchmark.protocols import Protocol, Rows, derive_seed
+from benchmark.protocols import Protocol, Rows, derive_seed, possible_splits
 from datasets import Dataset
 
 # Parameters that decide where and how visibly a model is fitted, not what comes out.
@@ -152,7 +152,7 @@ class Run:
             "protocol": {
                 "label": self.protocol.label,
                 "split": self.protocol.split,
-                "usual_split": self.protocol.usual_split(self.dataset["people"] is not None),
+                "usual_split": self.protocol.usual_split(self.dataset["splits"]),
                 "selected_on": self.protocol.selected_on,
                 "note": self.protocol.note,
             },
@@ -183,7 +183,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "generated": dataset.generated,
         "size": dataset.size,
         "n": len(dataset),
-        "people": None if dataset.groups is None else len(np.unique(dataset.groups)),
+        "splits": possible_splits(dataset),
         "class_counts": dataset.class_counts,
         "left_out": [list(entry) for entry in dataset.left_out],
         "fingerprint": dataset.fingerprint,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from datasets import folder, generated, muxspace  # noqa: F401  (each registers itself)
+# Each registers itself.
+from datasets import ckplus, fer2013, ferplus, folder, generated, muxspace, rafdb  # noqa: F401
+from datasets.aggregate import aggregate
 from datasets.dataset import LOADERS, Dataset
 from datasets.duplicates import without_duplicates
 from datasets.errors import InputError
@@ -31,8 +34,8 @@ def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
     ----------
     name_or_path : str or Path, optional
         A known name, ``NAME:PATH``, or the path of a folder, which is read as the set whose layout
-        it has and else as one folder a class. Without one, what `default` says. `DEDUPLICATED`
-        before any of these leaves duplicates out.
+        it has and else as one folder a class; several with ``+`` between are joined. Without one,
+        what `default` says. `DEDUPLICATED` before any of these leaves duplicates out.
     size : int
         Width and height of the pictures in pixels.
 
@@ -51,6 +54,10 @@ def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
 def _load(given: str, size: int) -> Dataset:
     if given.startswith(DEDUPLICATED):
         return without_duplicates(_load(given.removeprefix(DEDUPLICATED), size))
+    # A plus sign may be part of a path, as in CK+48.
+    several = re.split(rf"\+(?=(?:{'|'.join(LOADERS)})(?:[:+]|$))", given)
+    if len(several) > 1:
+        return aggregate([_load(one, size) for one in several])
     if given in LOADERS:
         return LOADERS[given].load(None, size)
     name, colon, rest = given.partition(":")
@@ -63,8 +70,10 @@ def _load(given: str, size: int) -> Dataset:
             f"use one of {', '.join(names())}, or the path of a folder"
         )
     path = _existing(given)
-    known = [loader for loader in LOADERS.values() if loader.recognises(path)]
-    return (known[0] if known else LOADERS["folder"]).load(path, size)
+    known = [name for name, loader in LOADERS.items() if loader.recognises(path)]
+    if len(known) > 1:
+        raise InputError(f"{path} is {' and '.join(known)}: say which, as in {known[0]}:{path}")
+    return LOADERS[known[0] if known else "folder"].load(path, size)
 
 
 def _existing(given: str) -> Path:

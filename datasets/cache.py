@@ -82,6 +82,18 @@ def packed_files(paths: Sequence[str | Path], size: int) -> Packed:
     FileNotFoundError
         If a file is not there.
     """
+    key = {"contents": contents(paths), "size": size, "preparation": images.PREPARATION}
+    return packed(key, size, lambda: _decode(paths, size))
+
+
+def contents(paths: Sequence[str | Path]) -> str:
+    """Digest of what files hold, read only where their size or times are new.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is not there.
+    """
     seen = [
         number
         for stat in map(os.stat, paths)
@@ -89,13 +101,12 @@ def packed_files(paths: Sequence[str | Path], size: int) -> Packed:
     ]
     pointer = folder() / "seen" / _hash([paths, seen])
     try:
-        contents = pointer.read_text()
+        return pointer.read_text()
     except (FileNotFoundError, NotADirectoryError):
-        contents = _hash([hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths])
+        digest = _hash([_content(path) for path in paths])
         with _usable():
-            _write_text(pointer, contents)
-    key = {"contents": contents, "size": size, "preparation": images.PREPARATION}
-    return packed(key, size, lambda: _decode(paths, size))
+            _write_text(pointer, digest)
+        return digest
 
 
 def packed(key: dict[str, Any], size: int, produce: Callable[[], Iterable[Chunk]]) -> Packed:
@@ -161,9 +172,8 @@ def _open(home: Path, size: int) -> Packed | None:
     try:
         meta = json.loads((home / "meta.json").read_text())
         # Read, not mapped: pages seen through a map would stay in this process's memory.
-        with (home / "images.u8").open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != meta["sha256"]:
-                raise ValueError("its checksum does not match")
+        if _content(home / "images.u8") != meta["sha256"]:
+            raise ValueError("its checksum does not match")
         shape = (meta["n"], 3, size, size)
         if meta["n"] == 0:
             pictures = np.empty(shape, np.uint8)
@@ -202,6 +212,11 @@ def show(steps: Sequence[int], what: str) -> Iterable[int]:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
+
+
+def _content(path: str | Path) -> str:
+    with Path(path).open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _hash(value: object) -> str:

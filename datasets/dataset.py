@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import mmap
 import os
@@ -16,6 +17,14 @@ from datasets.cache import Packed
 from datasets.errors import InputError
 
 TAKEN_AT_ONCE = 1000  # pictures; each may bring sixteen pages of the map into memory
+
+
+class Part(enum.IntEnum):
+    """Part of the official split of a data set that a row is in."""
+
+    TRAINING = 0
+    VALIDATION = 1
+    TEST = 2
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,12 @@ class Dataset:
         Folder that `ids` are files of; None where the pictures lie in no files of their own.
     contributors : tuple of str, or None
         Who gave each row its label; None where the set does not say.
+    parts : ndarray of int8, shape (n,), or None
+        `Part` of the official split; None where the set comes undivided.
+    sequences : ndarray of int64, shape (n,), or None
+        Which film a row is a frame of; None where the pictures are single.
+    distribution : ndarray of float32, shape (n, n_classes), or None
+        Share of each class in the votes of a row's annotators; None where a row has but its label.
     """
 
     name: str
@@ -63,6 +78,9 @@ class Dataset:
     generated: bool = False
     root: Path | None = None
     contributors: tuple[str, ...] | None = None
+    parts: np.ndarray | None = None
+    sequences: np.ndarray | None = None
+    distribution: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -104,6 +122,9 @@ class Listing:
     people: Sequence[str] | None = None
     contributors: Sequence[str] | None = None
     root: Path | None = None
+    parts: Sequence[int] | None = None
+    sequences: Sequence[str] | None = None
+    distribution: np.ndarray | None = None
 
 
 def assemble(
@@ -133,11 +154,10 @@ def assemble(
     kept = [row for row in range(len(listing.ids)) if row not in reasons]
     labels = np.asarray(listing.labels, dtype=np.int64)[kept]
     ids = tuple(listing.ids[row] for row in kept)
-    groups = None
-    if listing.people is not None:
-        people = [listing.people[row] for row in kept]
-        number = {person: i for i, person in enumerate(sorted(set(people)))}
-        groups = np.array([number[person] for person in people], dtype=np.int64)
+    groups = _numbered(listing.people, kept)
+    sequences = _numbered(listing.sequences, kept)
+    parts = None if listing.parts is None else np.asarray(listing.parts, dtype=np.int8)[kept]
+    distribution = None if listing.distribution is None else listing.distribution[kept]
     contributors = None
     if listing.contributors is not None:
         contributors = tuple(listing.contributors[row] for row in kept)
@@ -156,8 +176,12 @@ def assemble(
         digest.update(part if isinstance(part, bytes) else os.fsencode(part))
     if groups is not None:
         digest.update(groups.tobytes())
+    for name_of, column in (("parts", parts), ("distribution", distribution)):
+        if column is not None:  # sets without it keep the fingerprint they have always had
+            digest.update(name_of.encode())
+            digest.update(column.tobytes())
     return Dataset(
-        name=re.sub(r"[^\w-]+", "-", name).strip("-") or "pictures",
+        name=re.sub(r"[^\w+-]+", "-", name).strip("-") or "pictures",
         images=packed.images,
         labels=labels,
         class_names=listing.class_names,
@@ -169,7 +193,19 @@ def assemble(
         generated=generated,
         root=listing.root,
         contributors=contributors,
+        parts=parts,
+        sequences=sequences,
+        distribution=distribution,
     )
+
+
+def _numbered(names: Sequence[str] | None, kept: Sequence[int]) -> np.ndarray | None:
+    """Give each name a number, in the order of the names."""
+    if names is None:
+        return None
+    chosen = [names[row] for row in kept]
+    number = {name: i for i, name in enumerate(sorted(set(chosen)))}
+    return np.array([number[name] for name in chosen], dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets import cache
-from datasets.dataset import TAKEN_AT_ONCE, Dataset, Listing, assemble
+from datasets import subset
+from datasets.dataset import TAKEN_AT_ONCE, Dataset, assemble
 from datasets.errors import InputError
 
 
@@ -96,26 +96,11 @@ def without_duplicates(dataset: Dataset) -> Dataset:
         keep[group if conflicting(dataset, group) else group[1:]] = False
     rows = np.flatnonzero(keep)
 
-    def produce() -> Iterator[cache.Chunk]:
-        for start in range(0, len(rows), TAKEN_AT_ONCE):
-            yield dataset.take(rows[start : start + TAKEN_AT_ONCE]), []
-
-    left_out = hashlib.sha256(np.flatnonzero(~keep).tobytes()).hexdigest()
-    key = {"of": dataset.fingerprint, "left out": left_out}
-    people, who = dataset.groups, dataset.contributors
-    listing = Listing(
-        [dataset.ids[row] for row in rows],
-        dataset.labels[rows].tolist(),
-        dataset.class_names,
-        None if people is None else [f"{person:020}" for person in people[rows].tolist()],
-        None if who is None else [who[row] for row in rows],
-        dataset.root,
-    )
     n = len(dataset) - len(rows)
     clean = assemble(
         f"{dataset.name}-deduplicated",
-        listing,
-        cache.packed(key, dataset.size, produce),
+        subset.listing(dataset, rows),
+        subset.packed([(dataset, rows)]),
         f"{dataset.source}, {n} duplicate{'' if n == 1 else 's'} left out",
         generated=dataset.generated,
     )

@@ -1,8 +1,9 @@
-"""Picture files to packed pictures, and how many unreadable ones are borne."""
+"""Where a set's files are, their packed pictures, and how many unreadable ones are borne."""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,51 @@ logger = logging.getLogger(__name__)
 
 # One bad file in a thousand is an accident to report; more is a broken data set to mend.
 BORNE = 1 / 1000
+
+
+def named_by(variable: str) -> Path | None:
+    """Return the folder that an environment variable names, or None where it is not set.
+
+    Raises
+    ------
+    InputError
+        If it is set but leads nowhere.
+    """
+    named = os.environ.get(variable)
+    if not named:
+        return None
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise InputError(f"{variable} is '{named}', which is no folder: correct it, or unset it")
+    return folder
+
+
+def on_request(folder: Path | None, name: str, variable: str, asked: str) -> Path:
+    """Folder of a set that may not be passed on: the one given, else what the variable names.
+
+    Parameters
+    ----------
+    folder : Path or None
+        As given on the command line.
+    name : str
+        What ``--data`` calls the set.
+    variable : str
+        Of the environment.
+    asked : str
+        Where its owners give the set out.
+
+    Raises
+    ------
+    InputError
+        If there is none; says where the set is asked for and how its folder is named.
+    """
+    found = folder or named_by(variable)
+    if found is None:
+        raise InputError(
+            f"the pictures of {name} are not here: get them from {asked}, "
+            f"then set {variable} to their folder or give --data {name}:FOLDER"
+        )
+    return found
 
 
 def packed(paths: Sequence[str], size: int, missing: str) -> cache.Packed:
@@ -32,8 +78,7 @@ def packed(paths: Sequence[str], size: int, missing: str) -> cache.Packed:
     InputError
         If a file is not there, or more than one in a thousand cannot be read.
     """
-    if not 8 <= size <= 1024:
-        raise InputError(f"the picture size is {size}: it must be from 8 to 1024 pixels")
+    check_size(size)
     try:
         result = cache.packed_files(paths, size)
     except FileNotFoundError as error:
@@ -42,11 +87,36 @@ def packed(paths: Sequence[str], size: int, missing: str) -> cache.Packed:
         raise InputError(f"{error.filename} is not there{others}: {missing}") from error
     except IsADirectoryError as error:
         raise InputError(f"{error.filename} is a folder, not a picture: move it") from error
-    bad = [(paths[row], reason) for row, reason in result.unreadable]
-    if len(bad) > BORNE * len(paths):
-        path, reason = bad[0]
+    return borne(result, paths, "replace the picture or remove it")
+
+
+def check_size(size: int) -> None:
+    """Raise InputError unless pictures can be stretched to a size."""
+    if not 8 <= size <= 1024:
+        raise InputError(f"the picture size is {size}: it must be from 8 to 1024 pixels")
+
+
+def borne(result: cache.Packed, places: Sequence[str], remedy: str) -> cache.Packed:
+    """Report the unreadable pictures of a packed set, if they are few enough to do without.
+
+    Parameters
+    ----------
+    result : Packed
+    places : sequence of str
+        Where each picture asked for lies.
+    remedy : str
+        What to do about an unreadable one.
+
+    Raises
+    ------
+    InputError
+        If more than one in a thousand cannot be read.
+    """
+    bad = [(places[row], reason) for row, reason in result.unreadable]
+    if len(bad) > BORNE * len(places):
+        place, reason = bad[0]
         others = f" ({len(bad) - 1} more like it)" if len(bad) > 1 else ""
-        raise InputError(f"{path}: {reason}{others}: replace the picture or remove it")
-    for path, reason in bad:
-        logger.warning("left out %s: %s", path, reason)
+        raise InputError(f"{place}: {reason}{others}: {remedy}")
+    for place, reason in bad:
+        logger.warning("left out %s: %s", place, reason)
     return result

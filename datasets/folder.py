@@ -1,17 +1,97 @@
-"""Any folder of pictures with one folder a class: ``root/<class>/*``."""
+"""Any folder of pictures: ``root/<class>/*``, or divided as ``root/{train,val,test}/<class>/*``."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
-from datasets.dataset import LOADERS, Dataset, Listing, assemble, register
+from datasets import files
+from datasets.cache import Packed
+from datasets.dataset import LOADERS, Dataset, Listing, Part, assemble, register
 from datasets.errors import InputError
-from datasets.files import packed
 from datasets.images import SUFFIXES
 
-DIVIDED = {"train", "training", "val", "valid", "validation", "test", "testing"}
+PARTS = {
+    "train": Part.TRAINING,
+    "training": Part.TRAINING,
+    "val": Part.VALIDATION,
+    "valid": Part.VALIDATION,
+    "validation": Part.VALIDATION,
+    "test": Part.TEST,
+    "testing": Part.TEST,
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """Pictures of a folder, an entry a picture.
+
+    Attributes
+    ----------
+    ids : list of str
+        File names from the folder on.
+    classes : list of str
+        Name of the class folder each is in.
+    parts : list of Part, or None
+        Of the official split; None where the folder is undivided.
+    """
+
+    ids: list[str]
+    classes: list[str]
+    parts: list[Part] | None
+
+
+def find(folder: Path) -> Found:
+    """Find the pictures of a folder.
+
+    A folder has no order of its own, so rows are put in the order of a hash of their names: classes
+    are mixed, as the slides' "first 500 rows" needs, and a new picture does not move the others.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two class folders, or one holds no picture.
+    """
+    inside = _folders(folder)
+    divided = bool(inside) and {name.lower() for name in inside} <= set(PARTS)
+    rows = []
+    for top in inside if divided else [""]:
+        part = PARTS[top.lower()] if divided else None
+        class_names = _folders(folder / top)
+        if len(class_names) < (1 if divided else 2):
+            raise _too_few(folder / top, len(class_names))
+        for class_name in class_names:
+            prefix = f"{top}/{class_name}" if divided else class_name
+            rows += [(f"{prefix}/{name}", class_name, part) for name in _pictures(folder / prefix)]
+    rows.sort(key=lambda row: _order(row[0]))
+    return Found(
+        [name for name, _, _ in rows],
+        [class_name for _, class_name, _ in rows],
+        [part for _, _, part in rows if part is not None] if divided else None,
+    )
+
+
+def _too_few(folder: Path, n: int) -> InputError:
+    return InputError(
+        f"{folder} has {n} class folders: put the pictures of each class in a "
+        f"folder of its own, as in {folder.name}/<class>/<picture>.jpg"
+    )
+
+
+def _folders(folder: Path) -> list[str]:
+    return [name for name in _visible(folder) if (folder / name).is_dir()]
+
+
+def _pictures(folder: Path) -> list[str]:
+    pictures = [name for name in _visible(folder) if name.lower().endswith(tuple(SUFFIXES))]
+    if not pictures:
+        raise InputError(
+            f"class folder {folder} holds no pictures "
+            f"({', '.join(sorted(SUFFIXES))}): add some or remove the folder"
+        )
+    return pictures
 
 
 def _visible(folder: Path) -> list[str]:
@@ -23,12 +103,15 @@ def _order(name: str) -> bytes:
     return hashlib.sha256(os.fsencode(name)).digest()
 
 
+def packed(folder: Path, found: Found, size: int) -> Packed:
+    """Packed pictures of what was found; raises as `datasets.files.packed` does."""
+    paths = [f"{folder}/{name}" for name in found.ids]
+    return files.packed(paths, size, "it went away while being read")
+
+
 @register("folder")
 def load(folder: Path | None, size: int) -> Dataset:
-    """Load ``folder/<class>/<picture>``, every sub-folder a class.
-
-    A folder has no order of its own, so rows are put in the order of a hash of their names: classes
-    are mixed, as the slides' "first 500 rows" needs, and a new picture does not move the others.
+    """Load a folder of class folders, divided into parts or not.
 
     Parameters
     ----------
@@ -44,34 +127,15 @@ def load(folder: Path | None, size: int) -> Dataset:
     """
     if folder is None:
         raise InputError("'folder' needs to know which: give --data the folder's path itself")
-    classes = tuple(name for name in _visible(folder) if (folder / name).is_dir())
-    if len(classes) < 2:
-        raise InputError(
-            f"{folder} has {len(classes)} class folders: put the pictures of each class in a "
-            f"folder of its own, as in {folder.name}/<class>/<picture>.jpg"
-        )
-    if {name.lower() for name in classes} <= DIVIDED:
-        raise InputError(
-            f"{folder} is divided into {', '.join(classes)} already, which "
-            "the protocols do themselves: put the class folders together, or name one of the parts"
-        )
-    rows = []
-    for label, class_name in enumerate(classes):
-        names = _visible(folder / class_name)
-        pictures = [name for name in names if name.lower().endswith(tuple(SUFFIXES))]
-        if not pictures:
-            raise InputError(
-                f"class folder {folder / class_name} holds no pictures "
-                f"({', '.join(sorted(SUFFIXES))}): add some or remove the folder"
-            )
-        rows += [(f"{class_name}/{name}", label) for name in pictures]
-    rows.sort(key=lambda row: _order(row[0]))
-    ids = [name for name, _ in rows]
+    found = find(folder)
+    classes = tuple(sorted(set(found.classes)))
+    number = {class_name: label for label, class_name in enumerate(classes)}
+    labels = [number[class_name] for class_name in found.classes]
     name = folder.resolve().name
     return assemble(
         # A folder must not pass for a set that is known by its name.
         f"{name}-folder" if name in LOADERS else name,
-        Listing(ids, [label for _, label in rows], classes, root=folder),
-        packed([f"{folder}/{name}" for name in ids], size, "it went away while being read"),
+        Listing(found.ids, labels, classes, root=folder, parts=found.parts),
+        packed(folder, found, size),
         f"pictures in {name}/",
     )

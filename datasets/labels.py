@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
+
+from datasets.errors import InputError
 
 EMOTIONS = (
     "anger",
@@ -15,25 +18,70 @@ EMOTIONS = (
     "surprise",
 )
 
+# Words for them that folders and files of the sets use.
+SYNONYMS = {
+    "angry": "anger",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "happy": "happiness",
+    "sad": "sadness",
+    "surprised": "surprise",
+}
 
-def emotion(word: str, where: str) -> int:
-    """Index in `EMOTIONS` of a label as written, whatever its case and surrounding blanks.
+
+def emotion(word: str, classes: Sequence[str], where: str) -> int:
+    """Index in `classes` of a label as written, whatever its case and surrounding blanks.
 
     Parameters
     ----------
     word : str
-        The label.
+        The label, one of `EMOTIONS` or a synonym of one.
+    classes : sequence of str
+        Those of `EMOTIONS` that the set has, in its own order.
     where : str
         File and line, for the message.
 
     Raises
     ------
-    ValueError
-        If the word is no emotion of the vocabulary; names it, its place and the nearest word.
+    InputError
+        If the word is no emotion of the set; names it, its place and the nearest word.
     """
     name = word.strip().lower()
-    if name in EMOTIONS:
-        return EMOTIONS.index(name)
-    near = difflib.get_close_matches(name, EMOTIONS, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"use one of {', '.join(EMOTIONS)}"
-    raise ValueError(f"{where}: unknown label '{word}': {hint}")
+    name = SYNONYMS.get(name, name)
+    if name in classes:
+        return classes.index(name)
+    near = difflib.get_close_matches(name, classes, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"use one of {', '.join(classes)}"
+    raise InputError(f"{where}: unknown label '{word}': {hint}")
+
+
+def numbered(number: str, classes: Sequence[str], first: int, where: str) -> int:
+    """Index in `classes` of a label that is written as a number.
+
+    Parameters
+    ----------
+    number : str
+        The label, blanks around it allowed; ``3.0`` is 3.
+    classes : sequence of str
+        In the order of the set's own numbers.
+    first : int
+        Number of the first class.
+    where : str
+        File and line, for the message.
+
+    Raises
+    ------
+    InputError
+        If no class has that number.
+    """
+    try:
+        index = float(number) - first
+    except ValueError:
+        index = -1.0
+    if index not in range(len(classes)):
+        last = first + len(classes) - 1
+        raise InputError(
+            f"{where}: no emotion has the number '{number.strip()}': "
+            f"use {first} ({classes[0]}) to {last} ({classes[-1]})"
+        )
+    return int(index)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import os
 import re
 import sys
 from pathlib import Path
 
-from datasets import cache
+from datasets import cache, files, tables
 from datasets.dataset import Dataset, Listing, assemble, register
 from datasets.errors import InputError
-from datasets.files import packed
 from datasets.labels import EMOTIONS, emotion
 
 VARIABLE = "MUXSPACE_DIR"
@@ -33,14 +30,9 @@ def find() -> Path | None:
     InputError
         If the variable is set but leads nowhere.
     """
-    named = os.environ.get(VARIABLE)
-    if named:
-        folder = Path(named).expanduser()
-        if not folder.is_dir():
-            raise InputError(
-                f"{VARIABLE} is '{named}', which is no folder: correct it, or unset it"
-            )
-        return folder
+    found = files.named_by(VARIABLE)
+    if found is not None:
+        return found
     return fetched() if (fetched() / "data" / "legend.csv").is_file() else None
 
 
@@ -65,36 +57,12 @@ def read_legend(path: Path) -> list[tuple[str, int, str]]:
     InputError
         If the file is no such CSV, a row is short or a label is unknown.
     """
-    try:
-        return _read_legend(path)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is no CSV file in UTF-8 ({error}): get it again") from error
-
-
-def _read_legend(path: Path) -> list[tuple[str, int, str]]:
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        rows = csv.reader(lines)
-        header = [column.strip() for column in next(rows, [])]
-        if header != COLUMNS:
-            raise InputError(
-                f"{path} has the columns {','.join(header) or '(none)'}: "
-                f"it must have {','.join(COLUMNS)}"
-            )
-        legend = []
-        labels: dict[str, int] = {}  # of each word as written
-        for row in rows:
-            if not row:
-                continue
-            if len(row) != len(COLUMNS):
-                where = f"{path}, line {rows.line_num}"
-                raise InputError(f"{where}: {len(row)} columns, must be {len(COLUMNS)}")
-            who, image, word = row
-            if word not in labels:
-                try:
-                    labels[word] = emotion(word, f"{path}, line {rows.line_num}")
-                except ValueError as error:
-                    raise InputError(str(error)) from error
-            legend.append((image.strip(), labels[word], sys.intern(who.strip())))
+    legend = []
+    labels: dict[str, int] = {}  # of each word as written
+    for where, (who, image, word) in tables.rows(path, COLUMNS):
+        if word not in labels:
+            labels[word] = emotion(word, EMOTIONS, where)
+        legend.append((image, labels[word], sys.intern(who)))
     if not legend:
         raise InputError(f"{path} names no picture: get the data again with 'make data'")
     return legend
@@ -127,7 +95,7 @@ def load(folder: Path | None, size: int) -> Dataset:
         raise InputError(f"{folder} has no data/legend.csv: is it a clone of muxspace's pictures?")
     rows = read_legend(legend)
     names = [image for image, _, _ in rows]
-    pictures = packed(
+    pictures = files.packed(
         [f"{folder}/images/{image}" for image in names],
         size,
         missing=f"{legend} names it: run 'make data' again or take the row out",

@@ -30,7 +30,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(autouse=True)
 def _no_real_data_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test meets the real pictures only by asking for them."""
-    monkeypatch.delenv("MUXSPACE_DIR", raising=False)
+    for name in datasets.names():
+        monkeypatch.delenv(f"{name.upper()}_DIR", raising=False)
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 import baselines
+import datasets
 import deepnets
 from benchmark import models
 from datasets import Dataset, faces
+from tests.datasets import samples
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
@@ -31,9 +33,12 @@ EXAMPLES = re.findall(r"whole of `(\w+)/(\w+)\.py`:\n\n```python\n(.*?)```", TEX
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small stand-in for the muxspace pictures."""
+    """A small stand-in for the muxspace pictures, beside those for other sets."""
     folder = tmp_path_factory.mktemp("readme") / "muxspace"
     faces.write(folder, n=800, seed=0, size=32)
+    samples.write_fer2013(folder.parent / "fer2013", n=420)
+    samples.write_ferplus(folder.parent / "ferplus", n=240)
+    samples.write_ck48(folder.parent / "ckplus")
     return folder
 
 
@@ -45,7 +50,11 @@ def test_the_command_works(
         pytest.skip("the environment was not made by make, or is out of date")
     (tmp_path / "my-pictures").symlink_to(shapes_folder)
     out = tmp_path / "results"
-    variables = {"MUXSPACE_DIR": str(pictures), "MODELS": "majority,knn", "OUT": str(out)}
+    variables = {
+        **{f"{path.name.upper()}_DIR": str(path) for path in pictures.parent.iterdir()},
+        "MODELS": "majority,knn",
+        "OUT": str(out),
+    }
     environment = {**os.environ, **variables, "PATH": f"{BIN}:{os.environ['PATH']}"}
     if command.startswith("make"):
         folder = ROOT
@@ -99,6 +108,11 @@ def test_the_example_is_a_model(
 def test_the_readme_has_commands_and_examples_to_test() -> None:
     assert len(COMMANDS) >= 8
     assert [package for package, _, _ in EXAMPLES] == ["baselines", "deepnets"]
+
+
+def test_every_data_set_is_named() -> None:
+    for name in set(datasets.names()) - {"folder", "generated"}:
+        assert f"`{name}`" in TEXT, f"name {name} in the README's table of data sets"
 
 
 def test_every_model_is_named_and_every_file_linked_is_there() -> None:

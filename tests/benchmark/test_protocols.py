@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from benchmark.protocols import Fair, Slides, derive_seed
+from benchmark.protocols import Fair, Slides, derive_seed, possible_splits
 from datasets import Dataset, InputError
+from datasets.dataset import Part
 
 
 def data(n: int = 900, people: bool = True) -> Dataset:
@@ -81,6 +82,50 @@ def test_fair_never_lets_test_rows_into_training_or_selection(
         assert not people[1] & people[2]
 
 
+def divided(*sizes: int) -> Dataset:
+    made = data(sum(sizes))
+    parts = np.repeat(np.array(Part, np.int8), sizes)
+    return dataclasses.replace(made, parts=np.random.default_rng(2).permutation(parts))
+
+
+def test_official_parts_are_kept_whole() -> None:
+    made = divided(600, 150, 150)
+    rows = Fair(split="official").rows(made, deep=True, repeat=0)
+    for part, found in zip(Part, (rows.training, rows.selection, rows.test), strict=True):
+        assert sorted(found) == np.flatnonzero(made.parts == part).tolist()
+
+
+@pytest.mark.parametrize("sizes", [(600, 150, 150), (600, 40, 150), (300, 400, 150)])
+@pytest.mark.parametrize("train_size", [50, 300, None])
+def test_official_training_sets_lie_within_larger_ones_and_in_their_parts(
+    sizes: tuple[int, ...], train_size: int | None
+) -> None:
+    made = divided(*sizes)
+    assert made.parts is not None
+    rows = Fair(split="official", train_size=train_size).rows(made, True, 1)
+    larger = Fair(split="official", train_size=sizes[0] + 20).rows(made, True, 1)
+    assert len(rows.training) + len(rows.selection) == (train_size or sum(sizes[:2]))
+    assert set(made.parts[rows.training]) == {Part.TRAINING}
+    assert set(made.parts[rows.selection]) == {Part.VALIDATION}
+    if train_size:
+        assert set(rows.training) <= set(larger.training)
+        assert set(rows.selection) <= set(larger.selection)
+    assert set(rows.training) != set(
+        Fair(split="official", train_size=50).rows(made, True, 2).training
+    )
+
+
+def test_without_an_official_validation_part_a_fifth_of_training_is_drawn() -> None:
+    made = divided(500, 0, 100)
+    assert made.parts is not None
+    rows = Fair(split="official").rows(made, True, 0)
+    assert (len(rows.training), len(rows.selection), len(rows.test)) == (400, 100, 100)
+    assert set(made.parts[rows.test]) == {Part.TEST}
+    again = Fair(split="official").rows(made, True, 1)
+    assert set(again.selection) != set(rows.selection)
+    assert (again.test == rows.test).all()
+
+
 def test_a_picture_under_two_names_is_on_one_side_of_an_identity_split() -> None:
     made = data()
     assert made.groups is not None
@@ -92,9 +137,12 @@ def test_a_picture_under_two_names_is_on_one_side_of_an_identity_split() -> None
         assert (np.isin(twice, part) == np.isin(twice + 500, part)).all()
 
 
-def test_fair_splits_by_person_where_the_data_say_who_is_shown_and_slides_never() -> None:
-    assert [Fair.usual_split(known) for known in (True, False)] == ["identity", "random"]
-    assert [Slides.usual_split(known) for known in (True, False)] == ["random", "random"]
+def test_fair_splits_as_others_did_or_by_person_where_it_can_and_slides_never() -> None:
+    whole, unknown = data(), dataclasses.replace(data(), groups=None)
+    parted = dataclasses.replace(data(), parts=np.arange(len(whole)) % 3)
+    for made, usual in ((whole, "identity"), (unknown, "random"), (parted, "official")):
+        assert Fair.usual_split(possible_splits(made)) == usual
+        assert Slides.usual_split(possible_splits(made)) == "random"
 
 
 def test_fair_gives_every_model_the_same_rows() -> None:
@@ -136,6 +184,11 @@ def test_repeats_draw_other_training_rows_and_keep_the_test_rows() -> None:
 def test_what_cannot_be_divided_is_told() -> None:
     with pytest.raises(InputError, match="more than the 600 pictures"):
         Fair(train_size=601).rows(data(), True, 0)
+    for made in (data(), divided(600, 100, 0)):
+        with pytest.raises(InputError, match="without a training and a test part: use another"):
+            Fair(split="official").rows(made, True, 0)
+    with pytest.raises(InputError, match="more than the 700 pictures"):
+        Fair(split="official", train_size=701).rows(divided(600, 100, 50), True, 0)
     with pytest.raises(InputError, match="does not say who is shown"):
         Fair(split="identity").rows(data(people=False), True, 0)
     of_four = dataclasses.replace(data(), groups=np.arange(900) % 4)

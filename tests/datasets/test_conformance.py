@@ -11,14 +11,20 @@ import pytest
 
 import datasets
 from datasets import Dataset, InputError, faces
-from datasets.dataset import LOADERS
+from datasets.dataset import LOADERS, Part
 from tests.conftest import write_shapes
+from tests.datasets import samples
 
 # How a small sample of each set is laid out on disk; None where it lies in no folder.
 SAMPLES: dict[str, Callable[[Path], object] | None] = {
     "folder": lambda root: write_shapes(root, per_class=8),
     "muxspace": lambda root: faces.write(root, n=200, seed=1, size=40),
     "generated": None,
+    "fer2013": samples.write_fer2013,
+    "ferplus": samples.write_ferplus,
+    "ferplus-distribution": samples.write_ferplus,
+    "ckplus": samples.write_ck48,
+    "rafdb": samples.write_rafdb,
 }
 
 
@@ -54,6 +60,14 @@ def test_it_keeps_the_contract(loaded: Callable[[int], Dataset]) -> None:
     assert data.source
     assert data.root is None or all((data.root / name).is_file() for name in data.ids)
     assert data.contributors is None or len(data.contributors) == n
+    assert data.parts is None or data.parts.shape == (n,)
+    assert data.parts is None or set(data.parts) <= set(Part)
+    assert data.sequences is None or data.sequences.shape == (n,)
+    if data.distribution is not None:
+        assert data.distribution.shape == (n, len(data.class_names))
+        assert data.distribution.dtype == np.float32
+        assert np.allclose(data.distribution.sum(axis=1), 1)
+        assert (data.distribution.argmax(axis=1) == data.labels).all()
     assert data.images.reshape(n, -1).base is not None, "the flat view is a copy"
 
 

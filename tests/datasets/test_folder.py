@@ -10,6 +10,7 @@ import pytest
 
 import datasets
 from datasets import InputError
+from datasets.dataset import Part
 
 
 @pytest.fixture
@@ -59,6 +60,39 @@ def test_the_fingerprint_follows_content_and_labels_not_the_place(
     assert datasets.load(moved).fingerprint == first
     (moved / "cats" / "0.jpg").rename(moved / "dogs" / "9.jpg")
     assert datasets.load(moved).fingerprint != first
+
+
+@pytest.mark.parametrize("names", [("train", "val", "test"), ("Training", "valid", "testing")])
+def test_a_divided_folder_keeps_its_division(
+    tmp_path: Path, picture: Callable[..., None], names: tuple[str, ...]
+) -> None:
+    for part, name in enumerate(names):
+        for i in range(4 - part):
+            picture(tmp_path / name / "cats" / f"{i}.png", seed=10 * part + i)
+            picture(tmp_path / name / "dogs" / f"{i}.png", seed=50 + 10 * part + i)
+    data = datasets.load(tmp_path)
+    assert data.class_counts == {"cats": 9, "dogs": 9}
+    assert data.parts is not None
+    assert data.parts.dtype == np.int8
+    assert [names[part] for part in data.parts] == [name.split("/")[0] for name in data.ids]
+    assert np.bincount(data.parts[data.labels == 1]).tolist() == [4, 3, 2]
+    assert datasets.load(tmp_path / names[0]).parts is None
+
+
+def test_a_class_may_be_absent_from_a_part(tmp_path: Path, picture: Callable[..., None]) -> None:
+    for i, name in enumerate(["train/cats", "train/dogs", "test/dogs"]):
+        picture(tmp_path / name / "0.png", seed=i)
+        picture(tmp_path / name / "1.png", seed=10 + i)
+    data = datasets.load(tmp_path)
+    assert data.class_names == ("cats", "dogs")
+    assert data.parts is not None
+    assert data.labels[data.parts == Part.TEST].tolist() == [1, 1]
+
+
+def test_a_part_without_class_folders_is_named(root: Path, picture: Callable[..., None]) -> None:
+    root.rename(root.parent / "train")
+    picture(root.parent / "test" / "unlabelled.png")
+    refused(root.parent, "test has 0 class folders", "<class>")
 
 
 def refused(path: object, *words: str) -> None:

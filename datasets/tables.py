@@ -1,0 +1,48 @@
+"""CSV files that go with the pictures."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from datasets.errors import InputError
+
+
+def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Go through the rows of a CSV file, blank lines left out.
+
+    Parameters
+    ----------
+    path : Path
+    columns : sequence of str
+        What its first line must name, whatever the case and surrounding blanks.
+
+    Yields
+    ------
+    where : str
+        File and line, for a message.
+    cells : list of str
+        As many as columns, without surrounding blanks.
+
+    Raises
+    ------
+    InputError
+        If the file is no CSV in UTF-8, or has other columns, or a row has more or fewer.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            reader = csv.reader(lines)
+            header = [name.strip() for name in next(reader, [])]
+            if [name.lower() for name in header] != [name.lower() for name in columns]:
+                raise InputError(
+                    f"{path} has the columns {','.join(header) or '(none)'}: "
+                    f"it must have {','.join(columns)}"
+                )
+            for cells in filter(None, reader):
+                where = f"{path}, line {reader.line_num}"
+                if len(cells) != len(columns):
+                    raise InputError(f"{where}: {len(cells)} columns, must be {len(columns)}")
+                yield where, [cell.strip() for cell in cells]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no CSV file in UTF-8 ({error}): get it again") from error

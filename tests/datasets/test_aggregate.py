@@ -1,0 +1,106 @@
+"""Sets joined with a plus sign are one set on the classes that all of them show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import datasets
+from datasets import Dataset, InputError
+from tests.datasets import samples
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    samples.write_fer2013(tmp_path / "fer")
+    samples.write_ferplus(tmp_path / "ferplus")
+    samples.write_ck48(tmp_path / "CK+48")
+    samples.write_rafdb(tmp_path / "raf")
+    for name in ("fer2013", "ferplus", "ckplus", "rafdb"):
+        folder = {"fer2013": "fer", "ckplus": "CK+48", "rafdb": "raf"}.get(name, name)
+        monkeypatch.setenv(f"{name.upper()}_DIR", str(tmp_path / folder))
+    return tmp_path
+
+
+def words(data: Dataset) -> list[str]:
+    return [data.class_names[label] for label in data.labels]
+
+
+def test_rows_follow_each_other_with_labels_by_name(root: Path) -> None:
+    fer, raf, both = map(datasets.load, ("fer2013", "rafdb", "fer2013+rafdb"))
+    assert (both.name, both.source) == ("fer2013+rafdb", "FER2013 and RAF-DB")
+    assert both.class_names == fer.class_names
+    assert words(both) == words(fer) + words(raf)
+    assert np.array_equal(both.images, np.concatenate([fer.images, raf.images]))
+    assert both.ids == (*(f"fer2013/{i}" for i in fer.ids), *(f"rafdb/{i}" for i in raf.ids))
+    assert both.parts is not None
+    assert fer.parts is not None
+    assert raf.parts is not None
+    assert (both.parts == np.concatenate([fer.parts, raf.parts])).all()
+    assert both.groups is None
+    assert datasets.load("fer2013+rafdb").fingerprint == both.fingerprint
+
+
+def test_classes_that_a_set_does_not_show_are_left_out_of_all_and_told(root: Path) -> None:
+    both = datasets.load("rafdb+ckplus")
+    assert both.class_names == ("surprise", "anger")
+    assert both.class_counts == {"surprise": 3 + 6, "anger": 3 + 6}
+    for name in ("fear", "disgust", "happiness", "sadness", "neutral"):
+        assert f"3 {name} of rafdb" in both.source
+
+
+def test_people_of_different_sets_differ_and_unknown_ones_are_each_their_own(root: Path) -> None:
+    both = datasets.load(f"ckplus:{root / 'CK+48'}+rafdb")
+    assert both.groups is not None
+    assert both.sequences is not None
+    alone = datasets.load("ckplus")
+    assert alone.groups is not None
+    assert np.array_equal(both.groups[:12], alone.groups)
+    assert len(set(both.groups[12:])) == 6
+    assert not set(both.groups[12:]) & set(both.groups[:12])
+    assert len(set(both.sequences)) == 4 + 6
+    assert both.parts is None
+
+
+def test_a_label_is_all_votes_beside_a_set_with_votes(root: Path) -> None:
+    both = datasets.load("ferplus-distribution+rafdb")
+    assert both.distribution is not None
+    votes = dict(zip(both.class_names, both.distribution[0].tolist(), strict=True))
+    assert votes["neutral"] == pytest.approx(0.8)
+    assert votes["happiness"] == pytest.approx(0.2)
+    sadness = both.distribution[words(both).index("sadness")]
+    assert sadness.max() == pytest.approx(0.8)
+    assert (both.distribution[-21:].argmax(axis=1) == both.labels[-21:]).all()
+    assert set(both.distribution[-21:].ravel()) == {0, 1}
+    assert "3 contempt of ferplus-distribution" in both.source
+    assert np.allclose(both.distribution.sum(axis=1), 1)
+
+
+def test_duplicates_across_sets_are_found(root: Path) -> None:
+    for seed, word in [(0, "anger"), (7, "anger"), (1, "disgust"), (8, "disgust")]:
+        samples.write_face(root / "mine" / word / f"{seed}.png", seed)
+    both = datasets.load(f"fer2013+folder:{root / 'mine'}")
+    clean = datasets.load(f"deduplicated:fer2013+folder:{root / 'mine'}")
+    assert (len(both), len(clean)) == (8 + 4, 8)
+    assert clean.name == "fer2013+mine-deduplicated"
+
+
+def refused(given: str, *words: str) -> None:
+    with pytest.raises(InputError) as error:
+        datasets.load(given)
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_sets_that_share_nothing_are_refused(root: Path, shapes_folder: Path) -> None:
+    refused(f"{shapes_folder}+rafdb", "fewer than two classes", "shapes shows bar, disc, ring")
+    refused("rafdb+rafdb", "rafdb+rafdb names a set twice")
+    refused("rafdb+muxspace", "make data")
+
+
+def test_a_plus_sign_in_a_path_joins_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    assert datasets.load("./CK+48").name == "ckplus"
