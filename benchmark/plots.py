@@ -336,8 +336,10 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
             stated = published[published.index.isin(place)] if name == "slides" else published[:0]
             if len(stated):
                 axes.plot(stated, stated.index.map(place), "kx", label="published")
-            split = ", identity split" if table["split"].iloc[0] == "identity" else ""
-            axes.set_title(f"{name}{split}, selected on {table['selected_on'].iloc[0]}")
+            split = table["split"].iloc[0]
+            unsaid = split == "identity" and not name.endswith(split)
+            what = f"{name}, {split} split" if unsaid else name
+            axes.set_title(f"{what}, selected on {table['selected_on'].iloc[0]}")
             axes.set_xlabel("accuracy, 95 % interval")
             axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             axes.grid(axis="y", color="0.9")

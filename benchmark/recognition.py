@@ -28,9 +28,10 @@ COLUMNS = (
 HOW_TO_READ = (
     "The difference is the score under the random split less that under the identity split: what "
     "a model loses where it is tested on nobody it learned from, so how much of its score was "
-    "recognising people. The two test sets are different pictures of partly the same people; the "
-    "intervals are 95 %, for other people and pictures drawn like these (bootstrap by person, both "
-    "test sets together). What training again changes is not in them. Counts are random / identity."
+    "recognising people. Where its interval holds 0, these pictures cannot tell. The two test sets "
+    "are different pictures of partly the same people; the intervals are 95 %, for other people "
+    "and pictures drawn like these (bootstrap by person, both test sets together). What training "
+    "again changes is not in them. Counts are random / identity."
 )
 
 
@@ -136,7 +137,7 @@ def for_people(part: pd.DataFrame) -> pd.DataFrame:
     lines = []
     for row in part.to_dict(orient="records"):
         line = {"model": row["model"]}
-        line |= {f"{split} split %": f"{100 * row[f'accuracy_{split}']:.1f}" for split in SPLITS}
+        line |= {f"{split} %": f"{100 * row[f'accuracy_{split}']:.1f}" for split in SPLITS}
         line["difference, points (95 %)"] = difference(row, "accuracy", 100, 1)
         line["of macro-F1 (95 %)"] = difference(row, "macro_f1", 1, 3)
         line |= {

@@ -40,7 +40,9 @@ def _words(*known: str) -> Callable[..., list[str]]:
     """Names with commas between, each once (a click callback)."""
 
     def parse(context: click.Context, parameter: click.Parameter, text: str | None) -> list[str]:
-        words = list(dict.fromkeys(word.strip() for word in text.split(","))) if text else []
+        if text is None:
+            return []
+        words = list(dict.fromkeys(word.strip() for word in text.split(",")))
         for word in words:
             if word not in known:
                 raise click.BadParameter(f"'{word}' is not one of {', '.join(known)}")

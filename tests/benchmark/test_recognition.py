@@ -13,13 +13,19 @@ PEOPLE = np.repeat(np.arange(60), 5)  # of 300 pictures
 
 
 def row(
-    split: str, right: np.ndarray, tested: np.ndarray, model: str = "knn", **changes: Any
+    split: str,
+    right: np.ndarray,
+    tested: np.ndarray,
+    model: str = "knn",
+    people: np.ndarray = PEOPLE,
+    fingerprint: str = "f" * 64,
+    status: str = "ok",
 ) -> evidence.Evidence:
     """A made-up row with one run for each row of `right`, on the pictures `tested`."""
     entry = {
         "model": {"label": model},
         "protocol": {"label": "fair", "split": split},
-        "dataset": {"name": "faces", "generated": False, "size": 32, "fingerprint": "f" * 64},
+        "dataset": {"name": "faces", "generated": False, "size": 32, "fingerprint": fingerprint},
     }
     labels = tested % 2
     runs = [
@@ -27,12 +33,11 @@ def row(
             tested,
             labels,
             np.eye(2, dtype=np.float32)[np.where(each[tested], labels, 1 - labels)],
-            changes.get("groups", PEOPLE)[tested],
+            people[tested],
         )
         for each in np.atleast_2d(right)
     ]
-    entry["dataset"]["fingerprint"] = changes.get("fingerprint", "f" * 64)
-    records = [{"status": changes.get("status", "ok"), "n_train": 80}]
+    records = [{"status": status, "n_train": 80}]
     return evidence.Evidence(entry, "", records, evidence._score(runs))
 
 
@@ -81,7 +86,7 @@ def test_repeats_are_averaged_however_many_each_split_has(answers: np.ndarray) -
 
 @pytest.mark.parametrize(
     "changes",
-    [{"status": "failed"}, {"fingerprint": "e" * 64}, {"groups": np.arange(300)}, {"model": "vgg"}],
+    [{"status": "failed"}, {"fingerprint": "e" * 64}, {"people": np.arange(300)}, {"model": "vgg"}],
     ids=["not ok", "of other pictures", "of before there were people", "of another model"],
 )
 def test_a_split_without_its_counterpart_is_no_row(
