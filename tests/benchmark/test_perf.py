@@ -15,14 +15,6 @@ from datasets import Dataset, images
 Command = Callable[..., tuple[int, str, str]]
 
 
-def test_the_ratio_is_of_each_rounds_pair_and_above_1_to_our_favour() -> None:
-    slower = perf.Measure("s", "x", "s", [1.0, 2.0, 4.0], "peer", [2.0, 6.0, 4.0]).row()
-    assert (slower["ratio"], slower["ratio_lo"], slower["ratio_hi"]) == (2.0, 1.0, 3.0)
-    assert (slower["ours"], slower["theirs"], slower["rounds"]) == (2.0, 4.0, 3)
-    faster = perf.Measure("s", "x", "images/s", [200.0], "peer", [100.0], True).row()
-    assert faster["ratio"] == 2.0
-
-
 def test_ours_and_the_peers_take_turns() -> None:
     order: list[str] = []
     ways = {"ours": lambda: order.append("ours"), "theirs": lambda: order.append("theirs")}

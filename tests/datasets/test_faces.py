@@ -10,7 +10,8 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
-from datasets import faces
+import datasets
+from datasets import InputError, faces
 from datasets.cast import CLASS_NAMES
 
 
@@ -58,6 +59,11 @@ def test_grey_pictures_have_three_equal_planes_and_others_do_not(few):
 def test_sizes_out_of_range_are_refused(few, size):
     with pytest.raises(ValueError, match="must lie in 16"):
         faces.draw(few, slice(0, 1), size)
+
+
+def test_generated_faces_say_which_sizes_they_can_be_drawn_at():
+    with pytest.raises(InputError, match="drawn at 16 to 224 pixels, not 8: change --size"):
+        datasets.load("generated", 8)
 
 
 def test_rows_out_of_range_are_refused(few):
