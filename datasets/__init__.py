@@ -82,6 +82,7 @@ def _load(given: str, size: int) -> Dataset:
 def _existing(given: str) -> Path:
     path = Path(given).expanduser()
     if not path.is_dir():
-        what = "is a file, not a folder" if path.exists() else "is not there"
-        raise InputError(f"the folder {given} {what}: check the path")
+        if path.exists():
+            raise InputError(f"{given} is a file, not a folder: name the folder it is in")
+        raise InputError(f"the folder {given} is not there: check the path")
     return path
