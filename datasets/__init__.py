@@ -7,7 +7,7 @@ from pathlib import Path
 
 # Each registers itself.
 from datasets import ckplus, fer2013, ferplus, folder, generated, muxspace, rafdb  # noqa: F401
-from datasets.aggregate import aggregate
+from datasets.aggregate import aggregate, transfer
 from datasets.dataset import LOADERS, Dataset
 from datasets.duplicates import without_duplicates
 from datasets.errors import InputError
@@ -34,8 +34,9 @@ def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
     ----------
     name_or_path : str or Path, optional
         A known name, ``NAME:PATH``, or the path of a folder, which is read as the set whose layout
-        it has and else as one folder a class; several with ``+`` between are joined. Without one,
-        what `default` says. `DEDUPLICATED` before any of these leaves duplicates out.
+        it has and else as one folder a class. Several with ``+`` between are joined; ``-on-``
+        between two makes a set whose official split learns from the first and tests on the second.
+        Without one, what `default` says. `DEDUPLICATED` before any of these leaves duplicates out.
     size : int
         Width and height of the pictures in pixels.
 
@@ -54,9 +55,11 @@ def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
 def _load(given: str, size: int) -> Dataset:
     if given.startswith(DEDUPLICATED):
         return without_duplicates(_load(given.removeprefix(DEDUPLICATED), size))
-    # A plus sign may be part of a path, as in CK+48.
-    several = re.split(rf"\+(?=(?:{'|'.join(LOADERS)})(?:[:+]|$))", given)
-    if len(several) > 1:
+    # Before a set's name only, since either may be part of a path, as in CK+48.
+    name_follows = rf"(?=(?:{'|'.join(LOADERS)})(?:[:+]|$))"
+    if len(sides := re.split(f"-on-{name_follows}", given)) == 2:
+        return transfer(*(_load(side, size) for side in sides))
+    if len(several := re.split(rf"\+{name_follows}", given)) > 1:
         return aggregate([_load(one, size) for one in several])
     if given in LOADERS:
         return LOADERS[given].load(None, size)
@@ -79,6 +82,7 @@ def _load(given: str, size: int) -> Dataset:
 def _existing(given: str) -> Path:
     path = Path(given).expanduser()
     if not path.is_dir():
-        what = "is a file, not a folder" if path.exists() else "is not there"
-        raise InputError(f"the folder {given} {what}: check the path")
+        if path.exists():
+            raise InputError(f"{given} is a file, not a folder: name the folder it is in")
+        raise InputError(f"the folder {given} is not there: check the path")
     return path

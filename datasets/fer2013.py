@@ -126,7 +126,7 @@ def picture(pixels: bytes) -> np.ndarray:
     try:
         numbers = np.fromstring(pixels, np.int32, sep=" ")
     except ValueError as error:
-        raise ValueError("a pixel is no number") from error
+        raise ValueError("a pixel is no whole number") from error
     if len(numbers) != SIDE**2:
         raise ValueError(f"{len(numbers)} pixels, must be {SIDE**2} ({SIDE} x {SIDE})")
     if numbers.min() < 0 or numbers.max() > 255:
@@ -171,8 +171,12 @@ def packed(table: Table, rows: np.ndarray, size: int) -> cache.Packed:
         "size": size,
         "preparation": images.PREPARATION,
     }
-    places = [table.place(row) for row in rows]
-    return files.borne(cache.packed(key, size, produce), places, "mend the row or take it out")
+    return files.borne(
+        cache.packed(key, size, produce),
+        len(rows),
+        lambda row: table.place(rows[row]),
+        "mend the row or take it out",
+    )
 
 
 @register("fer2013", recognises=lambda root: find_table(root) is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from datasets import cache
@@ -87,7 +87,7 @@ def packed(paths: Sequence[str], size: int, missing: str) -> cache.Packed:
         raise InputError(f"{error.filename} is not there{others}: {missing}") from error
     except IsADirectoryError as error:
         raise InputError(f"{error.filename} is a folder, not a picture: move it") from error
-    return borne(result, paths, "replace the picture or remove it")
+    return borne(result, len(paths), lambda row: paths[row], "replace the picture or remove it")
 
 
 def check_size(size: int) -> None:
@@ -96,14 +96,16 @@ def check_size(size: int) -> None:
         raise InputError(f"the picture size is {size}: it must be from 8 to 1024 pixels")
 
 
-def borne(result: cache.Packed, places: Sequence[str], remedy: str) -> cache.Packed:
+def borne(result: cache.Packed, n: int, place: Callable[[int], str], remedy: str) -> cache.Packed:
     """Report the unreadable pictures of a packed set, if they are few enough to do without.
 
     Parameters
     ----------
     result : Packed
-    places : sequence of str
-        Where each picture asked for lies.
+    n : int
+        Pictures asked for.
+    place : callable
+        Where a row's picture lies.
     remedy : str
         What to do about an unreadable one.
 
@@ -112,11 +114,11 @@ def borne(result: cache.Packed, places: Sequence[str], remedy: str) -> cache.Pac
     InputError
         If more than one in a thousand cannot be read.
     """
-    bad = [(places[row], reason) for row, reason in result.unreadable]
-    if len(bad) > BORNE * len(places):
-        place, reason = bad[0]
+    bad = [(place(row), reason) for row, reason in result.unreadable]
+    if len(bad) > BORNE * n:
+        where, reason = bad[0]
         others = f" ({len(bad) - 1} more like it)" if len(bad) > 1 else ""
-        raise InputError(f"{place}: {reason}{others}: {remedy}")
-    for place, reason in bad:
-        logger.warning("left out %s: %s", place, reason)
+        raise InputError(f"{where}: {reason}{others}: {remedy}")
+    for where, reason in bad:
+        logger.warning("left out %s: %s", where, reason)
     return result

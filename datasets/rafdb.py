@@ -64,11 +64,8 @@ def read_folders(root: Path) -> Listing:
     found = folder.find(inner)
     labels = [numbered(word, CLASSES, 1, f"{inner}, folder {word}") for word in found.classes]
     lies_in = {Path(name).name: word for name, word in zip(found.ids, found.classes, strict=True)}
-    for part in PARTS:
-        path = root / f"{part}_labels.csv"
-        for where, (name, number) in (
-            tables.rows(path, ("image", "label")) if path.is_file() else ()
-        ):
+    for path in filter(Path.is_file, (root / f"{part}_labels.csv" for part in PARTS)):
+        for where, (name, number) in tables.rows(path, ("image", "label")):
             if lies_in.get(name) != number:
                 lies = f"lies in folder {lies_in[name]}" if name in lies_in else "is not there"
                 raise InputError(

@@ -39,6 +39,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     samples.write_fer2013(folder.parent / "fer2013", n=420)
     samples.write_ferplus(folder.parent / "ferplus", n=240)
     samples.write_ck48(folder.parent / "ckplus")
+    samples.write_rafdb(folder.parent / "rafdb")
     return folder
 
 

@@ -198,6 +198,19 @@ def test_faces_with_people_are_audited_under_the_identity_split_too(tmp_path: Pa
     assert found["data"]["generated"]
 
 
+def test_the_parts_a_data_set_comes_with_are_audited_too(
+    tmp_path: Path, picture: Callable[..., None]
+) -> None:
+    for seed, name in enumerate(["train/a/1", "train/a/2", "train/b/3", "train/b/4", "test/a/5"]):
+        picture(tmp_path / f"{name}.png", seed)
+    shutil.copytree(tmp_path / "train" / "b", tmp_path / "test" / "b")
+    found = audit.examine(datasets.load(tmp_path))
+    official = found["splits"][-1]
+    assert (official["split"], official["n_training"]) == ("fair official", 4)
+    assert (official["n_test"], official["identical"]) == (3, 2)
+    assert "Under fair official 2 are in training byte for byte" in found["summary"]
+
+
 def test_a_split_that_cannot_be_made_is_told_and_the_others_are_audited(shapes: Dataset) -> None:
     labels = np.zeros(len(shapes), np.int64)
     labels[Slides().rows(shapes, deep=False, repeat=0).test[:9]] = 1  # none in training

@@ -9,6 +9,7 @@ import pytest
 
 import datasets
 from datasets import Dataset, InputError
+from datasets.dataset import Part
 from tests.datasets import samples
 
 
@@ -87,6 +88,35 @@ def test_duplicates_across_sets_are_found(root: Path) -> None:
     assert clean.name == "fer2013+mine-deduplicated"
 
 
+@pytest.mark.parametrize(
+    ("given", "learned", "selected", "tested"),
+    [
+        ("fer2013-on-rafdb", 16, 4, 7),
+        ("rafdb-on-fer2013", 14, 0, 4),
+        ("ckplus-on-rafdb", 12, 0, 2),
+        ("rafdb-on-ckplus", 4, 0, 12),
+        ("rafdb+fer2013-on-ckplus", 4 + 6, 0, 12),
+    ],
+)
+def test_one_set_is_learned_from_and_another_tested_on(
+    root: Path, given: str, learned: int, selected: int, tested: int
+) -> None:
+    data = datasets.load(given)
+    assert data.name == given
+    assert data.parts is not None
+    assert np.bincount(data.parts, minlength=3).tolist() == [learned, selected, tested]
+    first, second = given.split("-on-")
+    for name, part in zip(data.ids, data.parts, strict=True):
+        assert name.startswith(f"{second}/") == (part == Part.TEST)
+        assert part == Part.TEST or any(name.startswith(one) for one in first.split("+"))
+
+
+def test_classes_of_one_side_are_left_out_of_a_transfer_and_told(root: Path) -> None:
+    data = datasets.load("fer2013-on-ckplus")
+    assert data.class_names == ("anger", "surprise")
+    assert data.source.startswith("FER2013, tested on CK+ (left out, as not in all: 4 disgust of ")
+
+
 def refused(given: str, *words: str) -> None:
     with pytest.raises(InputError) as error:
         datasets.load(given)
@@ -98,6 +128,7 @@ def refused(given: str, *words: str) -> None:
 def test_sets_that_share_nothing_are_refused(root: Path, shapes_folder: Path) -> None:
     refused(f"{shapes_folder}+rafdb", "fewer than two classes", "shapes shows bar, disc, ring")
     refused("rafdb+rafdb", "rafdb+rafdb names a set twice")
+    refused("rafdb-on-rafdb", "rafdb-on-rafdb names a set twice")
     refused("rafdb+muxspace", "make data")
 
 

@@ -114,7 +114,7 @@ def change(root: Path, line: int, old: str, new: str) -> None:
         (6, ",PublicTest", "", ("line 6", "2 columns, must be 3")),
         (9, " ", "", ("line 9", "2303 pixels, must be 2304 (48 x 48)", "take it out")),
         (9, " ", " 7 ", ("line 9", "2305 pixels")),
-        (9, " ", " x", ("line 9", "a pixel is no number")),
+        (9, " ", " x", ("line 9", "a pixel is no whole number")),
         (9, " ", " 1000", ("line 9", "a pixel is not from 0 to 255")),
     ],
 )

@@ -62,6 +62,17 @@ def test_the_distribution_is_the_share_of_the_votes_for_an_emotion(root: Path) -
     assert data.fingerprint != majority.fingerprint
 
 
+def test_without_duplicates_rows_keep_their_votes_and_parts(root: Path) -> None:
+    path = root / "fer2013.csv"
+    path.write_text(path.read_text().replace(samples.pixels(6), samples.pixels(0)))
+    whole = datasets.load(f"ferplus-distribution:{root}")
+    clean = datasets.load(f"deduplicated:ferplus-distribution:{root}")
+    kept = [row for row, name in enumerate(whole.ids) if name != "fer0000006.png"]
+    assert clean.ids == tuple(whole.ids[row] for row in kept)
+    for name in ("parts", "distribution"):
+        assert (getattr(clean, name) == getattr(whole, name)[kept]).all()
+
+
 def refused(given: object, *words: str) -> None:
     with pytest.raises(InputError) as error:
         datasets.load(str(given))
