@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import Dataset, InputError, faces
+from datasets import Dataset, faces
 from datasets.dataset import LOADERS, Part
 from tests.conftest import write_shapes
 from tests.datasets import samples
