@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import logging
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -13,6 +16,8 @@ from sklearn.model_selection import train_test_split
 from datasets import Dataset, InputError
 from datasets.duplicates import sides
 from datasets.splits import hold_out
+
+logger = logging.getLogger(__name__)
 
 Split = Literal["random", "identity"]
 
@@ -80,6 +85,10 @@ class Protocol:
             If the data set cannot be divided so.
         """
         raise TypeError("a protocol says which rows a model sees")
+
+    def series(self, dataset: Dataset) -> list[Self]:
+        """Return the protocols a user means by this one: itself, unless it is one of several."""
+        return [self]
 
     def settings(self, model: str, deep: bool) -> Mapping[str, Any]:
         """Parameters of a model that belong to the procedure rather than to the model."""
@@ -151,25 +160,12 @@ class Fair(Protocol):
 
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
         """Rows of one repeat; those of a smaller `train_size` are among those of a larger."""
-        groups = None
-        if self.split == "identity":
-            groups = sides(dataset)
-            if groups is None:
-                raise InputError(f"{dataset.source} does not say who is shown: use --split random")
-        pool, test = hold_out(
-            dataset.labels, groups, self.TEST_PARTS, derive_seed("test set", self.split)
-        )
-        kept, held = hold_out(
-            dataset.labels[pool],
-            None if groups is None else groups[pool],
-            self.VALIDATION_PARTS,
-            derive_seed("validation", self.split, repeat),
-        )
-        training, selection = pool[kept], pool[held]
+        training, selection, test = self._divided(dataset, self.split, repeat)
         if self.train_size is not None:
-            if self.train_size > len(pool):
+            n_pool = len(training) + len(selection)
+            if self.train_size > n_pool:
                 raise InputError(
-                    f"--train-size {self.train_size} is more than the {len(pool)} pictures that "
+                    f"--train-size {self.train_size} is more than the {n_pool} pictures that "
                     "are left beside the test set: use a smaller number, or all"
                 )
             n_selection = max(round(self.train_size / self.VALIDATION_PARTS), 1)
@@ -181,5 +177,91 @@ class Fair(Protocol):
             )
         return Rows(training, selection, test)
 
+    @staticmethod
+    @functools.lru_cache(maxsize=16)  # keeping people together takes a second
+    def _divided(
+        dataset: Dataset, split: Split, repeat: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """All rows to train on, to select on and to be scored on."""
+        groups = None
+        if split == "identity":
+            groups = sides(dataset)
+            if groups is None:
+                raise InputError(f"{dataset.source} does not say who is shown: use --split random")
+        pool, test = hold_out(
+            dataset.labels, groups, Fair.TEST_PARTS, derive_seed("test set", split)
+        )
+        kept, held = hold_out(
+            dataset.labels[pool],
+            None if groups is None else groups[pool],
+            Fair.VALIDATION_PARTS,
+            derive_seed("validation", split, repeat),
+        )
+        return pool[kept], pool[held], test
 
-PROTOCOLS: dict[str, type[Protocol]] = {kind.name: kind for kind in (Slides, Fair)}
+
+@dataclass(frozen=True)
+class Curve(Fair):
+    """Fair at one of several training sizes: how much a model gains from more pictures.
+
+    The sizes double from `FIRST` up to `train_size`, and that itself is the last. Within a repeat
+    every training set holds the smaller ones, and the test set is the same for all.
+    """
+
+    name: ClassVar[str] = "curve"
+
+    FIRST: ClassVar[int] = 100
+    APART: ClassVar[float] = 1.1  # a size nearer to the last than this would show nothing new
+
+    @property
+    def label(self) -> str:
+        """Name on the leaderboard and in file names: ``curve-100``, ``curve-all``."""
+        return f"{self.name}-{self.train_size or 'all'}"
+
+    @classmethod
+    def size(cls, label: str) -> float | None:
+        """Return the size a label names, infinite for all pictures, or None if of no curve."""
+        name, _, size = label.partition("-")
+        if name != cls.name:
+            return None
+        return math.inf if size == "all" else int(size)
+
+    def n_pictures(self, dataset: Dataset) -> int:
+        """Return how many pictures a model may learn from, those to select on included."""
+        rows = self.rows(dataset, deep=False, repeat=0)
+        return len(rows.training) + len(rows.selection)
+
+    def series(self, dataset: Dataset) -> list[Self]:
+        """Return the curve: this protocol at every size, the smallest first.
+
+        A size at which some repeat would be shown one class only is left out, with a warning.
+
+        Raises
+        ------
+        InputError
+            If fewer than two sizes are left.
+        """
+        n = self.n_pictures(dataset)
+        doublings = [self.FIRST * 2**i for i in range(n.bit_length())]
+        steps = [replace(self, train_size=size) for size in doublings if size * self.APART <= n]
+        seen = [step for step in steps if step._shows_two_classes(dataset)]
+        if not seen:
+            raise InputError(
+                f"a curve needs two training sizes, {self.FIRST} and more than that, of two "
+                f"classes each, and there are {n} pictures to train on: use --protocol fair"
+            )
+        if len(seen) < len(steps):
+            left_out = ", ".join(f"{step.train_size}" for step in steps if step not in seen)
+            logger.warning("left out of the curve, as they show one class only: %s", left_out)
+        return [*seen, self]
+
+    def _shows_two_classes(self, dataset: Dataset) -> bool:
+        try:
+            for repeat in range(self.repeats):
+                self.rows(dataset, deep=False, repeat=repeat)
+        except InputError:  # the size is not too large, so that is what is wrong
+            return False
+        return True
+
+
+PROTOCOLS: dict[str, type[Protocol]] = {kind.name: kind for kind in (Slides, Fair, Curve)}

@@ -64,15 +64,13 @@ def _value(text: str) -> Any:
 @click.option("--model", default="all", show_default=True, help="Names, 'vgg*', timm:NAME; commas.")
 @click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
 @DROP_DUPLICATES
-@click.option(
-    "--protocol", default="fair", show_default=True, help="slides, fair, or both: commas."
-)
+@click.option("--protocol", default="fair", show_default=True, help="slides, fair, curve: commas.")
 @click.option(
     "--train-size",
     default="all",
     show_default=True,
     callback=_size_or_all,
-    help="Pictures fair lets a model learn from.",
+    help="Pictures fair lets a model learn from, curve at most.",
 )
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--size", type=click.IntRange(8, 1024), default=32, show_default=True, help="Pixels.")
@@ -129,9 +127,10 @@ def main(
         _list(Console())
         return 0
     entries = models.find(model)
-    protocols = _protocols(protocol, train_size, repeats, split)
+    wanted = _protocols(protocol, train_size, repeats, split)
     data = chosen(data, drop_duplicates)
     dataset = load(data, size)
+    protocols = [each for named in wanted for each in named.series(dataset)]
     where = _device(device)
     about = describe(dataset)
     runs = [

@@ -18,7 +18,7 @@ from datasets.errors import InputError
 TAKEN_AT_ONCE = 1000  # pictures; each may bring sixteen pages of the map into memory
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is equal to itself alone, and can be a cache's key
 class Dataset:
     """Labelled pictures of one size.
 
