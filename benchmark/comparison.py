@@ -58,7 +58,7 @@ def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFram
         the difference is of that pair alone, the adjusted p-value for all pairs together.
     """
     scored = [row.scored for row in rows if row.scored is not None]
-    people, pictures, known = _people(scored)
+    people, pictures, known = who_is_shown(scored)
     effective = statistics.effective_people(pictures)
     models = [_model(row, one, people) for row, one in zip(rows, scored, strict=True)]
     facts: list[dict[str, Any]] = []
@@ -96,7 +96,7 @@ def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFram
 _BOARD = (*PAIRS[:5], "data")  # the same for all pairs of a board
 
 
-def _people(scored: Sequence[Scored]) -> tuple[np.ndarray, np.ndarray, bool]:
+def who_is_shown(scored: Sequence[Scored]) -> tuple[np.ndarray, np.ndarray, bool]:
     """Who each picture shows, numbered from 0, how many pictures each has, and if that is known."""
     # Runs of before there were groups do not say; those beside them may.
     one = next((one for one in scored if one.knows_people), scored[0])

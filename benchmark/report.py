@@ -18,9 +18,10 @@ import click
 import jinja2
 import pandas as pd
 
-from benchmark import leaderboard, metrics, plots, store
+from benchmark import leaderboard, learning_curve, metrics, plots, store
 from benchmark.command import OUT, command
 from benchmark.evidence import Evidence, Scored
+from benchmark.leaderboard import CurveSection, Leaderboard
 from benchmark.models import code_hash
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Pictures:
     classes: pd.DataFrame
 
 
-def publish(out: Path) -> pd.DataFrame:
+def publish(out: Path) -> Leaderboard:
     """Write the leaderboard, the pictures and the page of a results folder.
 
     Parameters
@@ -50,19 +51,27 @@ def publish(out: Path) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        The leaderboard, see `leaderboard.collect`.
+    Leaderboard
+        See `leaderboard.compute`.
     """
     found = leaderboard.compute(out)
     table = found.table
     store.write_text(out / "leaderboard.csv", table.to_csv(index=False, float_format=DIGITS))
     audit = _audit(out, table)
-    store.write_text(out / "leaderboard.md", leaderboard.markdown(table, audit))
-    pairs = found.pairs.to_csv(index=False, float_format=DIGITS)
-    store.write_text(out / "comparisons.csv", pairs)
+    sections = leaderboard.curves(found)
+    store.write_text(out / "leaderboard.md", leaderboard.markdown(table, audit, sections))
+    tables = {"comparisons": found.pairs}
+    if sections:
+        tables |= {"learning-curves": found.points, "crossovers": found.crossovers}
+    for name, each in tables.items():
+        text = each.to_csv(index=False, float_format=DIGITS)
+        store.write_text(out / f"{name}.csv", text)
     by_row = {
         (row["dataset"], row["protocol"], row["split"], row["model"]): row
         for row in table.to_dict(orient="records")
+    }
+    steps = {
+        place for place, step in zip(by_row, learning_curve.is_step(table), strict=True) if step
     }
     pictures, datasets = [], {}
     for row in found.rows:
@@ -76,11 +85,18 @@ def publish(out: Path) -> pd.DataFrame:
                 protocol["split"],
                 entry["model"]["label"],
             )
-            pictures.append(_draw_row(out, by_row[place], row, row.scored))
+            classes = _write_counts(out, by_row[place], row, row.scored)
+            if place in steps:
+                _remove_pictures(out, by_row[place])
+            else:
+                pictures.append(_draw_row(out, by_row[place], row, row.scored, classes))
     overviews = [path for about in datasets.values() for path in _draw_overview(out, table, about)]
     apart = [_draw_told_apart(out, part, found.pairs) for _, part in leaderboard.boards(table)]
-    store.write_text(out / "report.html", _page(table, audit, overviews, apart, pictures))
-    return table
+    for section in sections:
+        _draw_curves(out, section)
+    page = _page(out, table, audit, overviews, sections, apart, pictures)
+    store.write_text(out / "report.html", page)
+    return found
 
 
 def _audit(out: Path, table: pd.DataFrame) -> str:
@@ -103,11 +119,39 @@ def _mark(*parts: object) -> str:
     return hashlib.sha256(repr((code, parts)).encode()).hexdigest()
 
 
-def _draw_row(out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored) -> Pictures:
-    """Draw and write what belongs to one row, its repeats summed, where not current."""
+def _label(row: Mapping[Any, Any]) -> str:
+    return row["protocol"] if row["split"] == "random" else f"{row['protocol']}-{row['split']}"
+
+
+def _file_name(row: Mapping[Any, Any]) -> str:
+    return leaderboard.picture_name(row["dataset"], _label(row), row["model"])
+
+
+def _write_counts(
+    out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored
+) -> pd.DataFrame:
+    """Write the confusion matrix of one row, its repeats summed, and return its scores by class."""
+    classes, names, file = _by_class(found, scored), found.class_names, f"{_file_name(row)}.csv"
+    counts = pd.DataFrame(scored.confusion, pd.Index(names, name="true"), names)
+    store.write_text(out / "confusion" / file, counts.to_csv())
+    store.write_text(out / "classes" / file, classes.to_csv())
+    return classes
+
+
+def _remove_pictures(out: Path, row: Mapping[Any, Any]) -> None:
+    """Remove the pictures of a curve's row that was of the largest size, and is no more."""
+    for folder in ("confusion", "reliability", "curves"):
+        (out / folder / f"{_file_name(row)}.png").unlink(missing_ok=True)
+    board = leaderboard.picture_name(row["dataset"], _label(row))
+    (out / "told-apart" / f"{board}.png").unlink(missing_ok=True)
+
+
+def _draw_row(
+    out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored, classes: pd.DataFrame
+) -> Pictures:
+    """Draw and write the pictures of one row, its repeats summed, where not current."""
     about, records, class_names = found.entry["dataset"], found.good, found.class_names
-    label = row["protocol"] if row["split"] == "random" else f"{row['protocol']}-{row['split']}"
-    name = leaderboard.picture_name(row["dataset"], label, row["model"])
+    name = _file_name(row)
     data = "generated faces" if row["generated_data"] else row["dataset"]
     repeats = f", {len(records)} repeats" if len(records) > 1 else ""
     what = (
@@ -121,15 +165,12 @@ def _draw_row(out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored
     sure = f"{row['model']}\ncalibration error {row['ece']:.3f}"
     mark = _mark(what, title, sure, [record["finished"] + record["key"] for record in records])
     result = Pictures(
-        f"{label} {row['model']}",
+        f"{_label(row)} {row['model']}",
         out / "confusion" / f"{name}.png",
         out / "reliability" / f"{name}.png",
         out / "curves" / f"{name}.png" if deep else None,
-        _by_class(found, scored),
+        classes,
     )
-    counts = pd.DataFrame(scored.confusion, pd.Index(class_names, name="true"), class_names)
-    store.write_text(out / "confusion" / f"{name}.csv", counts.to_csv())
-    store.write_text(out / "classes" / f"{name}.csv", result.classes.to_csv())
     if not plots.is_current(result.confusion, mark):
         figure = plots.confusion(scored.confusion, class_names, title, what, found.untrained)
         plots.save(figure, result.confusion, mark)
@@ -183,9 +224,19 @@ def _draw_told_apart(out: Path, part: pd.DataFrame, pairs: pd.DataFrame) -> Path
     return out / name
 
 
+def _draw_curves(out: Path, section: CurveSection) -> None:
+    """Draw the learning curves of a data set and split, if there are two sizes."""
+    if section.picture is None:
+        return
+    title, _, what = section.title.partition(", ")
+    best = section.crossovers[section.crossovers["net"] == learning_curve.BEST_NET]
+    figure = plots.learning_curves(section.points, best, title, what)
+    plots.save(figure, out / section.picture)
+
+
 def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tuple[Path, Path]:
     """Draw the leaderboard and the class distribution of one data set."""
-    part = table[table["dataset"] == about["name"]]
+    part = table[(table["dataset"] == about["name"]) & ~learning_curve.is_step(table)]
     data = "generated faces" if about["generated"] else about["name"]
     boards = {
         name if split == "random" else f"{name}, {split} split": rows
@@ -203,9 +254,11 @@ def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tup
 
 
 def _page(
+    out: Path,
     table: pd.DataFrame,
     audit: str,
     overviews: list[Path],
+    sections: list[CurveSection],
     apart: list[Path | None],
     pictures: list[Pictures],
 ) -> str:
@@ -214,6 +267,7 @@ def _page(
         warning=leaderboard.HOW_TO_GET_REAL if table["generated_data"].any() else "",
         audit=audit,
         comparisons=leaderboard.comparisons(table),
+        curves=[(each, out / each.picture if each.picture else None) for each in sections],
         boards=[
             (title, leaderboard.for_people(part), list(part["status"]), picture)
             for (title, part), picture in zip(leaderboard.boards(table), apart, strict=True)
@@ -243,7 +297,7 @@ def main(out: Path) -> None:
     """Write the leaderboard, the pictures and the page of OUT from its stored runs."""
     if not store.read_board(out):
         raise click.UsageError(f"{out} holds no runs: make some with 'python -m benchmark.run'")
-    table = publish(out)
+    table = publish(out).table
     click.echo(f"{len(table)} rows: {out / 'leaderboard.md'}, {out / 'report.html'}")
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,11 +159,11 @@ def main(
 
     from benchmark import report  # with matplotlib, which the workers need not load
 
-    table = report.publish(out)
-    _show(table, dataset, Console())
+    _show(report.publish(out), dataset, Console())
     click.echo(
         f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, comparisons.csv, "
-        "told-apart/, confusion/, classes/, reliability/, curves/"
+        "told-apart/, confusion/, classes/, reliability/, curves/; of a learning curve also "
+        "learning-curves.csv, crossovers.csv"
     )
     failed = [record for record in records if record["status"] != "ok"]
     for record in failed:
@@ -243,9 +244,9 @@ def _list(console: Console) -> None:
     console.print(f"data sets: {', '.join(datasets.names())}, or the path of a folder")
 
 
-def _show(table: pd.DataFrame, dataset: datasets.Dataset, console: Console) -> None:
-    """Print the boards of the data set just used."""
-    mine = table[table["dataset"] == dataset.name]
+def _show(found: leaderboard.Leaderboard, dataset: datasets.Dataset, console: Console) -> None:
+    """Print the boards and learning curves of the data set just used."""
+    mine = found.table[found.table["dataset"] == dataset.name]
     if not console.is_terminal:
         console = Console(width=150)
     for title, part in leaderboard.boards(mine):
@@ -253,6 +254,10 @@ def _show(table: pd.DataFrame, dataset: datasets.Dataset, console: Console) -> N
         _print_table(console, title, text.drop(columns=[leaderboard.SHOWN[n] for n in LESS]))
     for title, text in leaderboard.comparisons(mine):
         _print_table(console, title, text)
+    for section in leaderboard.curves(replace(found, table=mine)):
+        _print_table(console, section.title, section.table)
+        for line in section.lines:
+            console.print(Text(line), soft_wrap=True)
     if dataset.generated:
         console.print(Text(leaderboard.HOW_TO_GET_REAL), style="bold")
 

@@ -30,6 +30,7 @@ SUM_TOLERANCE = 1e-3  # of the probabilities of a picture, as float32
 AGAIN = "remove that folder and run its command again"
 WRITE_AGAIN = "write it again with 'python -m benchmark.report --out {out}'"
 PICTURE_FOLDERS = ("confusion", "curves")
+OF_CURVES = {"learning-curves", "crossovers"}  # made where a curve is on the board
 
 STATED = {"board.json", "audit.json"}  # what is published from, besides the runs
 PARTS = {"model", "protocol", "dataset", "device", "keys"}  # of a row of board.json
@@ -322,7 +323,7 @@ def check_published(out: Path, found: Findings) -> Iterator[str]:
             if stored != computed and not _same_but_for_rounding(name, stored, computed):
                 yield f"{name}: {_how_it_differs(name, stored, computed)}: {remedy}"
         for name in sorted(_files(out) - made):
-            kinds = {other.split(".")[0] for other in made if "/" not in other}
+            kinds = {other.split(".")[0] for other in made if "/" not in other} | OF_CURVES
             if name.split("/")[0] in PICTURE_FOLDERS or name.split(".")[0] in kinds:
                 yield f"{name}: no run on the board makes this file: remove it"
 
