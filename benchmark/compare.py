@@ -135,7 +135,7 @@ def _only(repeats: Sequence[int], out: Path, entry: Mapping[str, Any]) -> Eviden
 
 
 def _paired(a: Scored, b: Scored) -> dict[str, Any]:
-    people, pictures, _ = comparison.people([a, b])
+    people, pictures, _ = comparison.who_is_shown([a, b])
     one, other = (comparison.answers(each, people, len(pictures)) for each in (a, b))
     found = comparison.difference(other, one, statistics.effective_people(pictures))
     real = found.pop("p") < 1 - statistics.LEVEL
@@ -157,7 +157,7 @@ def _unpaired(a: Scored, b: Scored) -> dict[str, Any]:
 
 def _accuracy(scored: Scored) -> tuple[float, tuple[float, float]]:
     """Accuracy with its interval."""
-    people, pictures, _ = comparison.people([scored])
+    people, pictures, _ = comparison.who_is_shown([scored])
     found = comparison.answers(scored, people, len(pictures))
     effective = statistics.effective_people(pictures)
     return found.accuracy, statistics.interval(found.accuracy, found.draws["accuracy"], effective)

@@ -68,7 +68,7 @@ def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFram
         the difference is of that pair alone, the adjusted p-value for all pairs together.
     """
     scored = [row.scored for row in rows if row.scored is not None]
-    who, pictures, known = people(scored)
+    who, pictures, known = who_is_shown(scored)
     effective = statistics.effective_people(pictures)
     n_people = len(pictures)
     names = [row.entry["model"]["label"] for row in rows]
@@ -116,7 +116,7 @@ def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFram
 _BOARD = (*PAIRS[:5], "data")  # the same for all pairs of a board
 
 
-def people(scored: Sequence[Scored]) -> tuple[np.ndarray, np.ndarray, bool]:
+def who_is_shown(scored: Sequence[Scored]) -> tuple[np.ndarray, np.ndarray, bool]:
     """Who each picture shows, numbered from 0, how many pictures each has, and if that is known."""
     # Runs of before there were groups do not say; those beside them may.
     one = next((one for one in scored if one.knows_people), scored[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import comparison, evidence, recognition, statistics
+from benchmark import comparison, evidence, learning_curve, recognition, statistics
 from benchmark.evidence import Evidence
+from benchmark.protocols import Curve
 
 COLUMNS = (
     "dataset",
@@ -82,11 +83,13 @@ PUBLISHED_RANKS = (
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The leaderboard, the pairs of models it rests on, its splits, and what was read for it."""
+    """The leaderboard, the pairs of models it rests on, its splits and curves, and its source."""
 
     table: pd.DataFrame
     pairs: pd.DataFrame
     recognised: pd.DataFrame
+    points: pd.DataFrame
+    crossovers: pd.DataFrame
     rows: list[Evidence]
 
 
@@ -113,6 +116,7 @@ def compute(out: Path) -> Leaderboard:
         `comparison.compare`; a row that is not ``ok`` has no rank. Scores of repeats are averaged;
         the interval is that of the mean, for other test pictures drawn like these. ``pairs``: the
         columns `comparison.PAIRS`. ``recognised``: see `recognition.compute`.
+        ``points`` and ``crossovers``: see `learning_curve`.
     """
     rows = evidence.read(out)
     compared = [(same, *comparison.compare(same)) for same in comparison.same_pictures(rows)]
@@ -126,13 +130,16 @@ def compute(out: Path) -> Leaderboard:
     order = table.assign(fewer=-table["n_test"], worse=-table["accuracy"]).sort_values(
         [*BOARD, "fewer", "rank", "worse", "model"]
     )
+    table = order.drop(columns=["fewer", "worse"]).reset_index(drop=True)
     pairs = [found for _, _, found in compared if len(found)]
     return Leaderboard(
-        order.drop(columns=["fewer", "worse"]).reset_index(drop=True),
+        table,
         pd.concat(pairs, ignore_index=True)
         if pairs
         else pd.DataFrame(columns=list(comparison.PAIRS)),
         recognition.compute(rows),
+        learning_curve.points(table, rows),
+        learning_curve.crossovers(rows),
         rows,
     )
 
@@ -240,7 +247,7 @@ def side_by_side(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
         there are such figures, then one for each protocol and split, see `evidence.board_names`.
     """
     result = {}
-    for dataset, part in table.groupby("dataset", sort=False):
+    for dataset, part in table[~learning_curve.is_step(table)].groupby("dataset", sort=False):
         columns = sorted(part["board"].unique(), key=lambda name: (name != "slides", name))
         wide = part.pivot(index="model", columns="board", values="accuracy")
         wide = wide[columns].sort_values([*columns[::-1]], ascending=False)
@@ -254,7 +261,7 @@ def side_by_side(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return result
 
 
-def heading(part: pd.DataFrame) -> str:
+def heading(part: pd.DataFrame, protocol: str = "") -> str:
     """One line that says what a board is about: data, protocol, split, pictures, selection."""
     first = part.iloc[0]
     data = "generated faces" if first["generated_data"] else first["dataset"]
@@ -265,8 +272,8 @@ def heading(part: pd.DataFrame) -> str:
     tested = f", scored on {counts} pictures{shown}" if counts else ""
     left_out = f", {first['n_left_out']} unreadable left out" if first["n_left_out"] else ""
     return (
-        f"{data} at {pixels} px, protocol {first['protocol']}, {first['split']} split, "
-        f"selection on {first['selected_on']}{tested}{left_out}"
+        f"{data} at {pixels} px, protocol {protocol or first['protocol']}, "
+        f"{first['split']} split, selection on {first['selected_on']}{tested}{left_out}"
     )
 
 
@@ -335,8 +342,96 @@ def _rank_text(rank: Any, tie: bool) -> str:
 
 
 def boards(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Each data set, protocol and split with its heading."""
-    return [(heading(part), part) for _, part in table.groupby(BOARD, sort=False)]
+    """Each data set, protocol and split with its heading; of a curve the largest size only."""
+    whole = table[~learning_curve.is_step(table)]
+    return [(heading(part), part) for _, part in whole.groupby(BOARD, sort=False)]
+
+
+@dataclass(frozen=True)
+class CurveSection:
+    """What is shown of the learning curves of one data set and split.
+
+    Attributes
+    ----------
+    title : str
+    table : DataFrame
+        Accuracy in percent as text, a row a model and a column a size.
+    lines : list of str
+        Sentences on where nets overtake classical models, and on what to mind.
+    points, crossovers : DataFrame
+        Those of this section, see `learning_curve`.
+    picture : str or None
+        Its file, if it has two sizes.
+    """
+
+    title: str
+    table: pd.DataFrame
+    lines: list[str]
+    points: pd.DataFrame
+    crossovers: pd.DataFrame
+    picture: str | None
+
+
+def curves(found: Leaderboard) -> list[CurveSection]:
+    """Return the learning curves, a section for each data set and split."""
+    of_curves = found.table[found.table["protocol"].map(Curve.size).notna()]
+    return [
+        _curve_section(part, _of(found.points, part), _of(found.crossovers, part))
+        for _, part in of_curves.groupby(["dataset", "split"], sort=False)
+    ]
+
+
+def _of(table: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the data set and split of a part of the leaderboard."""
+    first = part.iloc[0]
+    return table[(table["dataset"] == first["dataset"]) & (table["split"] == first["split"])]
+
+
+def _curve_section(
+    part: pd.DataFrame, points: pd.DataFrame, crossovers: pd.DataFrame
+) -> CurveSection:
+    def cell(row: pd.Series) -> str:
+        if pd.isna(row["accuracy"]):
+            return str(row["status"])
+        spread = row["accuracy_sd_of_repeats"]
+        return f"{100 * row['accuracy']:.1f}" + (
+            f" ±{100 * spread:.1f}" if (spread or 0) > 0 else ""
+        )
+
+    labels = sorted(part["protocol"].unique(), key=lambda label: Curve.size(label) or 0)
+    texts = part.assign(text=part.apply(cell, axis=1))
+    best_first = texts.sort_values("accuracy", ascending=False)
+    models = best_first.loc[best_first["protocol"] == labels[-1], "model"]
+    wide = texts.pivot_table(index="model", columns="protocol", values="text", aggfunc="first")
+    wide = wide.reindex([*dict.fromkeys([*models, *best_first["model"]])])[labels].fillna("")
+    sizes = points.groupby("protocol")["size"].max()
+    wide.columns = pd.Index(
+        [f"{sizes[label]:,} pictures" if label in sizes else label for label in labels]
+    )
+
+    lines = []
+    best = crossovers[crossovers["net"] == learning_curve.BEST_NET]
+    for row in best.to_dict(orient="records"):
+        lines.append(f"In {learning_curve.SCORES[row['score']]} {row['verdict']}.")
+    if lines:
+        lines.append(
+            "Pictures are those learnt from, a fifth of them to select on. The best at each size "
+            "are chosen on half of the people and scored on the other half; every pair of models, "
+            "and how the interval is made, is in crossovers.csv."
+        )
+    absent: dict[str, int] = {}
+    for point in points.to_dict(orient="records"):
+        for name in filter(None, point["not_in_training"].split("; ")):
+            absent[name] = max(absent.get(name, 0), point["size"])
+    if absent:
+        upto = ", ".join(f"{name} up to {size:,} pictures" for name, size in absent.items())
+        lines.append(f"Not in every training set: {upto}; a model cannot name what it never saw.")
+    first = part.iloc[0]
+    words = [first["dataset"]] + [first["split"]] * (first["board"] != first["protocol"])
+    picture = f"learning-curves.{picture_name(*words)}.png" if len(sizes) > 1 else None
+    return CurveSection(
+        heading(part, Curve.name), wide.reset_index(), lines, points, crossovers, picture
+    )
 
 
 def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -379,8 +474,13 @@ def told_apart_name(part: pd.DataFrame) -> str | None:
     return f"told-apart/{picture_name(first['dataset'], first['board'])}.png"
 
 
-def markdown(table: pd.DataFrame, audit: str = "", recognised: pd.DataFrame | None = None) -> str:
-    """The leaderboard for people, as Markdown, with what an audit said and what the splits show."""
+def markdown(
+    table: pd.DataFrame,
+    audit: str = "",
+    recognised: pd.DataFrame | None = None,
+    sections: Sequence[CurveSection] = (),
+) -> str:
+    """The leaderboard as Markdown, with what an audit said and what splits and curves show."""
     parts = ["# Leaderboard"]
     if table["generated_data"].any():
         parts.append(f"**{HOW_TO_GET_REAL}**")
@@ -394,6 +494,11 @@ def markdown(table: pd.DataFrame, audit: str = "", recognised: pd.DataFrame | No
         text = recognition.for_people(part)
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
         parts.append(recognition.HOW_TO_READ)
+    for section in sections:
+        wide = section.table.to_markdown(index=False, disable_numparse=True)
+        parts += [f"## {section.title}", wide, " ".join(section.lines)]
+        if section.picture:
+            parts.append(f"![Learning curves](<{section.picture}>)")
     for title, part in boards(table):
         text = for_people(part)
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]

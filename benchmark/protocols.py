@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import logging
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -14,6 +17,8 @@ from datasets import Dataset, InputError
 from datasets.dataset import Part
 from datasets.duplicates import sides
 from datasets.splits import hold_out, stratified_order
+
+logger = logging.getLogger(__name__)
 
 Split = Literal["random", "identity", "official"]
 
@@ -99,6 +104,10 @@ class Protocol:
         """
         raise TypeError("a protocol says which rows a model sees")
 
+    def series(self, dataset: Dataset) -> list[Self]:
+        """Return the protocols a user means by this one: itself, unless it is one of several."""
+        return [self]
+
     def settings(self, model: str, deep: bool) -> Mapping[str, Any]:
         """Parameters of a model that belong to the procedure rather than to the model."""
         return {}
@@ -176,15 +185,12 @@ class Fair(Protocol):
 
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
         """Rows of one repeat; those of a smaller `train_size` are among those of a larger."""
-        if self.split == "official":
-            training, selection, test = self._official(dataset, repeat)
-        else:
-            training, selection, test = self._drawn(dataset, repeat)
+        training, selection, test = _divided(dataset, self.split, repeat)
         if self.train_size is not None:
-            n = len(training) + len(selection)
-            if self.train_size > n:
+            n_pool = len(training) + len(selection)
+            if self.train_size > n_pool:
                 raise InputError(
-                    f"--train-size {self.train_size} is more than the {n} pictures that "
+                    f"--train-size {self.train_size} is more than the {n_pool} pictures that "
                     "are left beside the test set: use a smaller number, or all"
                 )
             n_selection = max(round(self.train_size / self.VALIDATION_PARTS), 1)
@@ -199,42 +205,113 @@ class Fair(Protocol):
             )
         return Rows(training, selection, test)
 
-    def _drawn(self, dataset: Dataset, repeat: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        groups = None
-        if self.split == "identity":
-            groups = sides(dataset)
-            if groups is None:
-                raise InputError(f"{dataset.source} does not say who is shown: use --split random")
-        pool, test = hold_out(
-            dataset.labels, groups, self.TEST_PARTS, derive_seed("test set", self.split)
-        )
-        return *self._divided(dataset, pool, groups, repeat), test
 
-    def _official(self, dataset: Dataset, repeat: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        if dataset.parts is None or "official" not in possible_splits(dataset):
+@functools.lru_cache(maxsize=16)  # keeping people together takes a second
+def _divided(
+    dataset: Dataset, split: Split, repeat: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All rows to train on, to select on and to be scored on."""
+    if split == "official":
+        return _as_it_comes(dataset, repeat)
+    groups = None
+    if split == "identity":
+        groups = sides(dataset)
+        if groups is None:
+            raise InputError(f"{dataset.source} does not say who is shown: use --split random")
+    pool, test = hold_out(dataset.labels, groups, Fair.TEST_PARTS, derive_seed("test set", split))
+    return *_without_validation(dataset, split, repeat, pool, groups), test
+
+
+def _as_it_comes(dataset: Dataset, repeat: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if dataset.parts is None or "official" not in possible_splits(dataset):
+        raise InputError(
+            f"{dataset.source} comes without a training and a test part: use another --split"
+        )
+    training, selection, test = (np.flatnonzero(dataset.parts == part) for part in Part)
+    if len(selection) == 0:
+        return *_without_validation(dataset, "official", repeat, training, None), test
+    rng = np.random.default_rng(derive_seed("order", "official", repeat))
+    training, selection = (
+        rows[stratified_order(dataset.labels[rows], rng)] for rows in (training, selection)
+    )
+    return training, selection, test
+
+
+def _without_validation(
+    dataset: Dataset, split: Split, repeat: int, pool: np.ndarray, groups: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the pool to train on, and a fifth of them to select on."""
+    kept, held = hold_out(
+        dataset.labels[pool],
+        None if groups is None else groups[pool],
+        Fair.VALIDATION_PARTS,
+        derive_seed("validation", split, repeat),
+    )
+    return pool[kept], pool[held]
+
+
+@dataclass(frozen=True)
+class Curve(Fair):
+    """Fair at one of several training sizes: how much a model gains from more pictures.
+
+    The sizes double from `FIRST` up to `train_size`, and that itself is the last. Within a repeat
+    every training set holds the smaller ones, and the test set is the same for all.
+    """
+
+    name: ClassVar[str] = "curve"
+
+    FIRST: ClassVar[int] = 100
+    APART: ClassVar[float] = 1.1  # a size nearer to the last than this would show nothing new
+
+    @property
+    def label(self) -> str:
+        """Name on the leaderboard and in file names: ``curve-100``, ``curve-all``."""
+        return f"{self.name}-{self.train_size or 'all'}"
+
+    @classmethod
+    def size(cls, label: str) -> float | None:
+        """Return the size a label names, infinite for all pictures, or None if of no curve."""
+        name, _, size = label.partition("-")
+        if name != cls.name:
+            return None
+        return math.inf if size == "all" else int(size)
+
+    def n_pictures(self, dataset: Dataset) -> int:
+        """Return how many pictures a model may learn from, those to select on included."""
+        rows = self.rows(dataset, deep=False, repeat=0)
+        return len(rows.training) + len(rows.selection)
+
+    def series(self, dataset: Dataset) -> list[Self]:
+        """Return the curve: this protocol at every size, the smallest first.
+
+        A size at which some repeat would be shown one class only is left out, with a warning.
+
+        Raises
+        ------
+        InputError
+            If fewer than two sizes are left.
+        """
+        n = self.n_pictures(dataset)
+        doublings = [self.FIRST * 2**i for i in range(n.bit_length())]
+        steps = [replace(self, train_size=size) for size in doublings if size * self.APART <= n]
+        seen = [step for step in steps if step._shows_two_classes(dataset)]
+        if not seen:
             raise InputError(
-                f"{dataset.source} comes without a training and a test part: use another --split"
+                f"a curve needs two training sizes, {self.FIRST} and more than that, of two "
+                f"classes each, and there are {n} pictures to train on: use --protocol fair"
             )
-        training, selection, test = (np.flatnonzero(dataset.parts == part) for part in Part)
-        if len(selection) == 0:
-            return *self._divided(dataset, training, None, repeat), test
-        rng = np.random.default_rng(derive_seed("order", self.split, repeat))
-        training, selection = (
-            rows[stratified_order(dataset.labels[rows], rng)] for rows in (training, selection)
-        )
-        return training, selection, test
+        if len(seen) < len(steps):
+            left_out = ", ".join(f"{step.train_size}" for step in steps if step not in seen)
+            logger.warning("left out of the curve, as they show one class only: %s", left_out)
+        return [*seen, self]
 
-    def _divided(
-        self, dataset: Dataset, pool: np.ndarray, groups: np.ndarray | None, repeat: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Rows to train on and a fifth to select on."""
-        kept, held = hold_out(
-            dataset.labels[pool],
-            None if groups is None else groups[pool],
-            self.VALIDATION_PARTS,
-            derive_seed("validation", self.split, repeat),
-        )
-        return pool[kept], pool[held]
+    def _shows_two_classes(self, dataset: Dataset) -> bool:
+        try:
+            for repeat in range(self.repeats):
+                self.rows(dataset, deep=False, repeat=repeat)
+        except InputError:  # the size is not too large, so that is what is wrong
+            return False
+        return True
 
 
-PROTOCOLS: dict[str, type[Protocol]] = {kind.name: kind for kind in (Slides, Fair)}
+PROTOCOLS: dict[str, type[Protocol]] = {kind.name: kind for kind in (Slides, Fair, Curve)}

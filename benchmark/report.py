@@ -18,10 +18,10 @@ import click
 import jinja2
 import pandas as pd
 
-from benchmark import leaderboard, metrics, plots, recognition, store
+from benchmark import leaderboard, learning_curve, metrics, plots, recognition, store
 from benchmark.command import OUT, command
 from benchmark.evidence import Evidence, Scored
-from benchmark.leaderboard import Leaderboard
+from benchmark.leaderboard import CurveSection, Leaderboard
 from benchmark.models import code_hash
 
 logger = logging.getLogger(__name__)
@@ -52,17 +52,25 @@ def publish(out: Path) -> Leaderboard:
     Returns
     -------
     Leaderboard
-        What was published.
+        What was published, see `leaderboard.compute`.
     """
     found = leaderboard.compute(out)
     table = found.table
     _write_table(out / "leaderboard.csv", table[list(leaderboard.COLUMNS)])
     audit = _audit(out, table)
-    store.write_text(out / "leaderboard.md", leaderboard.markdown(table, audit, found.recognised))
+    sections = leaderboard.curves(found)
+    text = leaderboard.markdown(table, audit, found.recognised, sections)
+    store.write_text(out / "leaderboard.md", text)
     _write_table(out / "comparisons.csv", found.pairs)
+    if sections:
+        _write_table(out / "learning-curves.csv", found.points)
+        _write_table(out / "crossovers.csv", found.crossovers)
     by_row = {
         (row["dataset"], row["protocol"], row["split"], row["model"]): row
         for row in table.to_dict(orient="records")
+    }
+    steps = {
+        place for place, step in zip(by_row, learning_curve.is_step(table), strict=True) if step
     }
     pictures, datasets = [], {}
     for row in found.rows:
@@ -76,7 +84,11 @@ def publish(out: Path) -> Leaderboard:
                 protocol["split"],
                 entry["model"]["label"],
             )
-            pictures.append(_draw_row(out, by_row[place], row, row.scored))
+            classes = _write_counts(out, by_row[place], row, row.scored)
+            if place in steps:
+                _remove_pictures(out, by_row[place])
+            else:
+                pictures.append(_draw_row(out, by_row[place], row, row.scored, classes))
     overviews = [path for about in datasets.values() for path in _draw_overview(out, table, about)]
     apart = [_draw_told_apart(out, part, found.pairs) for _, part in leaderboard.boards(table)]
     if len(found.recognised):
@@ -85,7 +97,9 @@ def publish(out: Path) -> Leaderboard:
         (title, recognition.for_people(part), _draw_splits(out, title, part))
         for title, part in recognition.boards(found.recognised)
     ]
-    page = _page(table, audit, overviews, splits, apart, pictures)
+    for section in sections:
+        _draw_curves(out, section)
+    page = _page(out, table, audit, overviews, splits, sections, apart, pictures)
     store.write_text(out / "report.html", page)
     return found
 
@@ -122,10 +136,35 @@ def _mark(*parts: object) -> str:
     return hashlib.sha256(repr((code, parts)).encode()).hexdigest()
 
 
-def _draw_row(out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored) -> Pictures:
-    """Draw and write what belongs to one row, its repeats summed, where not current."""
+def _file_name(row: Mapping[Any, Any]) -> str:
+    return leaderboard.picture_name(row["dataset"], row["board"], row["model"])
+
+
+def _write_counts(
+    out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored
+) -> pd.DataFrame:
+    """Write the confusion matrix of one row, its repeats summed, and return its scores by class."""
+    classes, names, file = _by_class(found, scored), found.class_names, f"{_file_name(row)}.csv"
+    counts = pd.DataFrame(scored.confusion, pd.Index(names, name="true"), names)
+    store.write_text(out / "confusion" / file, counts.to_csv())
+    store.write_text(out / "classes" / file, classes.to_csv())
+    return classes
+
+
+def _remove_pictures(out: Path, row: Mapping[Any, Any]) -> None:
+    """Remove the pictures of a curve's row that was of the largest size, and is no more."""
+    for folder in ("confusion", "reliability", "curves"):
+        (out / folder / f"{_file_name(row)}.png").unlink(missing_ok=True)
+    board = leaderboard.picture_name(row["dataset"], row["board"])
+    (out / "told-apart" / f"{board}.png").unlink(missing_ok=True)
+
+
+def _draw_row(
+    out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored, classes: pd.DataFrame
+) -> Pictures:
+    """Draw and write the pictures of one row, its repeats summed, where not current."""
     about, records, class_names = found.entry["dataset"], found.good, found.class_names
-    name = leaderboard.picture_name(row["dataset"], found.board, row["model"])
+    name = _file_name(row)
     data = "generated faces" if row["generated_data"] else row["dataset"]
     repeats = f", {len(records)} repeats" if len(records) > 1 else ""
     what = (
@@ -139,15 +178,12 @@ def _draw_row(out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored
     sure = f"{row['model']}\ncalibration error {row['ece']:.3f}"
     mark = _mark(what, title, sure, [record["finished"] + record["key"] for record in records])
     result = Pictures(
-        f"{found.board} {row['model']}",
+        f"{row['board']} {row['model']}",
         out / "confusion" / f"{name}.png",
         out / "reliability" / f"{name}.png",
         out / "curves" / f"{name}.png" if deep else None,
-        _by_class(found, scored),
+        classes,
     )
-    counts = pd.DataFrame(scored.confusion, pd.Index(class_names, name="true"), class_names)
-    store.write_text(out / "confusion" / f"{name}.csv", counts.to_csv())
-    store.write_text(out / "classes" / f"{name}.csv", result.classes.to_csv())
     if not plots.is_current(result.confusion, mark):
         figure = plots.confusion(scored.confusion, class_names, title, what, found.untrained)
         plots.save(figure, result.confusion, mark)
@@ -201,9 +237,19 @@ def _draw_told_apart(out: Path, part: pd.DataFrame, pairs: pd.DataFrame) -> Path
     return out / name
 
 
+def _draw_curves(out: Path, section: CurveSection) -> None:
+    """Draw the learning curves of a data set and split, if there are two sizes."""
+    if section.picture is None:
+        return
+    title, _, what = section.title.partition(", ")
+    best = section.crossovers[section.crossovers["net"] == learning_curve.BEST_NET]
+    figure = plots.learning_curves(section.points, best, title, what)
+    plots.save(figure, out / section.picture)
+
+
 def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tuple[Path, Path]:
     """Draw the leaderboard and the class distribution of one data set."""
-    part = table[table["dataset"] == about["name"]]
+    part = table[(table["dataset"] == about["name"]) & ~learning_curve.is_step(table)]
     data = "generated faces" if about["generated"] else about["name"]
     boards = sorted(
         part.groupby("board", sort=False), key=lambda item: (item[0] != "slides", item[0])
@@ -219,10 +265,12 @@ def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tup
 
 
 def _page(
+    out: Path,
     table: pd.DataFrame,
     audit: str,
     overviews: list[Path],
     splits: list[tuple[str, pd.DataFrame, Path]],
+    sections: list[CurveSection],
     apart: list[Path | None],
     pictures: list[Pictures],
 ) -> str:
@@ -231,6 +279,7 @@ def _page(
         warning=leaderboard.HOW_TO_GET_REAL if table["generated_data"].any() else "",
         audit=audit,
         comparisons=leaderboard.comparisons(table),
+        curves=[(each, out / each.picture if each.picture else None) for each in sections],
         boards=[
             (title, leaderboard.for_people(part), list(part["status"]), picture)
             for (title, part), picture in zip(leaderboard.boards(table), apart, strict=True)

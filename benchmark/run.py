@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -85,14 +86,14 @@ def _value(text: str) -> Any:
     default="fair",
     show_default=True,
     callback=_words(*PROTOCOLS),
-    help="slides, fair, or both: commas.",
+    help="slides, fair, curve: commas.",
 )
 @click.option(
     "--train-size",
     default="all",
     show_default=True,
     callback=_size_or_all,
-    help="Pictures fair lets a model learn from.",
+    help="Pictures fair lets a model learn from, curve at most.",
 )
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--size", type=click.IntRange(8, 1024), default=32, show_default=True, help="Pixels.")
@@ -155,7 +156,8 @@ def main(
     entries = models.find(model)
     data = chosen(data, drop_duplicates)
     dataset = load(data, size)
-    protocols = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
+    wanted = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
+    protocols = [each for named in wanted for each in named.series(dataset)]
     where = _device(device)
     about = describe(dataset)
     runs = [
@@ -185,10 +187,11 @@ def main(
 
     found = report.publish(out)
     _show(found, dataset, Console())
+    of_curves = "learning-curves.csv, crossovers.csv, " if len(found.points) else ""
+    of_splits = "splits.csv, " if len(found.recognised) else ""
     click.echo(
         f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, comparisons.csv, "
-        f"{'splits.csv, ' if len(found.recognised) else ''}"
-        "told-apart/, confusion/, classes/, reliability/, curves/"
+        f"{of_splits}{of_curves}told-apart/, confusion/, classes/, reliability/, curves/"
     )
     failed = [record for record in records if record["status"] != "ok"]
     for record in failed:
@@ -275,7 +278,7 @@ def _list(console: Console) -> None:
 
 
 def _show(found: leaderboard.Leaderboard, dataset: datasets.Dataset, console: Console) -> None:
-    """Print the boards of the data set just used."""
+    """Print the boards, splits and learning curves of the data set just used."""
     mine, recognised = (
         table[table["dataset"] == dataset.name] for table in (found.table, found.recognised)
     )
@@ -289,6 +292,10 @@ def _show(found: leaderboard.Leaderboard, dataset: datasets.Dataset, console: Co
     for title, part in recognition.boards(recognised):
         _print_table(console, title, recognition.for_people(part))
         console.print(Text(recognition.HOW_TO_READ))
+    for section in leaderboard.curves(replace(found, table=mine)):
+        _print_table(console, section.title, section.table)
+        for line in section.lines:
+            console.print(Text(line), soft_wrap=True)
     if dataset.generated:
         console.print(Text(leaderboard.HOW_TO_GET_REAL), style="bold")
 

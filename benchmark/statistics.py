@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import threadpoolctl
 from scipy import special, stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
@@ -43,6 +44,12 @@ def _times_drawn(n_people: int) -> np.ndarray:
     return drawn
 
 
+@functools.cache
+def _blas() -> threadpoolctl.ThreadpoolController:
+    # On a busy machine products as small as these take fifty times as long with several threads.
+    return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+
 def resample(counts: np.ndarray) -> np.ndarray:
     """Draw the people anew, with replacement, and sum their counts: a bootstrap by person.
 
@@ -61,10 +68,11 @@ def resample(counts: np.ndarray) -> np.ndarray:
     n_people, *rest = counts.shape
     flat = counts.reshape(n_people, -1).astype(np.float32)  # exact up to 2**24 pictures
     drawn = _times_drawn(n_people)
-    parts = [
-        drawn[start : start + AT_ONCE].astype(np.float32) @ flat
-        for start in range(0, DRAWS, AT_ONCE)
-    ]
+    with _blas().limit(limits=1):
+        parts = [
+            drawn[start : start + AT_ONCE].astype(np.float32) @ flat
+            for start in range(0, DRAWS, AT_ONCE)
+        ]
     return np.concatenate(parts).astype(np.float64).reshape(DRAWS, *rest)
 
 

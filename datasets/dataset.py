@@ -27,7 +27,7 @@ class Part(enum.IntEnum):
     TEST = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one is equal to itself alone, and can be a cache's key
 class Dataset:
     """Labelled pictures of one size.
 

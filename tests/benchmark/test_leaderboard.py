@@ -14,6 +14,9 @@ from rich.console import Console
 
 from benchmark import leaderboard, models, plots, store
 from benchmark.progress import Display
+from deepnets.engine import Epoch
+
+EPOCHS = (Epoch(1, 0.7, 0.5, 0.7, 0.5, 1.0), Epoch(2, 0.6, 0.6, 0.6, 0.6, 1.0))
 
 
 def put(
@@ -27,10 +30,12 @@ def put(
     trained: Sequence[int] = (0, 1),
     split: str = "random",
     usual_split: str | None = None,
+    n_train: int = 10,
+    deep: bool = False,
 ) -> None:
     """Store made-up runs of a model on two classes, with the accuracies given."""
     entry = {
-        "model": {"label": model, "family": "f", "deep": False},
+        "model": {"label": model, "family": "f", "deep": deep},
         "protocol": {
             **{"label": protocol, "split": split, "selected_on": "test", "note": "N"},
             **({"usual_split": usual_split} if usual_split else {}),
@@ -40,6 +45,7 @@ def put(
             "generated": False,
             "left_out": [],
             "size": 32,
+            "n": 100,
             "fingerprint": "f" * 64,
             "class_counts": {"a": 60, "b": 40},
         },
@@ -52,8 +58,9 @@ def put(
             "key": key,
             "status": status if repeat == len(accuracies) - 1 else "ok",
             "reason": "" if status == "ok" else "it broke",
-            "n_train": 10,
-            "n_validation": 0,
+            "n_train": n_train,
+            "n_validation": 10,
+            "finished": "2000-01-01",
             "fit_seconds": 1.0 + repeat,
             "predict_seconds": 0.5,
             "peak_memory_mb": 100.0,
@@ -67,7 +74,8 @@ def put(
         probabilities = np.eye(2, dtype=np.float32)[predicted]
         rows = np.arange(n)
         groups = rows if people is None else people
-        store.write(out, record, store.Predictions(rows, labels, probabilities, groups))
+        predictions = store.Predictions(rows, labels, probabilities, groups)
+        store.write(out, record, predictions, EPOCHS if deep else ())
         keys.append(key)
     store.put_on_board(out, {f"muxspace/{protocol}/{split}/{model}": {**entry, "keys": keys}})
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 
-from benchmark.protocols import Fair, Slides, derive_seed, possible_splits
+from benchmark.protocols import Curve, Fair, Slides, derive_seed, possible_splits
 from datasets import Dataset, InputError
 from datasets.dataset import Part
 
@@ -194,6 +195,51 @@ def test_what_cannot_be_divided_is_told() -> None:
     of_four = dataclasses.replace(data(), groups=np.arange(900) % 4)
     with pytest.raises(InputError, match=r"3 people are too few .* use --split random"):
         Fair(split="identity").rows(of_four, True, 0)
+
+
+def test_a_curve_doubles_from_100_to_all() -> None:
+    assert [step.label for step in Curve().series(data())] == [
+        *("curve-100", "curve-200", "curve-400", "curve-all")
+    ]
+    assert [step.train_size for step in Curve(train_size=300).series(data())] == [100, 200, 300]
+
+
+def test_a_curve_has_no_two_sizes_that_are_nearly_the_same() -> None:
+    assert [step.train_size for step in Curve(train_size=420).series(data())] == [100, 200, 420]
+    assert [step.train_size for step in Curve(train_size=450).series(data())] == [
+        *(100, 200, 400, 450)
+    ]
+
+
+@pytest.mark.parametrize("split", ["random", "identity"])
+def test_each_step_of_a_curve_holds_the_smaller_ones_and_has_the_same_test_set(split: str) -> None:
+    made = data()
+    for repeat in (0, 1):
+        curve = Curve(split=split, repeats=2)  # type: ignore[arg-type]
+        steps = [step.rows(made, True, repeat) for step in curve.series(made)]
+        for smaller, larger in itertools.pairwise(steps):
+            assert set(smaller.training) < set(larger.training)
+            assert set(smaller.selection) < set(larger.selection)
+            assert (smaller.test == larger.test).all()
+        assert len(steps[0].training) + len(steps[0].selection) == 100
+
+
+def test_a_curve_on_too_few_pictures_is_told() -> None:
+    with pytest.raises(InputError, match="two training sizes, 100 and more than that"):
+        Curve().series(data(150))
+    with pytest.raises(InputError, match="more than the 600 pictures"):
+        Curve(train_size=1000).series(data())
+
+
+def test_sizes_that_show_one_class_only_are_left_out_of_a_curve_with_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    made = data(3000)
+    rare = np.zeros(3000, np.int64)
+    rare[:12] = 1
+    steps = Curve(repeats=2).series(dataclasses.replace(made, labels=rare))
+    assert steps[0].train_size == 400
+    assert caplog.messages == ["left out of the curve, as they show one class only: 100, 200"]
 
 
 def test_labels_and_seeds_follow_from_what_a_run_is() -> None:
