@@ -195,7 +195,8 @@ def told_apart(panels: Sequence[tuple[str, pd.DataFrame]], title: str) -> Figure
     heights = [len(order) + 2.5 for order in orders]
     widest = max(map(len, orders))
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.4 + 0.46 * widest, 1 + 0.3 * sum(heights)), layout="constrained")
+        size = max(3.4 + 0.46 * widest, 6.5), 1.8 + 0.3 * sum(heights)  # the words take the rest
+        figure = Figure(figsize=size, layout="constrained")
         columns = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (name, pairs), order in zip(columns, panels, orders, strict=True):
             place = {model: i for i, model in enumerate(order)}
