@@ -132,24 +132,59 @@ def main(
     data = chosen(data, drop_duplicates)
     dataset = load(data, size)
     protocols = [each for named in wanted for each in named.series(dataset)]
-    where = _device(device)
-    about = describe(dataset)
-    runs = [
-        Run(data, about, size, each, entry, settings, repeat, where, threads)
-        for each in protocols
-        for entry in entries
-        for repeat in range(repeats)
-    ]
-    for run in runs:  # Wrong input is told before anything is fitted.
-        run.estimator()
-    for run in {(run.protocol, run.model.deep, run.repeat): run for run in runs}.values():
-        run.protocol.rows(dataset, run.model.deep, run.repeat)
+    where = usable_device(device)
+    runs = plan(data, dataset, protocols, entries, settings, where, threads)
     jobs = jobs or grid.default_jobs(where, size)
     if estimate:
         _estimate(runs, out, jobs, console)
         return 0
     store.check_writable(out)
-    _say_what(dataset, console)
+    say_what(dataset, console)
+    records, found = make(runs, out, jobs, time_limit, console)
+    _show(found, dataset, Console())
+    click.echo(
+        f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, comparisons.csv, "
+        "told-apart/, confusion/, classes/, reliability/, curves/; of a learning curve also "
+        "learning-curves.csv, crossovers.csv"
+    )
+    return tell_failures(records, console)
+
+
+def plan(
+    data: str,
+    dataset: datasets.Dataset,
+    protocols: Sequence[Protocol],
+    entries: Sequence[models.Model],
+    settings: dict[str, Any],
+    device: str,
+    threads: int,
+) -> list[Run]:
+    """Return the runs of every model under every protocol.
+
+    Raises
+    ------
+    InputError
+        If the data cannot be divided so or a model has no such parameter: wrong input is told
+        before anything is fitted.
+    """
+    about = describe(dataset)
+    runs = [
+        Run(data, about, dataset.size, each, entry, settings, repeat, device, threads)
+        for each in protocols
+        for entry in entries
+        for repeat in range(each.repeats)
+    ]
+    for run in runs:
+        run.estimator()
+    for run in {(run.protocol, run.model.deep, run.repeat): run for run in runs}.values():
+        run.protocol.rows(dataset, run.model.deep, run.repeat)
+    return runs
+
+
+def make(
+    runs: Sequence[Run], out: Path, jobs: int, time_limit: float | None, console: Console
+) -> tuple[list[dict[str, Any]], leaderboard.Leaderboard]:
+    """Make the runs that have no result yet, publish, and return records and leaderboard."""
     board: dict[str, dict[str, Any]] = {}
     for run in runs:
         board.setdefault(run.row, {**run.shown, "keys": []})["keys"].append(run.key)
@@ -159,12 +194,11 @@ def main(
 
     from benchmark import report  # with matplotlib, which the workers need not load
 
-    _show(report.publish(out), dataset, Console())
-    click.echo(
-        f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, comparisons.csv, "
-        "told-apart/, confusion/, classes/, reliability/, curves/; of a learning curve also "
-        "learning-curves.csv, crossovers.csv"
-    )
+    return records, report.publish(out)
+
+
+def tell_failures(records: Sequence[dict[str, Any]], console: Console) -> int:
+    """Print which runs are not ok and why; return the exit status."""
     failed = [record for record in records if record["status"] != "ok"]
     for record in failed:
         where = f"{record['protocol']['label']} {record['model']['label']}"
@@ -187,7 +221,8 @@ def _protocols(names: str, train_size: int | None, repeats: int, split: str) -> 
     ]
 
 
-def _device(device: str) -> str:
+def usable_device(device: str) -> str:
+    """Return where nets are trained for the flag ``--device``."""
     if device == "cpu":
         return device
     from deepnets.engine import backend
@@ -198,7 +233,8 @@ def _device(device: str) -> str:
         raise click.UsageError(str(error)) from error
 
 
-def _say_what(dataset: datasets.Dataset, console: Console) -> None:
+def say_what(dataset: datasets.Dataset, console: Console) -> None:
+    """Print what the data are."""
     if dataset.generated:
         console.print(Text(leaderboard.HOW_TO_GET_REAL), style="bold")
     left_out = f", {len(dataset.left_out)} unreadable left out" if dataset.left_out else ""
