@@ -133,11 +133,40 @@ def crossing(sizes: np.ndarray, difference: np.ndarray) -> np.ndarray:
     return np.where(not_ahead.any(axis=-1), crossed, 0.0)
 
 
+def gain(smaller: Evidence, larger: Evidence) -> tuple[float, float, float]:
+    """How much more accurate a model is for more pictures, on the same test set.
+
+    Parameters
+    ----------
+    smaller, larger : Evidence
+        Rows of one curve that have scores.
+
+    Returns
+    -------
+    gain, low, high : float
+        Difference of the accuracies and its 95 % interval, over people and, where there are
+        several, over repeats; see `crossovers` and `statistics.difference_interval`.
+    """
+    rows = (smaller, larger)
+    people, pictures, _ = comparison.who_is_shown([row.scored for row in rows if row.scored])
+    one, other = (_scores(_drawn(_counts(row, people)))["accuracy"] for row in rows)
+    draws = other - one
+    low, high = statistics.difference_interval(
+        float(draws[0]), draws[1:], statistics.effective_people(pictures)
+    )
+    return float(draws[0]), low, high
+
+
+def size(row: Evidence) -> int:
+    """Pictures learnt from, those to select on included, of a row that has a score."""
+    return int(row.good[0]["n_train"] + row.good[0]["n_validation"])
+
+
 def is_step(table: pd.DataFrame) -> pd.Series:
     """Which rows of a leaderboard are of a curve's smaller sizes."""
-    size = table["protocol"].map(Curve.size).astype(np.float64)
-    largest = size.groupby([table["dataset"], table["split"]]).transform("max")
-    return size < largest
+    sizes = table["protocol"].map(Curve.size).astype(np.float64)
+    largest = sizes.groupby([table["dataset"], table["split"]]).transform("max")
+    return sizes < largest
 
 
 def _is_of_curve(row: Evidence) -> bool:
@@ -173,18 +202,19 @@ def _of_curve(rows: Sequence[Evidence]) -> Iterable[dict[str, Any]]:
     families: dict[str, list[str]] = {BEST_NET: [], BEST_CLASSICAL: []}
     by_size: dict[int, dict[str, Evidence]] = {}
     for row in sorted(rows, key=_place):
-        by_size.setdefault(_size(row), {})[row.entry["model"]["label"]] = row
-    for size, models in sorted(by_size.items()):
+        by_size.setdefault(size(row), {})[row.entry["model"]["label"]] = row
+    for n, models in sorted(by_size.items()):
         drawn: dict[str, list[np.ndarray]] = {BEST_NET: [], BEST_CLASSICAL: []}
         for name, row in models.items():
             family = BEST_NET if row.entry["model"]["deep"] else BEST_CLASSICAL
-            counts = _drawn(row, people, half)
-            curves.setdefault(name, {})[size] = _scores(counts.sum(axis=2))
-            drawn[family].append(counts)
+            counts = _counts(row, people)
+            halves = [counts * (half == h)[:, None, None, None] for h in (0, 1)]
+            drawn[family].append(_drawn(np.stack(halves, axis=2)))
+            curves.setdefault(name, {})[n] = _scores(drawn[family][-1].sum(axis=2))
             families[family] = [*dict.fromkeys([*families[family], name])]
         for family, each in drawn.items():
             if each:
-                curves.setdefault(family, {})[size] = _best(each)
+                curves.setdefault(family, {})[n] = _best(each)
 
     about, split = rows[0].entry["dataset"], rows[0].entry["protocol"]["split"]
     pairs = [(BEST_NET, BEST_CLASSICAL)]
@@ -195,7 +225,7 @@ def _of_curve(rows: Sequence[Evidence]) -> Iterable[dict[str, Any]]:
             continue
         for score in SCORES:
             difference = np.stack(
-                [curves[net][size][score] - curves[classical][size][score] for size in sizes],
+                [curves[net][n][score] - curves[classical][n][score] for n in sizes],
                 axis=-1,
             )
             yield {
@@ -209,23 +239,20 @@ def _of_curve(rows: Sequence[Evidence]) -> Iterable[dict[str, Any]]:
             }
 
 
-def _size(row: Evidence) -> int:
-    return int(row.good[0]["n_train"] + row.good[0]["n_validation"])
-
-
-def _drawn(row: Evidence, people: np.ndarray, half: np.ndarray) -> np.ndarray:
-    """Counts by class of the test set and every draw: ``(1 + DRAWS, repeats, 2 halves, 3, n)``."""
+def _counts(row: Evidence, people: np.ndarray) -> np.ndarray:
+    """Counts by class of every person and repeat: ``(n_people, repeats, 3, n_classes)``."""
     assert row.scored is not None
     labels, n_classes = row.scored.labels, len(row.scored.confusion)
-    counts = np.stack(
-        [
-            metrics.counts_by_class(labels, predicted, people, n_classes, len(half))
-            for predicted in row.scored.predicted
-        ],
-        axis=1,
-    )
-    halves = np.stack([counts * (half == h)[:, None, None, None] for h in (0, 1)], axis=2)
-    return np.concatenate([halves.sum(axis=0)[None], statistics.resample(halves)])
+    each = [
+        metrics.counts_by_class(labels, predicted, people, n_classes, int(people.max()) + 1)
+        for predicted in row.scored.predicted
+    ]
+    return np.stack(each, axis=1)
+
+
+def _drawn(counts: np.ndarray) -> np.ndarray:
+    """Sum counts by person over the test set and over every draw: ``(1 + DRAWS, ...)``."""
+    return np.concatenate([counts.sum(axis=0)[None], statistics.resample(counts)])
 
 
 def _scores(counts: np.ndarray) -> Scores:

@@ -294,7 +294,7 @@ class Curve(Fair):
         n = self.n_pictures(dataset)
         doublings = [self.FIRST * 2**i for i in range(n.bit_length())]
         steps = [replace(self, train_size=size) for size in doublings if size * self.APART <= n]
-        seen = [step for step in steps if step._shows_two_classes(dataset)]
+        seen = [step for step in steps if step.shows_two_classes(dataset)]
         if not seen:
             raise InputError(
                 f"a curve needs two training sizes, {self.FIRST} and more than that, of two "
@@ -305,7 +305,8 @@ class Curve(Fair):
             logger.warning("left out of the curve, as they show one class only: %s", left_out)
         return [*seen, self]
 
-    def _shows_two_classes(self, dataset: Dataset) -> bool:
+    def shows_two_classes(self, dataset: Dataset) -> bool:
+        """Whether every repeat has two classes to learn from, at a size the data set has."""
         try:
             for repeat in range(self.repeats):
                 self.rows(dataset, deep=False, repeat=repeat)

@@ -158,24 +158,60 @@ def main(
     dataset = load(data, size)
     wanted = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
     protocols = [each for named in wanted for each in named.series(dataset)]
-    where = _device(device)
-    about = describe(dataset)
-    runs = [
-        Run(data, about, size, each, entry, settings, repeat, where, threads)
-        for each in protocols
-        for entry in entries
-        for repeat in range(repeats)
-    ]
-    for run in runs:  # Wrong input is told before anything is fitted.
-        run.estimator()
-    for run in {(run.protocol, run.model.deep, run.repeat): run for run in runs}.values():
-        run.protocol.rows(dataset, run.model.deep, run.repeat)
+    where = usable_device(device)
+    runs = plan(data, dataset, protocols, entries, settings, where, threads)
     jobs = jobs or grid.default_jobs(where, size)
     if estimate:
         _estimate(runs, out, jobs, console)
         return 0
     store.check_writable(out)
-    _say_what(dataset, console)
+    say_what(dataset, console)
+    records, found = make(runs, out, jobs, time_limit, console)
+    _show(found, dataset, Console())
+    of_curves = "learning-curves.csv, crossovers.csv, " if len(found.points) else ""
+    of_splits = "splits.csv, " if len(found.recognised) else ""
+    click.echo(
+        f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, comparisons.csv, "
+        f"{of_splits}{of_curves}told-apart/, confusion/, classes/, reliability/, curves/"
+    )
+    return tell_failures(records, console)
+
+
+def plan(
+    data: str,
+    dataset: datasets.Dataset,
+    protocols: Sequence[Protocol],
+    entries: Sequence[models.Model],
+    settings: dict[str, Any],
+    device: str,
+    threads: int,
+) -> list[Run]:
+    """Return the runs of every model under every protocol.
+
+    Raises
+    ------
+    InputError
+        If the data cannot be divided so or a model has no such parameter: wrong input is told
+        before anything is fitted.
+    """
+    about = describe(dataset)
+    runs = [
+        Run(data, about, dataset.size, each, entry, settings, repeat, device, threads)
+        for each in protocols
+        for entry in entries
+        for repeat in range(each.repeats)
+    ]
+    for run in runs:
+        run.estimator()
+    for run in {(run.protocol, run.model.deep, run.repeat): run for run in runs}.values():
+        run.protocol.rows(dataset, run.model.deep, run.repeat)
+    return runs
+
+
+def make(
+    runs: Sequence[Run], out: Path, jobs: int, time_limit: float | None, console: Console
+) -> tuple[list[dict[str, Any]], leaderboard.Leaderboard]:
+    """Make the runs that have no result yet, publish, and return records and leaderboard."""
     board: dict[str, dict[str, Any]] = {}
     for run in runs:
         board.setdefault(run.row, {**run.shown, "keys": []})["keys"].append(run.key)
@@ -185,14 +221,11 @@ def main(
 
     from benchmark import report  # with matplotlib, which the workers need not load
 
-    found = report.publish(out)
-    _show(found, dataset, Console())
-    of_curves = "learning-curves.csv, crossovers.csv, " if len(found.points) else ""
-    of_splits = "splits.csv, " if len(found.recognised) else ""
-    click.echo(
-        f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, comparisons.csv, "
-        f"{of_splits}{of_curves}told-apart/, confusion/, classes/, reliability/, curves/"
-    )
+    return records, report.publish(out)
+
+
+def tell_failures(records: Sequence[dict[str, Any]], console: Console) -> int:
+    """Print which runs are not ok and why; return the exit status."""
     failed = [record for record in records if record["status"] != "ok"]
     for record in failed:
         where = f"{board_names([record])[0]} {record['model']['label']}"
@@ -220,7 +253,8 @@ def _protocols(
     return protocols
 
 
-def _device(device: str) -> str:
+def usable_device(device: str) -> str:
+    """Return where nets are trained for the flag ``--device``."""
     if device == "cpu":
         return device
     from deepnets.engine import backend
@@ -231,7 +265,8 @@ def _device(device: str) -> str:
         raise click.UsageError(str(error)) from error
 
 
-def _say_what(dataset: datasets.Dataset, console: Console) -> None:
+def say_what(dataset: datasets.Dataset, console: Console) -> None:
+    """Print what the data are."""
     if dataset.generated:
         console.print(Text(leaderboard.HOW_TO_GET_REAL), style="bold")
     left_out = f", {len(dataset.left_out)} unreadable left out" if dataset.left_out else ""

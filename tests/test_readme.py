@@ -69,8 +69,11 @@ def test_the_command_works(
         # As typed, but for the models of "all" and the length of the training.
         command = command.replace("--model all", "--model mobilenet")
         command = command.replace("'knn,vgg*'", "'vgg11*'")
+        command = command.replace("knn,hog-svm,mobilenet", "mobilenet")
         if any(net in command for net in ("seresnet18", "mobilenet", "timm", "vgg")):
             command += " --set max_epochs=1"
+    if "advise" in command:
+        command += " --model knn,decision-tree"
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
@@ -83,6 +86,8 @@ def test_the_command_works(
     assert done.returncode == 0, done.stderr
     if "run" in command and "--list" not in command and "--estimate" not in command:
         assert (out / "leaderboard.csv").is_file()
+    if "advise" in command:
+        assert len(done.stdout.splitlines()) == 5
 
 
 @pytest.mark.parametrize(("package", "module", "code"), EXAMPLES)

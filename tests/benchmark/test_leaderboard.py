@@ -32,6 +32,7 @@ def put(
     usual_split: str | None = None,
     n_train: int = 10,
     deep: bool = False,
+    fingerprint: str = "f" * 64,
 ) -> None:
     """Store made-up runs of a model on two classes, with the accuracies given."""
     entry = {
@@ -46,7 +47,7 @@ def put(
             "left_out": [],
             "size": 32,
             "n": 100,
-            "fingerprint": "f" * 64,
+            "fingerprint": fingerprint,
             "class_counts": {"a": 60, "b": 40},
         },
         "device": "cpu",
@@ -61,6 +62,7 @@ def put(
             "n_train": n_train,
             "n_validation": 10,
             "finished": "2000-01-01",
+            "environment": {"processor": "made-up", "threads": 1},
             "fit_seconds": 1.0 + repeat,
             "predict_seconds": 0.5,
             "peak_memory_mb": 100.0,

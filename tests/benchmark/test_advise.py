@@ -1,0 +1,140 @@
+"""Advice on the user's own pictures: five lines that follow from stored predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from benchmark import advise, leaderboard, verify
+from benchmark.protocols import Curve
+from datasets import Dataset
+from tests.benchmark.test_leaderboard import put
+from tests.conftest import REAL, write_shapes
+
+Command = Callable[..., tuple[int, str, str]]
+
+FAST = ("--model", "knn,decision-tree,timm:test_resnet", "--jobs", 1, "--device", "cpu")
+
+
+def test_five_lines_answer_for_a_folder_and_a_second_call_uses_the_runs_again(
+    shapes_folder: Path, tmp_path: Path, run_command: Command
+) -> None:
+    out = tmp_path / "advice"
+    status, lines, err = run_command(advise.main, "--data", shapes_folder, "--out", out, *FAST)
+    assert status == 0, err
+    which, expect, costs, deep, more = lines.splitlines()
+    assert which.startswith("Which model: ")
+    assert "30 test pictures" in which
+    assert "always saying 'bar' is right on 33.3 %" in expect
+    assert "95 % interval" in expect
+    assert "s to train on 48 pictures" in costs
+    assert "MB" in costs
+    assert "the best net (timm:test_resnet)" in deep
+    assert "from 30 to 60 accuracy changed by" in more
+    assert "12 runs to make" in err
+    assert (out / "report.html").is_file()
+    assert not list(verify.check_published(out, verify.Findings()))
+    status, again, err = run_command(advise.main, "--data", shapes_folder, "--out", out, *FAST)
+    assert status == 0
+    assert again == lines
+    assert "12 runs are already in the results" in err
+
+
+def test_it_learns_from_a_quarter_a_half_and_all(shapes: Dataset) -> None:
+    assert [step.train_size for step in advise.steps(shapes, None, 1)] == [15, 30, None]
+    assert [step.train_size for step in advise.steps(shapes, 48, 1)] == [12, 24, 48]
+
+
+def test_wrong_input_is_one_line(tmp_path: Path, run_command: Command) -> None:
+    few, none = write_shapes(tmp_path / "few", per_class=10), tmp_path / "none"
+    none.mkdir()
+    for folder, words in ((few, "too few to advise on"), (none, "none"), (tmp_path / "no", "no")):
+        status, out, err = run_command(advise.main, "--data", folder, "--out", tmp_path / "out")
+        assert status == 2
+        assert not out
+        assert err.startswith("error: ")
+        assert words in err
+        assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+STEPS = [Curve(train_size=100), Curve(train_size=200), Curve()]
+
+
+def lines(out: Path, scores: dict[str, Sequence[float]], shapes: Dataset) -> list[str]:
+    """Advice on made-up curves of models; names that begin with net are nets."""
+    for model, accuracies in scores.items():
+        for step, accuracy, n in zip(STEPS, accuracies, (90, 190, 390), strict=True):
+            put(
+                *(out, model, [accuracy], step.label),
+                n=400,
+                n_train=n,
+                deep=model.startswith("net"),
+                fingerprint=shapes.fingerprint,
+            )
+    return advise.advice(leaderboard.compute(out), shapes, STEPS, out)
+
+
+def test_a_model_better_than_all_others_is_named(tmp_path: Path, shapes: Dataset) -> None:
+    which, expect, _, deep, more = lines(
+        tmp_path,
+        {"majority": (0.5,) * 3, "knn": (0.6, 0.6, 0.6), "net": (0.5, 0.7, 0.8)},
+        shapes,
+    )
+    assert which == (
+        "Which model: net, surely better than each of the 2 others tried, on 400 test pictures."
+    )
+    assert "80.0 % of new pictures like these right" in expect
+    assert "always saying 'a' is right on 50.0 %" in expect
+    assert "(net) is 20.0 points more often right than the best classical model (knn)" in deep
+    assert "more than chance explains" in deep
+    assert "from 200 to 400 accuracy changed by +10.0 points" in more
+    assert "twice as many may add up to 5.0 points more" in more
+
+
+def test_of_models_that_are_not_told_apart_the_best_of_the_cheap_is_named(
+    tmp_path: Path, shapes: Dataset
+) -> None:
+    which, _, _, deep, more = lines(
+        tmp_path,
+        {
+            "majority": (0.5,) * 3,
+            "knn": (0.78, 0.79, 0.79),
+            "net": (0.7, 0.8, 0.8),
+            "tree": (0.5, 0.7, 0.795),
+        },
+        shapes,
+    )
+    assert which.startswith("Which model: net (80.0 %). These 400 test pictures cannot tell it")
+    assert "tree 79.5 %, knn 79.0 %" in which
+    assert "no more than chance may explain" in deep
+    assert "no sign that they would help" in more
+
+
+def test_no_model_is_advised_that_is_not_better_than_the_commonest_class(
+    tmp_path: Path, shapes: Dataset
+) -> None:
+    which, *_, deep, _ = lines(tmp_path, {"majority": (0.5,) * 3, "knn": (0.5, 0.5, 0.51)}, shapes)
+    assert which.startswith("Which model: none yet.")
+    assert "only classical models have a result" in deep
+
+
+def test_without_a_finished_run_there_is_no_advice_and_the_status_says_so(
+    shapes_folder: Path, tmp_path: Path, run_command: Command
+) -> None:
+    limited = ("--data", shapes_folder, "--time-limit", 0.001, "--out", tmp_path)
+    status, out, err = run_command(advise.main, *limited, "--model", "knn", "--jobs", 1)
+    assert status == 1
+    assert out == "Which model: not known, as no run on all pictures was finished.\n"
+    assert "curve-all knn: timeout" in err
+
+
+@pytest.mark.real
+def test_real_pictures_are_advised_on(real: Dataset, tmp_path: Path, run_command: Command) -> None:
+    command = ("--data", f"muxspace:{REAL}", "--train-size", 200, "--out", tmp_path)
+    status, out, _ = run_command(advise.main, *command, "--model", "knn,decision-tree")
+    assert status == 0
+    assert len(out.splitlines()) == 5
+    assert "always saying 'neutral'" in out
