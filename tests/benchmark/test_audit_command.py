@@ -184,7 +184,7 @@ def test_a_damaged_record_does_not_keep_the_leaderboard_from_being_written(
 ) -> None:
     out = shutil.copytree(scored, tmp_path / "out")
     (out / "audit.json").write_text(text)
-    assert len(report.publish(out)) == 1
+    assert len(report.publish(out).table) == 1
     assert "Audit:" not in (out / "leaderboard.md").read_text()
     assert "audit.json is damaged" in caplog.text
 
