@@ -199,7 +199,7 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
     Errors are taken to fall as a power of the number of pictures to some limit, the usual form of
     learning curves (Cortes, Jackel, Solla, Vapnik and Denker, "Learning curves: asymptotic values
     and rate of convergence", NIPS 1993): each doubling then gains the same share of the one before.
-    Of the share estimated no more than 1 is believed.
+    A share of 1 or more is no such curve, and nothing is foretold from it.
     """
     if len(rows) < 2:
         return "More pictures: not known, as the smaller sizes have no result."
@@ -215,14 +215,13 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
             f"More pictures: no sign that they would help: {gained}; a gain below {least} points "
             f"would not show on {n_test:,} test pictures."
         )
-    share = 1.0
-    if len(rows) > 2:
-        before, _, _ = learning_curve.gain(rows[-3], rows[-2])
-        share = min(last / before, 1.0) if before > 0 else 1.0
-    return (
-        f"More pictures: they would help: {gained}; twice as many may add up to "
-        f"{100 * last * share:.1f} points more."
+    before = learning_curve.gain(rows[-3], rows[-2])[0] if len(rows) > 2 else 0.0
+    again = (
+        f"twice as many may add {100 * last * last / before:.1f} points more"
+        if last < before
+        else "how much more cannot be said, as the curve does not flatten yet"
     )
+    return f"More pictures: they would help: {gained}; {again}."
 
 
 @command

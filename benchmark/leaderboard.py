@@ -349,7 +349,7 @@ def boards(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 @dataclass(frozen=True)
 class CurveSection:
-    """What is shown of the learning curves of one data set and split.
+    """What is shown of the learning curves of one data set and split, at one size in pixels.
 
     Attributes
     ----------
@@ -373,30 +373,32 @@ class CurveSection:
 
 
 def curves(found: Leaderboard) -> list[CurveSection]:
-    """Return the learning curves, a section for each data set and split."""
+    """Return the learning curves, a section for each data set, split and kind of pictures."""
     of_curves = found.table[found.table["protocol"].map(Curve.size).notna()]
-    return [
-        _curve_section(part, _of(found.points, part), _of(found.crossovers, part))
-        for _, part in of_curves.groupby(["dataset", "split"], sort=False)
-    ]
-
-
-def _of(table: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the data set and split of a part of the leaderboard."""
-    first = part.iloc[0]
-    return table[(table["dataset"] == first["dataset"]) & (table["split"] == first["split"])]
+    sets = of_curves.drop_duplicates(learning_curve.CURVE)
+    several = set(sets.loc[sets.duplicated(["dataset", "split"], keep=False), "data"])
+    sections = []
+    for (dataset, split, data), part in of_curves.groupby(learning_curve.CURVE, sort=False):
+        points, crossovers = (
+            table[(table[learning_curve.CURVE] == [dataset, split, data]).all(axis=1)]
+            for table in (found.points, found.crossovers)
+        )
+        named = part["board"].iloc[0] != part["protocol"].iloc[0]  # not the usual split
+        words = [dataset, *[split] * bool(named), *[data] * (data in several)]
+        picture = f"learning-curves.{picture_name(*map(str, words))}.png"
+        sections.append(_curve_section(part, points, crossovers, picture))
+    return sections
 
 
 def _curve_section(
-    part: pd.DataFrame, points: pd.DataFrame, crossovers: pd.DataFrame
+    part: pd.DataFrame, points: pd.DataFrame, crossovers: pd.DataFrame, picture: str
 ) -> CurveSection:
     def cell(row: pd.Series) -> str:
         if pd.isna(row["accuracy"]):
             return str(row["status"])
         spread = row["accuracy_sd_of_repeats"]
-        return f"{100 * row['accuracy']:.1f}" + (
-            f" ±{100 * spread:.1f}" if (spread or 0) > 0 else ""
-        )
+        repeats = "" if pd.isna(spread) else f" ±{100 * spread:.1f}"
+        return f"{100 * row['accuracy']:.1f}{repeats}"
 
     labels = sorted(part["protocol"].unique(), key=lambda label: Curve.size(label) or 0)
     texts = part.assign(text=part.apply(cell, axis=1))
@@ -426,12 +428,9 @@ def _curve_section(
     if absent:
         upto = ", ".join(f"{name} up to {size:,} pictures" for name, size in absent.items())
         lines.append(f"Not in every training set: {upto}; a model cannot name what it never saw.")
-    first = part.iloc[0]
-    words = [first["dataset"]] + [first["split"]] * (first["board"] != first["protocol"])
-    picture = f"learning-curves.{picture_name(*words)}.png" if len(sizes) > 1 else None
-    return CurveSection(
-        heading(part, Curve.name), wide.reset_index(), lines, points, crossovers, picture
-    )
+    title = heading(part, Curve.name)
+    drawn = picture if len(sizes) > 1 else None
+    return CurveSection(title, wide.reset_index(), lines, points, crossovers, drawn)
 
 
 def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:

@@ -18,6 +18,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 from sklearn.isotonic import isotonic_regression
 
+from benchmark.learning_curve import SCORES
+
 DPI = 110
 TRAINING, SELECTION = sns.color_palette("colorblind")[0], sns.color_palette("colorblind")[1]
 FAMILIES = {"net": (TRAINING, "-"), "classical": (sns.color_palette("colorblind")[3], "--")}
@@ -430,9 +432,8 @@ def learning_curves(
     markers = dict(zip(models["model"], itertools.cycle("osD^vP*Xp<>h"), strict=False))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(14, max(5.2, 2.2 + 0.24 * len(models))), layout="constrained")
-        names = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
         panels = figure.subplots(1, 2, sharex=True)
-        for axes, (score, name) in zip(panels, names.items(), strict=True):
+        for axes, (score, name) in zip(panels, SCORES.items(), strict=True):
             ends = []
             best = points.sort_values(["size", score]).groupby("kind")["model"].last()
             for model, part in points.groupby("model"):

@@ -91,7 +91,7 @@ def test_a_model_better_than_all_others_is_named(tmp_path: Path, shapes: Dataset
     assert "(net) is 20.0 points more often right than the best classical model (knn)" in deep
     assert "more than chance explains" in deep
     assert "from 200 to 400 accuracy changed by +10.0 points" in more
-    assert "twice as many may add up to 5.0 points more" in more
+    assert "twice as many may add 5.0 points more" in more
 
 
 def test_of_models_that_are_not_told_apart_the_best_of_the_cheap_is_named(
@@ -111,6 +111,15 @@ def test_of_models_that_are_not_told_apart_the_best_of_the_cheap_is_named(
     assert "tree 79.5 %, knn 79.0 %" in which
     assert "no more than chance may explain" in deep
     assert "no sign that they would help" in more
+
+
+def test_nothing_is_foretold_from_a_curve_that_does_not_flatten(
+    tmp_path: Path, shapes: Dataset
+) -> None:
+    scores = {"majority": (0.5,) * 3, "net": (0.5, 0.6, 0.9)}
+    *_, more = lines(tmp_path, scores, shapes)
+    assert "they would help" in more
+    assert "how much more cannot be said" in more
 
 
 def test_no_model_is_advised_that_is_not_better_than_the_commonest_class(

@@ -272,6 +272,16 @@ def test_classes_missing_from_small_training_sets_are_said(tmp_path: Path) -> No
     assert "Not in every training set: b up to 100 pictures" in section.lines[-1]
 
 
+def test_pictures_of_two_sizes_in_pixels_are_two_sections(tmp_path: Path) -> None:
+    for label, n in (("curve-100", 90), ("curve-all", 190)):
+        put(tmp_path, "knn", [0.7], label, n_train=n)
+        put(tmp_path, "tiny", [0.6], label, n_train=n, fingerprint="e" * 64)
+    one, other = leaderboard.curves(leaderboard.compute(tmp_path))
+    assert {*one.points["model"], *other.points["model"]} == {"knn", "tiny"}
+    assert len(one.table) == len(other.table) == 1
+    assert one.picture != other.picture
+
+
 def test_sixteen_names_at_the_end_of_their_curves_do_not_overlap(tmp_path: Path) -> None:
     for i in range(16):
         for label, n in (("curve-100", 90), ("curve-all", 190)):
