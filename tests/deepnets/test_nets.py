@@ -186,3 +186,25 @@ def test_memory_that_does_not_hold_the_smallest_batch_is_an_error(
     monkeypatch.setattr("deepnets.classifier.train", full_card)
     with pytest.raises(torch.OutOfMemoryError):
         NetClassifier(device="cpu").fit(shapes.images[:40], shapes.labels[:40])
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("cnn", 2_606_086), ("cnn-se", 2_606_086 + 512), ("cnn3", 636_166)]
+)
+def test_the_raf_db_reports_nets_have_as_many_parameters_as_theirs(
+    name: str, parameters: int
+) -> None:
+    net = architecture(name).build(6, 64)
+    assert sum(p.numel() for p in net.parameters()) == parameters
+
+
+def test_the_raf_db_reports_largest_net_has_95_million_parameters() -> None:
+    net = architecture("cnn-se-residual").build(6, 64)
+    assert round(sum(p.numel() for p in net.parameters()) / 1e6) == 95
+
+
+def test_poster_vgg_has_five_pooled_blocks_of_64_to_512_filters() -> None:
+    net = architecture("poster-vgg").build(7, 48)
+    assert sum(isinstance(module, nn.MaxPool2d) for module in net.modules()) == 5
+    widths = [m.out_channels for m in net.modules() if isinstance(m, nn.Conv2d)]
+    assert sorted(set(widths)) == [64, 128, 256, 512]

@@ -1,0 +1,68 @@
+"""The nets of the FER-2013 poster: a small one, and a VGG of five blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deepnets.registry import register
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@register(
+    "poster-baseline",
+    family="CNN",
+    smallest=4,
+    adaptation="the poster says no more than 'small': two convolutions and two linear layers",
+)
+def baseline(n_classes: int, size: int, hidden: int = 128) -> nn.Module:
+    """Two 3x3 convolutions with ReLU and pooling, and a hidden layer.
+
+    Parameters
+    ----------
+    hidden : int
+        Width of the hidden layer.
+    """
+    from torch import nn
+
+    return nn.Sequential(
+        *(nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Flatten(), nn.Linear(64 * (size // 4) ** 2, hidden), nn.ReLU()),
+        nn.Linear(hidden, n_classes),
+    )
+
+
+@register(
+    "poster-vgg",
+    family="VGG",
+    smallest=32,
+    adaptation="batch normalisation, without which it hardly leaves the commonest class",
+)
+def vgg(
+    n_classes: int,
+    size: int,
+    batch_norm: bool = True,
+    hidden: int = 512,
+    dropout: float = 0.5,
+) -> nn.Module:
+    """Five blocks of 3x3 convolutions, 64 to 512 filters, each pooled; dropout and a hidden layer.
+
+    Parameters
+    ----------
+    batch_norm : bool
+        Batch normalisation after each convolution; the poster's net has none.
+    hidden : int
+        Width of the hidden layer.
+    dropout : float
+        Share of its inputs dropped.
+    """
+    from torch import nn
+    from torchvision.models import vgg as parts
+
+    return nn.Sequential(
+        parts.make_layers(parts.cfgs["D"], batch_norm),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout)),
+        *(nn.Linear(512, hidden), nn.ReLU(), nn.Linear(hidden, n_classes)),
+    )
