@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 import datasets
-from benchmark import leaderboard, plots, report, store
+from benchmark import plots, report, store, words
 from benchmark.command import DROP_DUPLICATES, OUT, chosen, command
 from benchmark.protocols import Fair, Protocol, Slides
 from datasets import Dataset, InputError, audit
@@ -234,7 +234,7 @@ def write(dataset: Dataset, out: Path) -> dict[str, Any]:
         unreadable=[f"{name} ({reason})" for name, reason in found["files"]["unreadable"]],
         sheet=sheet,
         n_shown=len(shown),
-        warning=leaderboard.HOW_TO_GET_REAL if dataset.generated else "",
+        warning=words.HOW_TO_GET_REAL if dataset.generated else "",
         percent=percent,
     )
     store.write_text(out / "audit.html", page)

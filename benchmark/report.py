@@ -18,11 +18,12 @@ import click
 import jinja2
 import pandas as pd
 
-from benchmark import leaderboard, learning_curve, metrics, plots, recognition, store
+from benchmark import leaderboard, learning_curve, metrics, plots, recognition, store, words
 from benchmark.command import OUT, command
 from benchmark.evidence import Evidence, Scored
-from benchmark.leaderboard import CurveSection, Leaderboard
+from benchmark.leaderboard import Leaderboard
 from benchmark.models import code_hash
+from benchmark.words import CurveSection
 
 logger = logging.getLogger(__name__)
 
@@ -58,8 +59,8 @@ def publish(out: Path) -> Leaderboard:
     table = found.table
     _write_table(out / "leaderboard.csv", table[list(leaderboard.COLUMNS)])
     audit = _audit(out, table)
-    sections = leaderboard.curves(found)
-    text = leaderboard.markdown(table, audit, found.recognised, sections)
+    sections = words.curves(found)
+    text = words.markdown(table, audit, found.recognised, sections)
     store.write_text(out / "leaderboard.md", text)
     _write_table(out / "comparisons.csv", found.pairs)
     if sections:
@@ -90,7 +91,7 @@ def publish(out: Path) -> Leaderboard:
             else:
                 pictures.append(_draw_row(out, by_row[place], row, row.scored, classes))
     overviews = [path for about in datasets.values() for path in _draw_overview(out, table, about)]
-    apart = [_draw_told_apart(out, part, found.pairs) for _, part in leaderboard.boards(table)]
+    apart = [_draw_told_apart(out, part, found.pairs) for _, part in words.boards(table)]
     if len(found.recognised):
         _write_table(out / "splits.csv", found.recognised)
     splits = [
@@ -111,7 +112,7 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
 def _draw_splits(out: Path, title: str, part: pd.DataFrame) -> Path:
     """Draw what the models of a protocol score under both splits."""
     first = part.iloc[0]
-    name = leaderboard.picture_name("splits", first["dataset"], first["protocol"])
+    name = words.picture_name("splits", first["dataset"], first["protocol"])
     plots.save(plots.splits(part, title), out / f"{name}.png")
     return out / f"{name}.png"
 
@@ -137,7 +138,7 @@ def _mark(*parts: object) -> str:
 
 
 def _file_name(row: Mapping[Any, Any]) -> str:
-    return leaderboard.picture_name(row["dataset"], row["board"], row["model"])
+    return words.picture_name(row["dataset"], row["board"], row["model"])
 
 
 def _write_counts(
@@ -155,7 +156,7 @@ def _remove_pictures(out: Path, row: Mapping[Any, Any]) -> None:
     """Remove the pictures of a curve's row that was of the largest size, and is no more."""
     for folder in ("confusion", "reliability", "curves"):
         (out / folder / f"{_file_name(row)}.png").unlink(missing_ok=True)
-    board = leaderboard.picture_name(row["dataset"], row["board"])
+    board = words.picture_name(row["dataset"], row["board"])
     (out / "told-apart" / f"{board}.png").unlink(missing_ok=True)
 
 
@@ -218,7 +219,7 @@ def _by_class(found: Evidence, scored: Scored) -> pd.DataFrame:
 
 def _draw_told_apart(out: Path, part: pd.DataFrame, pairs: pd.DataFrame) -> Path | None:
     """Draw which models of a board are told apart, if it has two on the same pictures."""
-    name = leaderboard.told_apart_name(part)
+    name = words.told_apart_name(part)
     if name is None:
         return None
     first = part.iloc[0]
@@ -276,18 +277,18 @@ def _page(
 ) -> str:
     return render(
         "report.html",
-        warning=leaderboard.HOW_TO_GET_REAL if table["generated_data"].any() else "",
+        warning=words.HOW_TO_GET_REAL if table["generated_data"].any() else "",
         audit=audit,
-        comparisons=leaderboard.comparisons(table),
+        comparisons=words.comparisons(table),
         curves=[(each, out / each.picture if each.picture else None) for each in sections],
         boards=[
-            (title, leaderboard.for_people(part), list(part["status"]), picture)
-            for (title, part), picture in zip(leaderboard.boards(table), apart, strict=True)
+            (title, words.for_people(part), list(part["status"]), picture)
+            for (title, part), picture in zip(words.boards(table), apart, strict=True)
         ],
         splits=splits,
         how_to_read_splits=recognition.HOW_TO_READ,
-        how_to_read=leaderboard.HOW_TO_READ,
-        published_ranks=leaderboard.PUBLISHED_RANKS,
+        how_to_read=words.HOW_TO_READ,
+        published_ranks=words.PUBLISHED_RANKS,
         overviews=overviews,
         pictures=sorted(pictures, key=lambda row: row.name),
     )

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 import datasets
-from benchmark import cost, grid, leaderboard, models, recognition, store
+from benchmark import cost, grid, leaderboard, models, recognition, store, words
 from benchmark.command import DROP_DUPLICATES, OUT, chosen, command, read_config
 from benchmark.evidence import board_names
 from benchmark.progress import Display
@@ -268,7 +268,7 @@ def usable_device(device: str) -> str:
 def say_what(dataset: datasets.Dataset, console: Console) -> None:
     """Print what the data are."""
     if dataset.generated:
-        console.print(Text(leaderboard.HOW_TO_GET_REAL), style="bold")
+        console.print(Text(words.HOW_TO_GET_REAL), style="bold")
     left_out = f", {len(dataset.left_out)} unreadable left out" if dataset.left_out else ""
     classes = sum(count > 0 for count in dataset.class_counts.values())
     console.print(
@@ -319,20 +319,20 @@ def _show(found: leaderboard.Leaderboard, dataset: datasets.Dataset, console: Co
     )
     if not console.is_terminal:
         console = Console(width=150)
-    for title, part in leaderboard.boards(mine):
-        text = leaderboard.for_people(part)
-        _print_table(console, title, text.drop(columns=[leaderboard.SHOWN[n] for n in LESS]))
-    for title, text in leaderboard.comparisons(mine):
+    for title, part in words.boards(mine):
+        text = words.for_people(part)
+        _print_table(console, title, text.drop(columns=[words.SHOWN[n] for n in LESS]))
+    for title, text in words.comparisons(mine):
         _print_table(console, title, text)
     for title, part in recognition.boards(recognised):
         _print_table(console, title, recognition.for_people(part))
         console.print(Text(recognition.HOW_TO_READ))
-    for section in leaderboard.curves(replace(found, table=mine)):
+    for section in words.curves(replace(found, table=mine)):
         _print_table(console, section.title, section.table)
         for line in section.lines:
             console.print(Text(line), soft_wrap=True)
     if dataset.generated:
-        console.print(Text(leaderboard.HOW_TO_GET_REAL), style="bold")
+        console.print(Text(words.HOW_TO_GET_REAL), style="bold")
 
 
 def _print_table(console: Console, title: str, text: pd.DataFrame) -> None:
@@ -340,8 +340,8 @@ def _print_table(console: Console, title: str, text: pd.DataFrame) -> None:
     console.print(Text(title, style="bold"), soft_wrap=True)
     shown = Table(header_style="")
     for name in text.columns:
-        words = name in ("model", leaderboard.SHOWN["note"])
-        shown.add_column(str(name), justify="left" if words else "right")
+        is_text = name in ("model", words.SHOWN["note"])
+        shown.add_column(str(name), justify="left" if is_text else "right")
     for row in text.itertuples(index=False):
         shown.add_row(*[Text(cell) for cell in row])
     console.print(shown)

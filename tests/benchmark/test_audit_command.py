@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 import datasets
-from benchmark import audit, leaderboard, report
+from benchmark import audit, leaderboard, report, words
 from benchmark.protocols import Slides
 from datasets import Dataset, faces
 from tests.conftest import write_shapes
@@ -64,13 +64,13 @@ def test_every_split_is_counted_and_people_only_where_they_are_known(
 
 
 def test_the_summary_says_what_was_found(found: dict[str, Any]) -> None:
-    for words in (
+    for text in (
         "0 file names repeated",
         "2 groups of different files byte for byte the same",
         "1 picture with conflicting labels (",
         "Under slides",
     ):
-        assert words in found["summary"]
+        assert text in found["summary"]
     assert "\n" not in found["summary"]
 
 
@@ -103,8 +103,8 @@ def test_the_command_writes_a_record_a_page_and_a_contact_sheet_the_same_twice(
     page = (tmp_path / "one" / "audit.html").read_text()
     assert page.count("data:image/png;base64,") == 1
     assert "http" not in page
-    for words in ("again.png", "torn.png", "notes.txt", "mean brightness"):
-        assert words in page
+    for text in ("again.png", "torn.png", "notes.txt", "mean brightness"):
+        assert text in page
     assert cv2.imread(str(tmp_path / "one" / "audit-pairs.png")).shape[1] > 1000
 
     assert run_command(audit.main, "--data", flawed, "--out", tmp_path / "two")[0] == 0
@@ -175,7 +175,7 @@ def test_the_leaderboard_shows_the_audit_of_its_own_data_only(
 
 def test_a_file_name_is_no_markdown() -> None:
     table = leaderboard.collect(Path("nowhere"))
-    assert r"a\_b\*c\|d.png" in leaderboard.markdown(table, "Audit: a_b*c|d.png")
+    assert r"a\_b\*c\|d.png" in words.markdown(table, "Audit: a_b*c|d.png")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"data": {}}'])

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from benchmark import leaderboard, models, plots, store
+from benchmark import leaderboard, models, plots, store, words
 from benchmark.progress import Display
 from deepnets.engine import Epoch
 
@@ -97,7 +97,7 @@ def test_models_the_pictures_cannot_tell_apart_share_a_rank_and_it_shows(tmp_pat
     table = found.table
     assert table["model"].tolist() == ["knn", "vgg11", "majority"], "in order of accuracy"
     assert table["rank"].tolist() == [1, 1, 3]
-    assert leaderboard.for_people(table)["rank"].tolist() == ["1=", "1=", "3"]
+    assert words.for_people(table)["rank"].tolist() == ["1=", "1=", "3"]
     pairs = found.pairs.set_index(["model_a", "model_b"])
     assert pairs["told_apart"].to_dict() == {
         ("knn", "vgg11"): False,
@@ -122,7 +122,7 @@ def test_pictures_of_one_person_do_not_count_on_their_own(tmp_path: Path) -> Non
     assert alone["n_people"].isna().all()
     width = [(table["accuracy_hi"] - table["accuracy_lo"]).iloc[0] for table in (alone, few)]
     assert width[1] > 2 * width[0]
-    assert "100 pictures of 5 people" in leaderboard.heading(few)
+    assert "100 pictures of 5 people" in words.heading(few)
 
 
 def test_runs_that_do_not_say_who_is_shown_are_compared_with_those_that_do(tmp_path: Path) -> None:
@@ -140,8 +140,8 @@ def test_the_spread_from_training_is_told_apart_from_the_interval(tmp_path: Path
     assert table["accuracy_sd_of_repeats"].to_dict() == pytest.approx(
         {"knn": 0.02**0.5, "vgg11": 0}
     )
-    text = leaderboard.for_people(table.reset_index()).set_index("model")
-    assert "repeats ±14.1" in text.loc["knn", leaderboard.SHOWN["accuracy"]]
+    text = words.for_people(table.reset_index()).set_index("model")
+    assert "repeats ±14.1" in text.loc["knn", words.SHOWN["accuracy"]]
 
 
 def test_classes_missing_from_training_or_test_are_said(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_models_scored_on_other_pictures_are_ranked_apart(tmp_path: Path) -> Non
     put(tmp_path, "vgg11", [0.7], n=50)
     table = leaderboard.collect(tmp_path).set_index("model")
     assert table["rank"].to_dict() == {"knn": 1, "majority": 2, "vgg11": 1}
-    assert "50 or 400 pictures" in leaderboard.heading(table.reset_index())
+    assert "50 or 400 pictures" in words.heading(table.reset_index())
 
 
 def test_repeats_are_averaged_and_their_spread_told(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_failed_repeat_shows_and_takes_the_rank(tmp_path: Path) -> None:
     assert table.loc["knn", "reason"] == "repeat 2 of 2: it broke"
     assert pd.isna(table.loc["knn", "rank"])
     assert table.loc["majority", "rank"] == 1
-    assert "timeout: repeat 2 of 2" in leaderboard.markdown(table.reset_index())
+    assert "timeout: repeat 2 of 2" in words.markdown(table.reset_index())
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_the_split_that_is_usual_goes_without_saying(tmp_path: Path) -> None:
     assert list(leaderboard.side_by_side(table)["muxspace"].columns[1:]) == [
         *("slides", "fair", "fair-random"),
     ]
-    names = [leaderboard.told_apart_name(part) for _, part in leaderboard.boards(table)]
+    names = [words.told_apart_name(part) for _, part in words.boards(table)]
     assert names == [
         *("told-apart/muxspace.fair.png", "told-apart/muxspace.fair-random.png", None),
     ]
@@ -251,7 +251,7 @@ def test_random_was_usual_before_rows_said_what_is(tmp_path: Path) -> None:
 
 
 def test_every_published_figure_is_of_a_model_that_can_be_run() -> None:
-    table = leaderboard._published()
+    table = leaderboard.published_figures()
     assert set(table["model"]) <= set(models.models())
     assert table["accuracy"].between(0, 1).all()
     assert not table.duplicated(["dataset", "protocol", "model"]).any()

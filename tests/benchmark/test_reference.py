@@ -45,7 +45,11 @@ def test_every_published_model_was_run_on_real_pictures_under_both_protocols() -
     assert not table["generated_data"].any()
     for protocol in ("slides", "fair-500"):
         rows = table[table["protocol"] == protocol]
-        assert set(leaderboard._published()["model"]) <= set(rows["model"]) <= set(models.models())
+        assert (
+            set(leaderboard.published_figures()["model"])
+            <= set(rows["model"])
+            <= set(models.models())
+        )
         assert (rows["status"] == "ok").all()
 
 
