@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from benchmark import grid, learning_curve, models, run, store
+from benchmark import batch, grid, learning_curve, models, store
 from benchmark.command import DROP_DUPLICATES, chosen, command
 from benchmark.evidence import Evidence
 from benchmark.leaderboard import Leaderboard
@@ -267,13 +267,13 @@ def main(
     entries = models.find(f"{BASELINE},{model}")
     dataset = load(data, size)
     protocols = steps(dataset, train_size, repeats)
-    where = run.usable_device(device)
-    runs = run.plan(data, dataset, protocols, entries, {}, where, threads=1)
+    where = batch.usable_device(device)
+    runs = batch.plan(data, dataset, protocols, entries, {}, where, threads=1)
     store.check_writable(out)
-    run.say_what(dataset, console)
+    batch.say_what(dataset, console)
     jobs = jobs or grid.default_jobs(where, size)
-    records, found = run.make(runs, out, jobs, time_limit, console)
-    status = run.tell_failures(records, console)
+    records, found = batch.make(runs, out, jobs, time_limit, console)
+    status = batch.tell_failures(records, console)
     console.print(f"more: {out / 'report.html'}", soft_wrap=True)
     for line in advice(found, dataset, protocols, out):
         click.echo(line)

@@ -88,15 +88,14 @@ def compare(a: Path, b: Path) -> list[Row]:
             raise InputError(f"{out} holds no runs: make some with 'python -m benchmark.run'")
     one, other = boards
     both = [row for row in one if row in other]
-    rows = [_compare_row(_place(one[row]), (a, one[row]), (b, other[row])) for row in both]
+    rows = [_compare_row(evidence.place(one[row]), (a, one[row]), (b, other[row])) for row in both]
     for name, board, others in (("A", one, other), ("B", other, one)):
-        rows += [Row(*_place(board[row]), f"only in {name}") for row in board if row not in others]
+        rows += [
+            Row(*evidence.place(board[row]), f"only in {name}")
+            for row in board
+            if row not in others
+        ]
     return rows
-
-
-def _place(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    protocol = entry["protocol"]
-    return entry["dataset"]["name"], protocol["label"], protocol["split"], entry["model"]["label"]
 
 
 def _compare_row(

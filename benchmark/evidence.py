@@ -99,6 +99,12 @@ def read(out: Path) -> list[Evidence]:
     return [read_row(out, entry, board) for entry, board in zip(entries, names, strict=True)]
 
 
+def place(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Data set, protocol, split and model: what tells a row of the leaderboard from others."""
+    protocol = entry["protocol"]
+    return entry["dataset"]["name"], protocol["label"], protocol["split"], entry["model"]["label"]
+
+
 def board_names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name the protocol and split of each row: ``fair-500``, or ``fair-500-random``.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import comparison, metrics, statistics
+from benchmark import comparison, evidence, metrics, statistics
 from benchmark.evidence import Evidence
 from benchmark.protocols import Curve, derive_seed
 
@@ -54,7 +54,7 @@ def points(table: pd.DataFrame, rows: Sequence[Evidence]) -> pd.DataFrame:
     board = ["dataset", "protocol", "split", "model"]
     more = [
         {
-            **dict(zip(board, _place(row), strict=True)),
+            **dict(zip(board, evidence.place(row.entry), strict=True)),
             "kind": "net" if row.entry["model"]["deep"] else "classical",
             "macro_f1_sd_of_repeats": row.scored.scores["macro_f1"].std(),
             "not_in_training": "; ".join(row.untrained),
@@ -176,14 +176,6 @@ def _is_of_curve(row: Evidence) -> bool:
     return Curve.size(row.entry["protocol"]["label"]) is not None
 
 
-def _place(row: Evidence) -> tuple[str, str, str, str]:
-    protocol = row.entry["protocol"]
-    return (
-        *(row.entry["dataset"]["name"], protocol["label"], protocol["split"]),
-        row.entry["model"]["label"],
-    )
-
-
 def _same_curve(rows: Sequence[Evidence]) -> Iterable[list[Evidence]]:
     """Put together the whole rows of curves that were scored on the same pictures."""
     curves: dict[tuple[Any, ...], list[Evidence]] = {}
@@ -204,7 +196,7 @@ def _of_curve(rows: Sequence[Evidence]) -> Iterable[dict[str, Any]]:
     curves: dict[str, dict[int, Scores]] = {}
     families: dict[str, list[str]] = {BEST_NET: [], BEST_CLASSICAL: []}
     by_size: dict[int, dict[str, Evidence]] = {}
-    for row in sorted(rows, key=_place):
+    for row in sorted(rows, key=lambda row: evidence.place(row.entry)):
         by_size.setdefault(size(row), {})[row.entry["model"]["label"]] = row
     for n, models in sorted(by_size.items()):
         drawn: dict[str, list[np.ndarray]] = {BEST_NET: [], BEST_CLASSICAL: []}

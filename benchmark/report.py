@@ -18,7 +18,16 @@ import click
 import jinja2
 import pandas as pd
 
-from benchmark import leaderboard, learning_curve, metrics, plots, recognition, store, words
+from benchmark import (
+    evidence,
+    leaderboard,
+    learning_curve,
+    metrics,
+    plots,
+    recognition,
+    store,
+    words,
+)
 from benchmark.command import OUT, command
 from benchmark.evidence import Evidence, Scored
 from benchmark.leaderboard import Leaderboard
@@ -78,13 +87,7 @@ def publish(out: Path) -> Leaderboard:
         entry = row.entry
         datasets[entry["dataset"]["name"]] = entry["dataset"]
         if row.scored is not None:
-            protocol = entry["protocol"]
-            place = (
-                entry["dataset"]["name"],
-                protocol["label"],
-                protocol["split"],
-                entry["model"]["label"],
-            )
+            place = evidence.place(entry)
             classes = _write_counts(out, by_row[place], row, row.scored)
             if place in steps:
                 _remove_pictures(out, by_row[place])

@@ -18,12 +18,11 @@ from rich.table import Table
 from rich.text import Text
 
 import datasets
-from benchmark import cost, grid, leaderboard, models, recognition, store, words
+from benchmark import batch, cost, grid, leaderboard, models, recognition, store, words
 from benchmark.command import DROP_DUPLICATES, OUT, chosen, command, read_config
-from benchmark.evidence import board_names
 from benchmark.progress import Display
 from benchmark.protocols import PROTOCOLS, Protocol, Split, possible_splits
-from benchmark.work import Run, describe, load
+from benchmark.work import Run, load
 
 # Not on screen, for want of room.
 LESS = ("balanced_accuracy", "top2_accuracy", "ece", "majority_accuracy", "predict_ms_per_image")
@@ -158,15 +157,15 @@ def main(
     dataset = load(data, size)
     wanted = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
     protocols = [each for named in wanted for each in named.series(dataset)]
-    where = usable_device(device)
-    runs = plan(data, dataset, protocols, entries, settings, where, threads)
+    where = batch.usable_device(device)
+    runs = batch.plan(data, dataset, protocols, entries, settings, where, threads)
     jobs = jobs or grid.default_jobs(where, size)
     if estimate:
         _estimate(runs, out, jobs, console)
         return 0
     store.check_writable(out)
-    say_what(dataset, console)
-    records, found = make(runs, out, jobs, time_limit, console)
+    batch.say_what(dataset, console)
+    records, found = batch.make(runs, out, jobs, time_limit, console)
     _show(found, dataset, Console())
     of_curves = "learning-curves.csv, crossovers.csv, " if len(found.points) else ""
     of_splits = "splits.csv, " if len(found.recognised) else ""
@@ -174,63 +173,7 @@ def main(
         f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, comparisons.csv, "
         f"{of_splits}{of_curves}told-apart/, confusion/, classes/, reliability/, curves/"
     )
-    return tell_failures(records, console)
-
-
-def plan(
-    data: str,
-    dataset: datasets.Dataset,
-    protocols: Sequence[Protocol],
-    entries: Sequence[models.Model],
-    settings: dict[str, Any],
-    device: str,
-    threads: int,
-) -> list[Run]:
-    """Return the runs of every model under every protocol.
-
-    Raises
-    ------
-    InputError
-        If the data cannot be divided so or a model has no such parameter: wrong input is told
-        before anything is fitted.
-    """
-    about = describe(dataset)
-    runs = [
-        Run(data, about, dataset.size, each, entry, settings, repeat, device, threads)
-        for each in protocols
-        for entry in entries
-        for repeat in range(each.repeats)
-    ]
-    for run in runs:
-        run.estimator()
-    for run in {(run.protocol, run.model.deep, run.repeat): run for run in runs}.values():
-        run.protocol.rows(dataset, run.model.deep, run.repeat)
-    return runs
-
-
-def make(
-    runs: Sequence[Run], out: Path, jobs: int, time_limit: float | None, console: Console
-) -> tuple[list[dict[str, Any]], leaderboard.Leaderboard]:
-    """Make the runs that have no result yet, publish, and return records and leaderboard."""
-    board: dict[str, dict[str, Any]] = {}
-    for run in runs:
-        board.setdefault(run.row, {**run.shown, "keys": []})["keys"].append(run.key)
-    store.put_on_board(out, board)  # first, so that what an interrupted call made is shown
-    with Display(console) as display:
-        records = grid.run_all(runs, out, jobs, time_limit, display)
-
-    from benchmark import report  # with matplotlib, which the workers need not load
-
-    return records, report.publish(out)
-
-
-def tell_failures(records: Sequence[dict[str, Any]], console: Console) -> int:
-    """Print which runs are not ok and why; return the exit status."""
-    failed = [record for record in records if record["status"] != "ok"]
-    for record in failed:
-        where = f"{board_names([record])[0]} {record['model']['label']}"
-        console.print(Text(f"{where}: {record['status']}: {record['reason']}"), soft_wrap=True)
-    return 1 if failed else 0
+    return batch.tell_failures(records, console)
 
 
 def _protocols(
@@ -251,32 +194,6 @@ def _protocols(
         for split in splits or [kind.usual_split(possible)]:
             protocols.append(kind(split=split, repeats=repeats, train_size=train_size))  # type: ignore[arg-type]
     return protocols
-
-
-def usable_device(device: str) -> str:
-    """Return where nets are trained for the flag ``--device``."""
-    if device == "cpu":
-        return device
-    from deepnets.engine import backend
-
-    try:
-        return backend(device).device.type
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-
-
-def say_what(dataset: datasets.Dataset, console: Console) -> None:
-    """Print what the data are."""
-    if dataset.generated:
-        console.print(Text(words.HOW_TO_GET_REAL), style="bold")
-    left_out = f", {len(dataset.left_out)} unreadable left out" if dataset.left_out else ""
-    classes = sum(count > 0 for count in dataset.class_counts.values())
-    console.print(
-        Text(
-            f"{dataset.source}: {len(dataset):,} pictures of {classes} classes at "
-            f"{dataset.size} x {dataset.size} pixels{left_out}"
-        )
-    )
 
 
 def _estimate(runs: Sequence[Run], out: Path, jobs: int, console: Console) -> None:

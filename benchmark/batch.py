@@ -1,0 +1,100 @@
+"""Many runs from a command's words: planned, made, published, and what failed told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+import datasets
+from benchmark import grid, leaderboard, models, store, words
+from benchmark.evidence import board_names
+from benchmark.progress import Display
+from benchmark.protocols import Protocol
+from benchmark.work import Run, describe
+
+
+def usable_device(device: str) -> str:
+    """Return where nets are trained for the flag ``--device``."""
+    if device == "cpu":
+        return device
+    from deepnets.engine import backend
+
+    try:
+        return backend(device).device.type
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def say_what(dataset: datasets.Dataset, console: Console) -> None:
+    """Print what the data are."""
+    if dataset.generated:
+        console.print(Text(words.HOW_TO_GET_REAL), style="bold")
+    left_out = f", {len(dataset.left_out)} unreadable left out" if dataset.left_out else ""
+    classes = sum(count > 0 for count in dataset.class_counts.values())
+    console.print(
+        Text(
+            f"{dataset.source}: {len(dataset):,} pictures of {classes} classes at "
+            f"{dataset.size} x {dataset.size} pixels{left_out}"
+        )
+    )
+
+
+def plan(
+    data: str,
+    dataset: datasets.Dataset,
+    protocols: Sequence[Protocol],
+    entries: Sequence[models.Model],
+    settings: dict[str, Any],
+    device: str,
+    threads: int,
+) -> list[Run]:
+    """Return the runs of every model under every protocol.
+
+    Raises
+    ------
+    InputError
+        If the data cannot be divided so or a model has no such parameter: wrong input is told
+        before anything is fitted.
+    """
+    about = describe(dataset)
+    runs = [
+        Run(data, about, dataset.size, each, entry, settings, repeat, device, threads)
+        for each in protocols
+        for entry in entries
+        for repeat in range(each.repeats)
+    ]
+    for run in runs:
+        run.estimator()
+    for run in {(run.protocol, run.model.deep, run.repeat): run for run in runs}.values():
+        run.protocol.rows(dataset, run.model.deep, run.repeat)
+    return runs
+
+
+def make(
+    runs: Sequence[Run], out: Path, jobs: int, time_limit: float | None, console: Console
+) -> tuple[list[dict[str, Any]], leaderboard.Leaderboard]:
+    """Make the runs that have no result yet, publish, and return records and leaderboard."""
+    board: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        board.setdefault(run.row, {**run.shown, "keys": []})["keys"].append(run.key)
+    store.put_on_board(out, board)  # first, so that what an interrupted call made is shown
+    with Display(console) as display:
+        records = grid.run_all(runs, out, jobs, time_limit, display)
+
+    from benchmark import report  # with matplotlib, which the workers need not load
+
+    return records, report.publish(out)
+
+
+def tell_failures(records: Sequence[dict[str, Any]], console: Console) -> int:
+    """Print which runs are not ok and why; return the exit status."""
+    failed = [record for record in records if record["status"] != "ok"]
+    for record in failed:
+        where = f"{board_names([record])[0]} {record['model']['label']}"
+        console.print(Text(f"{where}: {record['status']}: {record['reason']}"), soft_wrap=True)
+    return 1 if failed else 0
