@@ -32,7 +32,7 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
-            reader = csv.reader(lines)
+            reader, file = csv.reader(lines), str(path)
             header = [name.strip() for name in next(reader, [])]
             if [name.lower() for name in header] != [name.lower() for name in columns]:
                 raise InputError(
@@ -40,9 +40,9 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
                     f"it must have {','.join(columns)}"
                 )
             for cells in filter(None, reader):
-                where = f"{path}, line {reader.line_num}"
+                where = f"{file}, line {reader.line_num}"
                 if len(cells) != len(columns):
                     raise InputError(f"{where}: {len(cells)} columns, must be {len(columns)}")
-                yield where, [cell.strip() for cell in cells]
+                yield where, [*map(str.strip, cells)]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is no CSV file in UTF-8 ({error}): get it again") from error
