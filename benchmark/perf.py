@@ -40,7 +40,7 @@ from datasets import cache, faces, images, muxspace
 SMALL_STEMS = ("resnet18", "seresnet18")  # also measured without their pooling
 N_TRAIN, N_VALIDATION, EPOCHS, BATCH = 800, 200, 3, 100  # of the trainings that are compared
 N_FILES, N_DRAWN = 2000, 500
-GROWTH = (1000, 2000, 4000, 8000)
+GROWTH, RUNS = (1000, 2000, 4000, 8000), (1, 2, 4, 8)  # pictures, runs
 GRID_EPOCHS = 12  # about as many as early stopping leaves the slides' nets
 SIZE = 32
 
@@ -336,7 +336,7 @@ def growth(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
             yield Measure("growth", subject, "s to fit", [record["fit_seconds"]], note=note)
             yield Measure("growth", subject, "MB at most", [record["peak_memory_mb"]], note=note)
     jobs = joblib.cpu_count()
-    for n in (1, 2, 4, 8):
+    for n in RUNS:
         runs = _runs(
             data, ["decision-tree"], Fair(train_size=2000 if pool > 2500 else None, repeats=n), 1
         )
