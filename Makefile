@@ -31,7 +31,7 @@ setup: $(READY) ## make .venv and install what setup.cfg names
 data: $(READY) ## get the muxspace pictures
 	@$(BIN)/python -m datasets.fetch
 
-perf: $(READY) ## measure speed beside plain ways of doing the same, write OUT/perf.md (40 minutes)
+perf: $(READY) ## measure speed beside plain ways of doing the same, write OUT/perf.md (an hour or two)
 	@$(BIN)/python -m benchmark.perf --out '$(OUT)' $(ARGS)
 
 report: $(READY) ## write tables, pictures and page of OUT again, without fitting
