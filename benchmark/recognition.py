@@ -56,7 +56,7 @@ def compute(rows: Sequence[Evidence]) -> pd.DataFrame:
         place = about["name"], protocol["label"], row.entry["model"]["label"], about["fingerprint"]
         if row.scored is not None and row.bad is None:
             found.setdefault(place, {})[protocol["split"]] = row
-    both = [[each[split] for split in SPLITS] for each in found.values() if len(each) == 2]
+    both = [[each[split] for split in SPLITS] for each in found.values() if {*SPLITS} <= {*each}]
     described = [_row(*pair) for pair in both if _same_people(*pair)]
     order = ["dataset", "protocol", "accuracy_identity", "model"]
     return pd.DataFrame(described, columns=list(COLUMNS)).sort_values(

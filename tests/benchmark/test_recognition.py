@@ -99,6 +99,17 @@ def test_a_split_without_its_counterpart_is_no_row(
     assert recognition.boards(table) == []
 
 
+def test_a_third_split_is_neither_taken_for_one_of_the_two_nor_in_their_way(
+    answers: np.ndarray,
+) -> None:
+    official, random, identity = (
+        row(split, answers, tested)
+        for split, tested in (("official", SPREAD), ("random", SPREAD), ("identity", WHOLE))
+    )
+    assert len(recognition.compute([official, random])) == 0
+    assert len(recognition.compute([official, random, identity])) == 1
+
+
 def test_tables_and_pictures_say_what_they_are_of(answers: np.ndarray) -> None:
     rows = [row("random", answers, SPREAD), row("identity", answers, WHOLE)]
     rows += [
