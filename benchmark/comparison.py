@@ -124,6 +124,15 @@ def who_is_shown(scored: Sequence[Scored]) -> tuple[np.ndarray, np.ndarray, bool
     return who, pictures, one.knows_people
 
 
+def counts(scored: Scored, who: np.ndarray, n_people: int) -> list[np.ndarray]:
+    """Count the answers of each repeat by person and class: see `metrics.counts_by_class`."""
+    n_classes = len(scored.confusion)
+    return [
+        metrics.counts_by_class(scored.labels, predicted, who, n_classes, n_people)
+        for predicted in scored.predicted
+    ]
+
+
 def answers(scored: Scored, who: np.ndarray, n_people: int) -> Answers:
     """Count a model's answers by person.
 
@@ -136,15 +145,12 @@ def answers(scored: Scored, who: np.ndarray, n_people: int) -> Answers:
         Who is drawn from, those without a picture included: a draw in which nobody with a picture
         is has scores that are NaN.
     """
-    counts = [
-        metrics.counts_by_class(scored.labels, predicted, who, len(scored.confusion), n_people)
-        for predicted in scored.predicted
-    ]
-    drawn = [metrics.of_counts(statistics.resample(each)) for each in counts]
+    counted = counts(scored, who, n_people)
+    drawn = [metrics.of_counts(statistics.resample(each)) for each in counted]
     return Answers(
         float(scored.scores["accuracy"].mean()),
-        len(counts),
-        np.sum([each[:, 0].sum(axis=1) for each in counts], axis=0),
+        len(counted),
+        np.sum([each[:, 0].sum(axis=1) for each in counted], axis=0),
         {name: np.mean([each[name] for each in drawn], axis=0) for name in metrics.OF_CLASSES},
     )
 

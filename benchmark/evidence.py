@@ -99,6 +99,11 @@ def read(out: Path) -> list[Evidence]:
     return [read_row(out, entry, board) for entry, board in zip(entries, names, strict=True)]
 
 
+def data_name(name: str, generated: bool) -> str:
+    """What a reader is told the data are: drawn faces never pass for a set of photographs."""
+    return "generated faces" if generated else name
+
+
 def place(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
     """Data set, protocol, split and model: what tells a row of the leaderboard from others."""
     protocol = entry["protocol"]

@@ -237,12 +237,7 @@ def _of_curve(rows: Sequence[Evidence]) -> Iterable[dict[str, Any]]:
 def _counts(row: Evidence, people: np.ndarray) -> np.ndarray:
     """Counts by class of every person and repeat: ``(n_people, repeats, 3, n_classes)``."""
     assert row.scored is not None
-    labels, n_classes = row.scored.labels, len(row.scored.confusion)
-    each = [
-        metrics.counts_by_class(labels, predicted, people, n_classes, int(people.max()) + 1)
-        for predicted in row.scored.predicted
-    ]
-    return np.stack(each, axis=1)
+    return np.stack(comparison.counts(row.scored, people, int(people.max()) + 1), axis=1)
 
 
 def _drawn(counts: np.ndarray) -> np.ndarray:

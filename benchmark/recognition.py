@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import comparison, statistics
+from benchmark import comparison, evidence, statistics
 from benchmark.evidence import Evidence, Scored
 
 SCORES = ("accuracy", "macro_f1")
@@ -115,7 +115,7 @@ def boards(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     result = []
     for _, part in table.groupby(["dataset", "protocol"], sort=False):
         first = part.iloc[0]
-        data = "generated faces" if first["generated_data"] else first["dataset"]
+        data = evidence.data_name(first["dataset"], first["generated_data"])
         pixels = " or ".join(f"{size}" for size in sorted(part["size"].unique()))
         title = (
             f"{data} at {pixels} px, protocol {first['protocol']}: "

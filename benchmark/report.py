@@ -169,7 +169,7 @@ def _draw_row(
     """Draw and write the pictures of one row, its repeats summed, where not current."""
     about, records, class_names = found.entry["dataset"], found.good, found.class_names
     name = _file_name(row)
-    data = "generated faces" if row["generated_data"] else row["dataset"]
+    data = evidence.data_name(row["dataset"], row["generated_data"])
     repeats = f", {len(records)} repeats" if len(records) > 1 else ""
     what = (
         f"{data}, {about['size']} px, protocol {row['protocol']}, {row['split']} split, "
@@ -232,7 +232,7 @@ def _draw_told_apart(out: Path, part: pd.DataFrame, pairs: pd.DataFrame) -> Path
         who = same["n_people"].iloc[0]
         shown = "each taken as of a person of its own" if pd.isna(who) else f"of {who:,} people"
         panels.append((f"{same['n_test'].iloc[0]:,} test pictures {shown}", same))
-    data = "generated faces" if first["generated_data"] else first["dataset"]
+    data = evidence.data_name(first["dataset"], first["generated_data"])
     title = (
         f"{data}, protocol {first['protocol']}, {first['split']} split:\n"
         "by how many points of accuracy the row is better than the column"
@@ -254,7 +254,7 @@ def _draw_curves(out: Path, section: CurveSection) -> None:
 def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tuple[Path, Path]:
     """Draw the leaderboard and the class distribution of one data set."""
     part = table[(table["dataset"] == about["name"]) & ~learning_curve.is_step(table)]
-    data = "generated faces" if about["generated"] else about["name"]
+    data = evidence.data_name(about["name"], about["generated"])
     boards = sorted(
         part.groupby("board", sort=False), key=lambda item: (item[0] != "slides", item[0])
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark import leaderboard, learning_curve, recognition
+from benchmark import evidence, leaderboard, learning_curve, recognition
 from benchmark.leaderboard import Leaderboard
 from benchmark.protocols import Curve
 
@@ -38,7 +38,7 @@ PUBLISHED_RANKS = (
 def heading(part: pd.DataFrame, protocol: str = "") -> str:
     """One line that says what a board is about: data, protocol, split, pictures, selection."""
     first = part.iloc[0]
-    data = "generated faces" if first["generated_data"] else first["dataset"]
+    data = evidence.data_name(first["dataset"], first["generated_data"])
     pixels = " or ".join(f"{size}" for size in sorted(part["size"].unique()))
     counts = " or ".join(f"{n:,}" for n in sorted(part["n_test"].dropna().unique()))
     people = " or ".join(f"{n:,}" for n in sorted(part["n_people"].dropna().unique()))
@@ -216,7 +216,7 @@ def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
         if "published" in text:
             ranks = published_ranks(dataset)
             text.insert(1, "its rank", [ranks.get(name, "") for name in text.index])
-        data = "generated faces" if dataset in drawn else dataset
+        data = evidence.data_name(dataset, dataset in drawn)
         result.append((f"{data}: accuracy in percent, side by side", text.reset_index()))
     return result
 
