@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from sklearn.base import BaseEstimator
 
@@ -43,12 +43,12 @@ class Model:
         ----------
         settings : mapping, optional
             Parameters that differ from the registered ones; for a net also the options of its
-            architecture, such as ``stem``.
+            architecture, such as ``stem``, and ``recipe``, which stands for several.
 
         Raises
         ------
         InputError
-            If the model has no such parameter.
+            If the model has no such parameter, or not with such a value.
         """
         settings = dict(settings or {})
         if not self.deep:
@@ -59,13 +59,14 @@ class Model:
             from deepnets.classifier import NetClassifier
 
             net = deepnets.architecture(self.name)
+            settings = {**_of_recipe(settings.pop("recipe", None)), **settings}
             estimator = NetClassifier(self.name).set_params(**net.settings)
             known = set(estimator.get_params()) - {"architecture", "options", "on_epoch"}
             options = {name: settings.pop(name) for name in [*settings] if name not in known}
             fixed = {"n_classes", "size", *getattr(net.build, "keywords", {})}
             accepted = set(inspect.signature(net.build).parameters) - fixed
             unknown = set(options) - accepted - ({*options} if "timm" in net.family else set())
-            known |= accepted
+            known |= accepted | {"recipe"}
             if options and not unknown:
                 estimator.set_params(options=options)
             settings |= {name: options[name] for name in unknown}
@@ -79,7 +80,13 @@ class Model:
                 if (value := {**settings, **options}.get(name, words[0])) not in words:
                     allowed = ", ".join(map(str, words))
                     raise InputError(f"{self.name} has no {name} '{value}': use one of {allowed}")
-        return estimator.set_params(**settings)
+        estimator.set_params(**settings)
+        if self.deep:
+            try:
+                estimator.recipe()
+            except ValueError as error:
+                raise InputError(f"{self.name}: {error}") from error
+        return estimator
 
     def source_hash(self) -> str:
         """Return a hash of the code that computes this model, comments and docstrings left out.
@@ -98,16 +105,28 @@ class Model:
         return code_hash(*sorted((files - others) | {own}))
 
 
+def _of_recipe(name: str | None) -> Mapping[str, Any]:
+    from deepnets.recipes import RECIPES
+
+    if name is not None and name not in RECIPES:
+        raise InputError(f"no recipe is called '{name}': use one of {', '.join(RECIPES)}")
+    return RECIPES[name] if name else {}
+
+
 def _choices(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
     """The words that each parameter of a function accepts, for those that accept only some."""
     # The hints one by one, for those of torch's types cannot be resolved without importing it.
-    hints = getattr(_plain(function), "__annotations__", {})
-    texts = {name: str(hint) for name, hint in hints.items()}
-    return {
-        name: ast.literal_eval(f"({text.removeprefix('Literal[').removesuffix(']')},)")
-        for name, text in texts.items()
-        if text.startswith("Literal[")
-    }
+    plain = _plain(function)
+    found: dict[str, tuple[Any, ...]] = {}
+    for name, hint in getattr(plain, "__annotations__", {}).items():
+        text = str(hint)
+        alias = getattr(plain, "__globals__", {}).get(text)
+        if get_origin(alias) is Literal:
+            found[name] = get_args(alias)
+        elif text.startswith("Literal["):
+            words = text.removeprefix("Literal[").removesuffix("]")
+            found[name] = ast.literal_eval(f"({words},)")
+    return found
 
 
 def _plain(function: Callable[..., Any]) -> Callable[..., Any]:

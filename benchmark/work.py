@@ -293,11 +293,14 @@ def _fit_and_predict(
     if len(rows.selection):
         validation = (dataset.take(rows.selection), labels[rows.selection])
     X_test = dataset.take(rows.test)
+    soft = {}
+    if run.model.deep and dataset.distribution is not None:
+        soft = {"shares": dataset.distribution[rows.training]}
 
     _warm_up(estimator, X, y)
     _reset_peak_memory()
     start = time.perf_counter()
-    estimator.fit(X, y, *validation)
+    estimator.fit(X, y, *validation, **soft)
     fitted = time.perf_counter()
     known = estimator.predict_proba(X_test)
     end = time.perf_counter()

@@ -11,7 +11,16 @@ from deepnets.registry import ARCHITECTURES, TIMM, Architecture, architecture, r
 
 __all__ = ["ARCHITECTURES", "TIMM", "Architecture", "architecture", "register"]
 
-_NEEDS_TORCH = {"capture", "classifier", "engine", "layers"}
+_NEEDS_TORCH = {
+    "augment",
+    "balance",
+    "capture",
+    "classifier",
+    "engine",
+    "layers",
+    "optimise",
+    "recipes",
+}
 
 for _file in pkgutil.iter_modules(__path__):
     if _file.name not in _NEEDS_TORCH:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -15,8 +16,9 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from deepnets.engine import Backend, Epoch, Pictures, Recipe, backend, predict, train
+from deepnets.engine import Backend, Epoch, Pictures, backend, predict, train
 from deepnets.layers import Resized, Standardised, spare_slow_bf16
+from deepnets.recipes import Balance, Recipe, Schedule
 from deepnets.registry import architecture
 
 SMALLEST_BATCH = 8  # down to which a batch is halved for lack of memory
@@ -24,6 +26,8 @@ SMALLEST_BATCH = 8  # down to which a batch is halved for lack of memory
 
 class NetClassifier(ClassifierMixin, BaseEstimator):
     """A net as a classifier of pictures, trained with Adam on the cross entropy.
+
+    All that is beyond that (from `schedule` to `test_time_flip`) is off unless asked for.
 
     Parameters
     ----------
@@ -36,7 +40,25 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     batch_size : int
         Pictures a step.
     learning_rate : float
-        Adam's.
+        Adam's; with a schedule the largest.
+    schedule : {"constant", "cosine", "one-cycle"}
+        The learning rate over `max_epochs`: constant; falling to nothing along half a cosine; or
+        rising to it first, in a fifth of the time.
+    weight_decay : float
+        Decoupled from the gradient (AdamW); biases and normalisation layers are left out.
+    sam : float
+        Radius of sharpness-aware minimisation, such as 0.05, at twice the time; 0 is off.
+    ema : float in [0, 1)
+        Decay of a moving average of the weights after each step, such as 0.999, which is judged
+        and kept in place of the weights; shorter in the first steps. 0 is off.
+    augment : str
+        How training pictures are changed at random, such as ``flip+shift=0.1+mixup``; see
+        `deepnets.augment.USUAL` for the ways and their usual strengths.
+    balance : {"none", "weights", "sampling", "bootstrap"}
+        What makes rare classes count more: weights of the loss, drawing rows by class, or showing
+        rows of rare classes again (bootstrap oversampling).
+    balance_strength : float in [0, 1]
+        How much more: 1 makes all classes alike, 0.5 goes half way (in the logarithm).
     stop : {"stale", "rises"}
         What ends the training early: no better epoch, or a risen validation loss, for `patience`
         epochs in a row.
@@ -48,12 +70,14 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         Share of the target spread over all classes: q' = (1 - eps) q + eps / n_classes.
     auxiliary_weight : float
         Weight of each auxiliary head's loss, for nets that have them.
+    test_time_flip : bool
+        Whether what is predicted is the mean over a picture and its mirror image.
     device : {"auto", "cpu", "cuda", "mps"}
         Where to train.
     cuda_graph : bool
         Whether a step on CUDA is captured in a graph; nets that cannot be run without.
     random_state : int, optional
-        Seed of the weights, the order of the pictures and dropout.
+        Seed of the weights, the order of the pictures, their changes and dropout.
     on_epoch : callable, optional
         Told of every `Epoch` as it ends.
     """
@@ -65,11 +89,19 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         max_epochs: int = 30,
         batch_size: int = 100,
         learning_rate: float = 1e-3,
+        schedule: Schedule = "constant",
+        weight_decay: float = 0.0,
+        sam: float = 0.0,
+        ema: float = 0.0,
+        augment: str = "",
+        balance: Balance = "none",
+        balance_strength: float = 1.0,
         stop: Literal["stale", "rises"] = "stale",
         patience: int | None = 10,
         monitor: Literal["accuracy", "loss"] = "accuracy",
         label_smoothing: float = 0.0,
         auxiliary_weight: float = 0.0,
+        test_time_flip: bool = False,
         device: str = "auto",
         cuda_graph: bool = True,
         random_state: int | None = None,
@@ -80,11 +112,19 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.weight_decay = weight_decay
+        self.sam = sam
+        self.ema = ema
+        self.augment = augment
+        self.balance = balance
+        self.balance_strength = balance_strength
         self.stop = stop
         self.patience = patience
         self.monitor = monitor
         self.label_smoothing = label_smoothing
         self.auxiliary_weight = auxiliary_weight
+        self.test_time_flip = test_time_flip
         self.device = device
         self.cuda_graph = cuda_graph
         self.random_state = random_state
@@ -96,6 +136,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         y: np.ndarray,
         X_val: np.ndarray | None = None,
         y_val: np.ndarray | None = None,
+        shares: np.ndarray | None = None,
     ) -> Self:
         """Train on labelled pictures.
 
@@ -108,6 +149,9 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         X_val, y_val : ndarray, optional
             Pictures that decide when to stop and which epoch's weights are kept. Without them all
             epochs are made and the last weights kept.
+        shares : ndarray of float32, shape (n, n_classes), optional
+            What is learned in place of `y`: the share of annotators who chose each class, where
+            `y` is their majority and column k is class k.
 
         Raises
         ------
@@ -120,7 +164,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = np.unique(y)
         self.size_ = X.shape[-1]
         self.device_ = where.device.type
-        training = self._pictures(X, y, where)
+        training = self._pictures(X, y, where, shares)
         validation = None
         if X_val is not None and y_val is not None and len(y_val):
             validation = self._pictures(X_val, y_val, where)
@@ -139,23 +183,21 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     def _train(self, training: Pictures, validation: Pictures | None, where: Backend) -> str | None:
         """Train a new net and say how it ran; None if the card's memory may hold half the batch."""
         seed = 0 if self.random_state is None else self.random_state
-        recipe = Recipe(
-            self.max_epochs,
-            self.batch_size_,
-            self.learning_rate,
-            self.stop,
-            self.patience,
-            self.monitor,
-            self.label_smoothing,
-            self.auxiliary_weight,
-        )
+        recipe = replace(self.recipe(), batch_size=self.batch_size_)
         with torch.random.fork_rng(), _repeatable():
             torch.manual_seed(seed)
             self.net_ = Standardised(self._build(), *_channel_statistics(training.images))
             _place(self.net_, where)
             try:
                 self.history_, self.best_epoch_, note = train(
-                    self.net_, training, validation, recipe, where, seed, self.on_epoch
+                    self.net_,
+                    training,
+                    validation,
+                    len(self.classes_),
+                    recipe,
+                    where,
+                    seed,
+                    self.on_epoch,
                 )
             except torch.OutOfMemoryError:
                 del self.net_
@@ -189,7 +231,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
                 f"{(3, self.size_, self.size_)}: load them at the same size"
             )
         where = self._backend()
-        return predict(self.net_, _tensor(X), where).cpu().numpy()
+        return predict(self.net_, _tensor(X), where, self.test_time_flip).cpu().numpy()
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Most probable class of each picture, ``(n,)`` of int64."""
@@ -214,6 +256,16 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         _place(self.net_, self._backend())
         return self
 
+    def recipe(self) -> Recipe:
+        """Return the parameters that the training loop goes by.
+
+        Raises
+        ------
+        ValueError
+            If one is out of its range.
+        """
+        return Recipe(**{each.name: getattr(self, each.name) for each in fields(Recipe)})
+
     def _build(self) -> torch.nn.Module:
         net = architecture(self.architecture)
         size = max(self.size_, net.smallest)
@@ -223,11 +275,16 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     def _backend(self) -> Backend:
         return backend(self.device, self.cuda_graph)
 
-    def _pictures(self, X: np.ndarray, y: np.ndarray, where: Backend) -> Pictures:
+    def _pictures(
+        self, X: np.ndarray, y: np.ndarray, where: Backend, shares: np.ndarray | None = None
+    ) -> Pictures:
         """Pictures on the device if they fit, labels as places in `classes_` (-1: not in it)."""
         places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
         places = np.where(self.classes_[places] == y, places, -1)
         images, labels = _tensor(X), torch.from_numpy(places.astype(np.int64))
+        if shares is not None:  # of the classes that are the majority of some picture
+            known = torch.from_numpy(np.ascontiguousarray(shares[:, self.classes_], np.float32))
+            labels = known / known.sum(1, keepdim=True)
         if not where.has_room(images.nbytes):
             return Pictures(images, labels, resident=False)
         return Pictures(images.to(where.device), labels.to(where.device))

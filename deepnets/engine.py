@@ -10,13 +10,17 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn import functional
 
+from deepnets.augment import Augmentation
+from deepnets.balance import Shown, class_weights
 from deepnets.capture import NotCapturableError, Step, captured
+from deepnets.optimise import optimiser, schedule, step_aside
+from deepnets.recipes import Recipe
 
 # Pixels of the pictures predicted at once, so that memory stays flat.
 PREDICT_PIXELS = {"cpu": 500 * 32 * 32, "cuda": 10_000 * 32 * 32, "mps": 2_000 * 32 * 32}
@@ -86,20 +90,6 @@ def backend(device: str, graph: bool = True) -> Backend:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a net is trained; see `NetClassifier` for the meaning of each."""
-
-    max_epochs: int
-    batch_size: int
-    learning_rate: float
-    stop: Literal["stale", "rises"]
-    patience: int | None
-    monitor: Literal["accuracy", "loss"]
-    label_smoothing: float
-    auxiliary_weight: float
-
-
-@dataclass(frozen=True)
 class Epoch:
     """What one pass over the training pictures gave; a row of ``history.csv``."""
 
@@ -113,9 +103,10 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures ``(n, 3, size, size)`` of uint8 and labels ``(n,)`` of int64.
+    """Pictures ``(n, 3, size, size)`` of uint8 and labels: ``(n,)`` of int64, or soft ones.
 
-    They lie on the device; or, not `resident`, in the host's memory, and stream to it in parts.
+    Soft labels are the share of each class, ``(n, n_classes)`` of float32. They lie on the device;
+    or, not `resident`, in the host's memory, and stream to it in parts.
     """
 
     images: Tensor
@@ -149,6 +140,7 @@ def train(
     net: nn.Module,
     training: Pictures,
     validation: Pictures | None,
+    n_classes: int,
     recipe: Recipe,
     where: Backend,
     seed: int,
@@ -165,12 +157,14 @@ def train(
     validation : Pictures or None
         What the best epoch is chosen on and stopping decided by; a label of -1 is of a class the
         training pictures do not have. None: all epochs are made and the last weights kept.
+    n_classes : int
+        Of the net's logits.
     recipe : Recipe
         How.
     where : Backend
         Device and precision.
     seed : int
-        Order of the pictures.
+        Order of the pictures; what else is random comes from the device's own generator.
     on_epoch : callable, optional
         Told of every epoch as it ends.
 
@@ -187,51 +181,70 @@ def train(
     FloatingPointError
         If the loss is no longer a number.
     """
-    on_cuda = where.device.type == "cuda"
-    optimiser = torch.optim.Adam(
-        net.parameters(), recipe.learning_rate, fused=True, capturable=on_cuda
-    )
     generator = torch.Generator().manual_seed(seed)
+    augment = Augmentation.parse(recipe.augment)
+    majority = training.labels if training.labels.dim() == 1 else training.labels.argmax(1)
+    shown = Shown(majority, n_classes, recipe.balance, recipe.balance_strength, generator)
+    weights = None
+    if recipe.balance == "weights":
+        weights = class_weights(majority, n_classes, recipe.balance_strength).to(where.device)
+    optimise = optimiser(net, recipe, where.device)
+    n_steps = recipe.max_epochs * math.ceil(len(shown) / recipe.batch_size)
+    change_rate = schedule(optimise, recipe, n_steps)
+    average = ModelEmaV3(net, recipe.ema, use_warmup=True) if recipe.ema else None
+    judged = net if average is None else average.module
     sums = torch.zeros(2, device=where.device)  # of an epoch: loss, right answers
 
-    def step(images: Tensor, labels: Tensor) -> None:
+    def gradients(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with where.autocast():
             outputs = net(images)
             logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
             loss, *extra = (
                 functional.cross_entropy(
-                    each.float(), labels, label_smoothing=recipe.label_smoothing
+                    each.float(), labels, weights, label_smoothing=recipe.label_smoothing
                 )
                 for each in (logits, *auxiliary)
             )
-        optimiser.zero_grad(set_to_none=True)
+        optimise.zero_grad(set_to_none=True)
         (loss + recipe.auxiliary_weight * sum(extra)).backward()
-        optimiser.step()
-        right = (logits.detach().argmax(1) == labels).sum()
-        sums.add_(torch.stack([loss.detach() * len(labels), right]))
+        return loss.detach(), logits.detach()
+
+    def step(images: Tensor, labels: Tensor) -> None:
+        loss, logits = gradients(images, labels)
+        if recipe.sam:
+            back = step_aside(net, recipe.sam)
+            gradients(images, labels)
+            back()
+        optimise.step()
+        right = (logits.argmax(1) == (labels if labels.dim() == 1 else labels.argmax(1))).sum()
+        sums.add_(torch.stack([loss * len(labels), right]))
 
     history: list[Epoch] = []
     best, best_score, best_weights = 0, -math.inf, {}
-    waited = 0
+    waited = made = 0
     full_step: Step = step
     note = ""
     for number in range(1, recipe.max_epochs + 1):
         start = time.perf_counter()
         net.train()
-        order = torch.randperm(len(training.labels), generator=generator)
         sums.zero_()
         seen = 0
-        for images, labels in training.batches(order, recipe.batch_size, where):
+        for images, labels in training.batches(shown.order(), recipe.batch_size, where):
+            images, labels = augment(images, labels, n_classes)
             full = len(labels) == recipe.batch_size
             if full and where.graph and full_step is step and not note:
                 try:
-                    full_step = captured(step, net, optimiser, images, labels)
+                    full_step = captured(step, net, optimise, images, labels)
                 except NotCapturableError as error:
                     note = f"runs without a CUDA graph: {error}"
                 sums.zero_()
             (full_step if full else step)(images, labels)
-            seen += len(labels)
-        measured = torch.cat([sums, evaluate(net, validation, where)]).tolist()  # the one wait
+            change_rate()
+            seen, made = seen + len(labels), made + 1
+            if average is not None:
+                average.update(net, made)
+        scores = evaluate(judged, validation, where, recipe.test_time_flip)
+        measured = torch.cat([sums, scores]).tolist()  # the one wait
         train_loss, train_right, loss_now, accuracy_now = measured
         if not math.isfinite(train_loss):
             raise FloatingPointError(
@@ -255,31 +268,38 @@ def train(
         score = accuracy_now if recipe.monitor == "accuracy" else -loss_now
         if score > best_score:
             best, best_score = number, score
-            best_weights = {name: value.clone() for name, value in net.state_dict().items()}
+            best_weights = {name: value.clone() for name, value in judged.state_dict().items()}
         if recipe.stop == "stale":
             waited = number - best
         else:
             waited = waited + 1 if number > 1 and loss_now > history[-2].validation_loss else 0
         if recipe.patience is not None and waited >= recipe.patience:
             break
-    if best_weights:
-        net.load_state_dict(best_weights)
+    net.load_state_dict(best_weights or judged.state_dict())
     return history, best, note
 
 
-def predict(net: nn.Module, images: Tensor, where: Backend) -> Tensor:
-    """Class probabilities ``(n, n_classes)`` of float32, on the device."""
+def predict(net: nn.Module, images: Tensor, where: Backend, flip: bool = False) -> Tensor:
+    """Class probabilities ``(n, n_classes)`` of float32, on the device.
+
+    With `flip` they are the mean of those of a picture and of its mirror image.
+    """
     net.eval()
     at_once = max(PREDICT_PIXELS[where.device.type] // images[0, 0].numel(), 1)
+    parts = []
     with torch.inference_mode(), where.autocast():
-        parts = [
-            net(chunk.to(where.device, non_blocking=True)).float().softmax(1)
-            for chunk in images.split(at_once)
-        ]
+        for chunk in images.split(at_once):
+            seen = chunk.to(where.device, non_blocking=True)
+            part = net(seen).float().softmax(1)
+            if flip:
+                part = (part + net(seen.flip(3)).float().softmax(1)) / 2
+            parts.append(part)
     return torch.cat(parts)
 
 
-def evaluate(net: nn.Module, pictures: Pictures | None, where: Backend) -> Tensor:
+def evaluate(
+    net: nn.Module, pictures: Pictures | None, where: Backend, flip: bool = False
+) -> Tensor:
     """Mean cross entropy and accuracy, ``(2,)`` of float32 on the device; NaN without pictures.
 
     Pictures labelled -1 are of a class the net does not know: wrong, and left out of the loss.
@@ -287,7 +307,7 @@ def evaluate(net: nn.Module, pictures: Pictures | None, where: Backend) -> Tenso
     if pictures is None:
         return torch.full((2,), math.nan, device=where.device)
     labels = pictures.labels.to(where.device)
-    probabilities = predict(net, pictures.images, where)
+    probabilities = predict(net, pictures.images, where, flip)
     logs = probabilities.clamp_min(torch.finfo(torch.float32).tiny).log()
     loss = functional.nll_loss(logs, labels, ignore_index=-1)
     return torch.stack([loss, (probabilities.argmax(1) == labels).float().mean()])

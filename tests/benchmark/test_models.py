@@ -11,6 +11,7 @@ from sklearn.base import clone, is_classifier
 
 from benchmark import models, store
 from datasets import Dataset, InputError
+from deepnets.recipes import RECIPES
 
 MODELS = models.models()
 
@@ -112,12 +113,43 @@ def test_parameters_reach_the_model_or_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "name"), [("resnet18", "stem"), ("inceptionv3", "stem"), ("timm:resnet18", "stop")]
+    ("model", "name"),
+    [
+        ("resnet18", "stem"),
+        ("inceptionv3", "stem"),
+        ("timm:resnet18", "stop"),
+        ("vgg11", "schedule"),
+        ("vgg11", "balance"),
+    ],
 )
 def test_a_word_that_a_parameter_does_not_accept_is_refused(model: str, name: str) -> None:
     (found,) = models.find(model)
     with pytest.raises(InputError, match=f"{model} has no {name} 'odd': use one of "):
         found.estimator({name: "odd"})
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_a_recipe_stands_for_its_parameters_and_a_parameter_beats_it(name: str) -> None:
+    (net,) = models.find("inceptionv3")
+    usual, with_recipe = net.estimator(), net.estimator({"recipe": name})
+    for key, value in with_recipe.get_params().items():
+        assert value == RECIPES[name].get(key, usual.get_params()[key])
+    changed = net.estimator({"recipe": name, "batch_size": 17, "max_epochs": 3})
+    assert (changed.batch_size, changed.max_epochs) == (17, 3)
+    assert net.estimator({"recipe": "published"}).get_params() == usual.get_params()
+
+
+def test_a_recipe_or_value_that_cannot_be_is_refused_before_anything_is_fitted() -> None:
+    (net,) = models.find("vgg11")
+    with pytest.raises(InputError, match="no recipe is called 'storng': use one of published, st"):
+        net.estimator({"recipe": "storng"})
+    with pytest.raises(InputError, match="vgg11: ema is 2"):
+        net.estimator({"ema": 2})
+    with pytest.raises(InputError, match="vgg11: no augmentation is called 'flips': did you mean"):
+        net.estimator({"augment": "flips"})
+    (knn,) = models.find("knn")
+    with pytest.raises(InputError, match="knn has no parameter 'recipe'"):
+        knn.estimator({"recipe": "strong"})
 
 
 def test_a_change_of_code_changes_the_hash_and_a_comment_does_not(tmp_path: Path) -> None:

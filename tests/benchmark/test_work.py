@@ -18,6 +18,8 @@ from benchmark import grid, models, store, work
 from benchmark.progress import Display
 from benchmark.protocols import Fair, Slides
 from datasets import Dataset, InputError, faces
+from deepnets.classifier import NetClassifier
+from tests.datasets import samples
 
 
 def a_run(folder: Path, data: Dataset, model: str = "knn", **changes: Any) -> work.Run:
@@ -97,6 +99,33 @@ def test_predictions_tell_who_is_shown(tmp_path: Path) -> None:
     assert predictions is not None
     assert data.groups is not None
     assert (predictions.groups == data.groups[predictions.rows]).all()
+
+
+def test_nets_learn_from_the_votes_where_the_data_have_them_and_are_scored_by_the_majority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "ferplus"
+    samples.write_ferplus(root, n=64)
+    data = f"ferplus-distribution:{root}"
+    dataset = work.load(data, 32)
+    assert dataset.distribution is not None
+    given: dict[str, np.ndarray] = {}
+    fit = NetClassifier.fit
+
+    def noted(self: NetClassifier, *pictures: np.ndarray, **more: np.ndarray) -> NetClassifier:
+        given.update(more)
+        return fit(self, *pictures, **more)
+
+    monkeypatch.setattr(NetClassifier, "fit", noted)
+    (net,) = models.find("poster-baseline")
+    protocol = Fair(split="official")
+    run = work.Run(data, work.describe(dataset), 32, protocol, net, {"max_epochs": 1})
+    assert work.execute(run, tmp_path / "out")["status"] == "ok"
+    rows = run.rows()
+    assert (given["shares"] == dataset.distribution[rows.training]).all()
+    assert (
+        store.read_predictions(tmp_path / "out", run.key).labels == dataset.labels[rows.test]
+    ).all()
 
 
 def test_the_stored_model_gives_the_stored_predictions(run: work.Run, tmp_path: Path) -> None:

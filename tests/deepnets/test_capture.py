@@ -48,9 +48,10 @@ def trained(graph: bool) -> tuple[dict[str, torch.Tensor], list[float], str]:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 2))
     images = torch.rand(N, 3, 4, 4)
-    recipe = Recipe(EPOCHS, BATCH, 1e-2, "stale", None, "accuracy", 0.0, 0.0)
+    recipe = Recipe(EPOCHS, BATCH, 1e-2, patience=None)
     where = Backend(torch.device("cpu"), bf16=False, graph=graph)
-    history, _, note = train(net, Pictures(images, torch.arange(N) % 2), None, recipe, where, 0)
+    data = Pictures(images, torch.arange(N) % 2)
+    history, _, note = train(net, data, None, 2, recipe, where, 0)
     return net.state_dict(), [epoch.train_loss for epoch in history], note
 
 

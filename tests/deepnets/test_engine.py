@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -14,27 +14,19 @@ from deepnets.engine import (
     Backend,
     Epoch,
     Pictures,
-    Recipe,
     backend,
     evaluate,
     predict,
     train,
 )
+from deepnets.optimise import optimiser, schedule, step_aside
+from deepnets.recipes import Recipe
 
 CPU = Backend(torch.device("cpu"), bf16=False)
 
 
 def recipe(**changes: object) -> Recipe:
-    usual = {
-        "max_epochs": 10,
-        "batch_size": 8,
-        "learning_rate": 1e-3,
-        "stop": "rises",
-        "patience": 3,
-        "monitor": "accuracy",
-        "label_smoothing": 0.0,
-        "auxiliary_weight": 0.0,
-    }
+    usual = {"max_epochs": 10, "batch_size": 8, "stop": "rises", "patience": 3}
     return Recipe(**{**usual, **changes})  # type: ignore[arg-type]
 
 
@@ -70,7 +62,7 @@ def run(losses: Sequence[float], **changes: object) -> tuple[list[Epoch], int, S
     net = Scripted(losses).eval()
     net.epoch -= 1
     validation = Pictures(pictures(4).images, torch.zeros(4, dtype=torch.int64))
-    history, best, _ = train(net, pictures(), validation, recipe(**changes), CPU, seed=0)
+    history, best, _ = train(net, pictures(), validation, 2, recipe(**changes), CPU, seed=0)
     return history, best, net
 
 
@@ -100,7 +92,7 @@ def test_the_best_epochs_state_is_what_is_left(monitor: str, expected: int) -> N
 
 def test_without_validation_pictures_the_last_weights_stay() -> None:
     net = nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 2))
-    history, best, _ = train(net, pictures(), None, recipe(max_epochs=4), CPU, seed=0)
+    history, best, _ = train(net, pictures(), None, 2, recipe(max_epochs=4), CPU, seed=0)
     assert best == len(history) == 4
     assert all(math.isnan(epoch.validation_loss) for epoch in history)
 
@@ -116,7 +108,7 @@ def test_it_learns_what_can_be_learned() -> None:
     told: list[Epoch] = []
     data = pictures()
     learning = recipe(max_epochs=60, learning_rate=0.02, patience=None)
-    history, _, _ = train(net, data, data, learning, CPU, 0, told.append)
+    history, _, _ = train(net, data, data, 2, learning, CPU, 0, told.append)
     assert told == history
     assert history[-1].train_loss < history[0].train_loss
     assert history[-1].validation_accuracy == 1
@@ -138,7 +130,7 @@ def test_auxiliary_heads_count_by_their_weight() -> None:
         torch.manual_seed(0)
         net = Headed()
         before = net.extra.weight.clone()
-        train(net, pictures(), None, recipe(max_epochs=1, auxiliary_weight=weight), CPU, 0)
+        train(net, pictures(), None, 2, recipe(max_epochs=1, auxiliary_weight=weight), CPU, 0)
         moved[weight] = float((net.extra.weight - before).detach().abs().max())
     assert moved[0.0] == 0 < moved[0.3]
 
@@ -163,7 +155,7 @@ def test_pictures_that_stream_to_the_device_give_the_same_training(
         torch.manual_seed(0)
         net = nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 2))
         streamed = Pictures(data.images, data.labels, resident)
-        train(net, streamed, data, recipe(max_epochs=3), CPU, seed=1)
+        train(net, streamed, data, 2, recipe(max_epochs=3), CPU, seed=1)
         weights.append(net[2].weight.detach().clone())
     assert torch.equal(*weights)
 
@@ -172,7 +164,7 @@ def test_a_diverging_training_is_an_error_with_a_remedy() -> None:
     net = nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 2))
     nn.init.constant_(net[2].weight, math.inf)
     with pytest.raises(FloatingPointError, match="lower the learning rate"):
-        train(net, pictures(), None, recipe(), CPU, 0)
+        train(net, pictures(), None, 2, recipe(), CPU, 0)
 
 
 def test_a_class_the_net_does_not_know_is_wrong_but_not_in_the_loss() -> None:
@@ -233,3 +225,136 @@ def test_pictures_stay_on_a_card_that_has_room_for_them(monkeypatch: pytest.Monk
     assert card.has_room(100)
     assert not card.has_room(900), "other runs need the rest"
     assert CPU.has_room(10**12), "the host's memory is where they are"
+
+
+def linear() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 2))
+
+
+def test_a_schedule_rises_and_falls_as_it_is_called() -> None:
+    def rates(schedule_name: str) -> list[float]:
+        learning = recipe(schedule=schedule_name, learning_rate=0.1)
+        optimise = optimiser(linear(), learning, CPU.device)
+        change = schedule(optimise, learning, 20)
+        found = []
+        for _ in range(20):
+            found.append(optimise.param_groups[0]["lr"])
+            optimise.step()
+            change()
+        return found
+
+    assert set(rates("constant")) == {0.1}
+    cosine, cycle = rates("cosine"), rates("one-cycle")
+    assert cosine[0] == 0.1
+    assert cosine == sorted(cosine, reverse=True)
+    assert cosine[10] == pytest.approx(0.05)
+    top = cycle.index(max(cycle))
+    assert cycle[top] == pytest.approx(0.1)
+    assert 0 < top < 6
+    assert cycle[-1] < cycle[0] < 0.01
+
+
+def test_weights_decay_and_biases_do_not() -> None:
+    def trained(decay: float) -> nn.Module:
+        net = linear()
+        train(net, pictures(), None, 2, recipe(max_epochs=3, weight_decay=decay), CPU, 0)
+        return net
+
+    plain, decayed = trained(0.0), trained(5.0)
+    assert decayed[2].weight.norm() < 0.99 * plain[2].weight.norm()
+    groups = optimiser(linear(), recipe(weight_decay=5.0), CPU.device).param_groups
+    assert {tuple(group["params"][0].shape): group["weight_decay"] for group in groups} == {
+        (2,): 0.0,
+        (2, 48): 5.0,
+    }
+
+
+def test_without_decay_the_optimiser_is_adam() -> None:
+    def moved(make: Callable[[nn.Module], torch.optim.Optimizer]) -> Tensor:
+        net = linear()
+        optimise = make(net)
+        for _ in range(3):
+            optimise.zero_grad()
+            net(pictures().images).square().sum().backward()
+            optimise.step()
+        return net[2].weight.detach()
+
+    ours = moved(lambda net: optimiser(net, recipe(), CPU.device))
+    adam = moved(lambda net: torch.optim.Adam(net.parameters(), 1e-3, fused=True))
+    assert torch.equal(ours, adam)
+
+
+def test_the_average_of_the_weights_is_judged_and_kept() -> None:
+    data = pictures()
+    net = linear()
+    learning = recipe(max_epochs=5, patience=None, ema=0.9, learning_rate=0.05)
+    ends: list[Tensor] = []
+
+    def note(epoch: Epoch) -> None:
+        ends.append(net[2].weight.detach().clone())  # of the weights in training
+
+    history, _, _ = train(net, data, None, 2, learning, CPU, 0, note)
+    assert not torch.equal(net[2].weight, ends[-1])
+    low, high = torch.stack(ends).min(0).values, torch.stack(ends).max(0).values
+    inside = (net[2].weight >= low) & (net[2].weight <= high)
+    assert inside.float().mean() > 0.9
+    assert len(history) == 5
+
+
+def test_sam_steps_down_the_gradient_found_up_the_hill_and_comes_back() -> None:
+    weight = nn.Parameter(torch.tensor([3.0, 4.0]))
+    net = nn.Module()
+    net.weight = weight
+    (weight.square().sum() / 2).backward()  # its gradient is the weight itself, of length 5
+    back = step_aside(net, 0.5)
+    assert weight.detach().tolist() == pytest.approx([3.3, 4.4])
+    back()
+    assert weight.detach().tolist() == pytest.approx([3.0, 4.0])
+
+
+def test_sam_changes_a_training_and_it_still_learns() -> None:
+    data, learned = pictures(), {}
+    for radius in (0.0, 0.5):
+        net = linear()
+        learning = recipe(max_epochs=60, learning_rate=0.02, patience=None, sam=radius)
+        history, _, _ = train(net, data, data, 2, learning, CPU, 0)
+        assert history[-1].validation_accuracy == 1
+        learned[radius] = net[2].weight.detach().clone()
+    assert not torch.equal(learned[0.0], learned[0.5])
+
+
+def test_a_picture_and_its_mirror_image_are_predicted_alike_with_test_time_flips() -> None:
+    net = linear()
+    images = torch.randint(0, 256, (5, 3, 4, 4), dtype=torch.uint8)
+    assert not torch.allclose(predict(net, images, CPU), predict(net, images.flip(3), CPU))
+    both = predict(net, images, CPU, flip=True)
+    assert torch.allclose(both, predict(net, images.flip(3), CPU, flip=True))
+    assert both.sum(1) == pytest.approx(torch.ones(5))
+
+
+def test_soft_labels_are_learned_as_shares() -> None:
+    images = pictures().images
+    shares = torch.tensor([[0.7, 0.3]]).repeat(24, 1)
+    net = linear()
+    learning = recipe(max_epochs=80, learning_rate=0.01, patience=None)
+    history, _, _ = train(net, Pictures(images, shares), None, 2, learning, CPU, 0)
+    assert predict(net, images, CPU).mean(0).tolist() == pytest.approx([0.7, 0.3], abs=0.03)
+    assert history[-1].train_accuracy == 1, "the majority is class 0"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"ema": 1.0}, "ema is 1.0"),
+        ({"label_smoothing": -0.1}, "label_smoothing is -0.1"),
+        ({"weight_decay": -1.0}, "weight_decay is -1.0"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"balance_strength": 2.0}, "balance_strength is 2.0"),
+        ({"max_epochs": 0}, "max_epochs is 0"),
+        ({"augment": "flop"}, "no augmentation is called 'flop'"),
+    ],
+)
+def test_a_value_out_of_range_is_told_by_its_name(change: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        recipe(**change)

@@ -159,7 +159,7 @@ def test_out_of_memory_halves_the_batch_and_is_recorded(
     tried: list[int] = []
 
     def card_of_thirty_pictures(net: nn.Module, *rest: Any) -> Any:
-        recipe = rest[2]
+        recipe = rest[3]
         tried.append(recipe.batch_size)
         if recipe.batch_size > 30:
             raise torch.OutOfMemoryError("CUDA out of memory")

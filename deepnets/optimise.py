@@ -1,0 +1,73 @@
+"""What moves the weights: the optimiser, its learning rate over time, and SAM's step aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from timm.optim import param_groups_weight_decay
+from torch import Tensor, nn
+from torch.optim import lr_scheduler
+
+from deepnets.recipes import Recipe
+
+WARM_UP_SHARE = 0.2  # of a one-cycle training, while its learning rate rises
+
+
+def optimiser(net: nn.Module, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
+    """Adam with decoupled weight decay (arXiv:1711.05101), which is Adam where there is none.
+
+    Biases and normalisation layers do not decay.
+    """
+    on_cuda = device.type == "cuda"
+    # A captured step reads the learning rate where it lies on the card.
+    rate = torch.tensor(recipe.learning_rate, device=device) if on_cuda else recipe.learning_rate
+    return torch.optim.AdamW(
+        param_groups_weight_decay(net, recipe.weight_decay), rate, fused=True, capturable=on_cuda
+    )
+
+
+def schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, n_steps: int) -> Callable[[], None]:
+    """Return what changes the learning rate after a step.
+
+    Parameters
+    ----------
+    optimiser : torch.optim.Optimizer
+    recipe : Recipe
+        ``cosine`` falls to nothing from the learning rate; ``one-cycle`` (arXiv:1708.07120) rises
+        to it first.
+    n_steps : int
+        Steps of the whole training.
+    """
+    if recipe.schedule == "cosine":
+        return lr_scheduler.CosineAnnealingLR(optimiser, n_steps).step
+    if recipe.schedule == "one-cycle":
+        return lr_scheduler.OneCycleLR(
+            optimiser,
+            recipe.learning_rate,
+            n_steps,
+            pct_start=WARM_UP_SHARE,
+            cycle_momentum=False,
+        ).step
+    return lambda: None
+
+
+def step_aside(net: nn.Module, radius: float) -> Callable[[], None]:
+    """Move the weights up their gradient, and return what moves them back.
+
+    Sharpness-aware minimisation (arXiv:2010.01412) goes down the gradient found there, so that it
+    settles where the loss is low all around.
+    """
+    pairs = [(weight, weight.grad) for weight in net.parameters() if weight.grad is not None]
+    weights: list[Tensor] = [weight for weight, _ in pairs]
+    gradients = [gradient for _, gradient in pairs]
+    with torch.no_grad():
+        length = torch.stack(torch._foreach_norm(gradients)).norm().clamp_min(1e-12)
+        moves = list(torch._foreach_mul(gradients, radius / length))
+        torch._foreach_add_(weights, moves)
+
+    def back() -> None:
+        with torch.no_grad():
+            torch._foreach_sub_(weights, moves)
+
+    return back
