@@ -20,7 +20,7 @@ from datasets.splits import hold_out, stratified_order
 
 logger = logging.getLogger(__name__)
 
-Split = Literal["random", "identity", "official"]
+Split = Literal["random", "identity", "official", "slides"]
 
 
 def possible_splits(dataset: Dataset) -> list[Split]:
@@ -58,9 +58,10 @@ class Protocol:
 
     Attributes
     ----------
-    split : {"random", "identity", "official"}
+    split : {"random", "identity", "official", "slides"}
         ``identity`` keeps each person, and a picture under two people's names, on one side;
-        ``official`` takes the parts that the data set comes with.
+        ``official`` takes the parts that the data set comes with; ``slides`` the test set of the
+        slides, whoever is shown.
     repeats : int
         Runs of each model, with seeds of their own.
     train_size : int or None
@@ -150,8 +151,7 @@ class Slides(Protocol):
 
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
         """Rows as published; the same for every repeat."""
-        n = min(self.NET_ROWS, len(dataset)) if deep else len(dataset)
-        training, test = train_test_split(np.arange(n), test_size=0.33, random_state=0)
+        training, test = _of_slides(min(self.NET_ROWS, len(dataset)) if deep else len(dataset))
         if len(np.unique(dataset.labels[training])) < 2:
             raise InputError("the slides' training rows show one class only: use --protocol fair")
         return Rows(training, test if deep else test[:0], test)
@@ -206,6 +206,11 @@ class Fair(Protocol):
         return Rows(training, selection, test)
 
 
+def _of_slides(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to learn from and to be scored on, of the first `n`, as published."""
+    return train_test_split(np.arange(n), test_size=0.33, random_state=0)
+
+
 @functools.lru_cache(maxsize=16)  # keeping people together takes a second
 def _divided(
     dataset: Dataset, split: Split, repeat: int
@@ -213,6 +218,9 @@ def _divided(
     """All rows to train on, to select on and to be scored on."""
     if split == "official":
         return _as_it_comes(dataset, repeat)
+    if split == "slides":
+        pool, test = _of_slides(len(dataset))
+        return *_without_validation(dataset, split, repeat, pool, None), test
     groups = None
     if split == "identity":
         groups = sides(dataset)
@@ -248,6 +256,23 @@ def _without_validation(
         derive_seed("validation", split, repeat),
     )
     return pool[kept], pool[held]
+
+
+@dataclass(frozen=True)
+class Whole(Fair):
+    """Fair with nothing selected: models learn from the validation pictures too.
+
+    For what was chosen before on validation pictures, under fair. Nets make all their epochs and
+    keep the last weights, so their schedule should end low.
+    """
+
+    name: ClassVar[str] = "whole"
+    selected_on: ClassVar[str] = "nothing"
+
+    def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
+        """Rows of fair, those to select on among those to train on."""
+        rows = super().rows(dataset, deep, repeat)
+        return Rows(np.concatenate([rows.training, rows.selection]), rows.selection[:0], rows.test)
 
 
 @dataclass(frozen=True)
@@ -315,4 +340,4 @@ class Curve(Fair):
         return True
 
 
-PROTOCOLS: dict[str, type[Protocol]] = {kind.name: kind for kind in (Slides, Fair, Curve)}
+PROTOCOLS: dict[str, type[Protocol]] = {kind.name: kind for kind in (Slides, Fair, Whole, Curve)}

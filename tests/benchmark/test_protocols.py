@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
-from benchmark.protocols import Curve, Fair, Slides, derive_seed, possible_splits
+from benchmark.protocols import Curve, Fair, Slides, Whole, derive_seed, possible_splits
 from datasets import Dataset, InputError
 from datasets.dataset import Part
 
@@ -45,6 +45,32 @@ def test_slides_gives_the_published_rows(real: Dataset) -> None:
     nets = Slides().rows(real, deep=True, repeat=0)
     assert (len(nets.training), len(nets.test)) == (335, 165)
     assert (real.labels[nets.test] == real.class_names.index("neutral")).sum() == 105
+
+
+@pytest.mark.real
+def test_the_slides_test_set_may_be_used_with_a_selection_that_does_not_see_it(
+    real: Dataset,
+) -> None:
+    published = Slides().rows(real, deep=False, repeat=0)
+    for repeat in range(2):
+        rows = Fair(split="slides").rows(real, deep=True, repeat=repeat)
+        assert rows.test.tolist() == published.test.tolist()
+        learned = np.concatenate([rows.training, rows.selection])
+        assert sorted(learned) == sorted(published.training)
+        assert len(rows.selection) == pytest.approx(len(learned) / 5, rel=0.01)
+
+
+@pytest.mark.parametrize("train_size", [None, 50])
+def test_whole_learns_from_what_fair_selects_on_and_selects_on_nothing(
+    train_size: int | None,
+) -> None:
+    made = data()
+    fair = Fair(train_size=train_size).rows(made, True, 0)
+    whole = Whole(train_size=train_size).rows(made, True, 0)
+    assert whole.training.tolist() == [*fair.training, *fair.selection]
+    assert len(whole.selection) == 0
+    assert whole.test.tolist() == fair.test.tolist()
+    assert Whole().selected_on == "nothing"
 
 
 def test_slides_selects_on_the_test_set_and_says_so() -> None:
