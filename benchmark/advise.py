@@ -13,7 +13,7 @@ import pandas as pd
 from rich.console import Console
 
 from benchmark import batch, grid, learning_curve, models, store
-from benchmark.command import DROP_DUPLICATES, chosen, command
+from benchmark.command import DEVICE, DROP_DUPLICATES, JOBS, SIZE, TIME_LIMIT, chosen, command
 from benchmark.evidence import Evidence
 from benchmark.leaderboard import Leaderboard
 from benchmark.protocols import Curve, possible_splits
@@ -234,14 +234,10 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
     help="Pictures to learn from at most.  [default: all beside the test set]",
 )
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--size", type=click.IntRange(8, 1024), default=32, show_default=True, help="Pixels.")
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
-)
-@click.option("--jobs", type=click.IntRange(1), help="Runs at once.  [default: the cores]")
-@click.option(
-    "--time-limit", type=click.FloatRange(0, min_open=True), help="Seconds a run may take."
-)
+@SIZE
+@DEVICE
+@JOBS
+@TIME_LIMIT
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),

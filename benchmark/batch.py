@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pandas as pd
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 import datasets
@@ -16,6 +18,8 @@ from benchmark.evidence import board_names
 from benchmark.progress import Display
 from benchmark.protocols import Protocol
 from benchmark.work import Run, describe
+
+PRINTED_WIDTH = 150  # characters, where there is no terminal
 
 
 def usable_device(device: str) -> str:
@@ -89,6 +93,25 @@ def make(
     from benchmark import report  # with matplotlib, which the workers need not load
 
     return records, report.publish(out)
+
+
+def output() -> Console:
+    """Return standard output: as wide as the terminal, or `PRINTED_WIDTH` where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=PRINTED_WIDTH)
+
+
+def print_table(console: Console, title: str, text: pd.DataFrame) -> None:
+    """Print a table of text under its title."""
+    console.print()
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    shown = Table(header_style="")
+    for name in text.columns:
+        is_text = name in ("model", words.SHOWN["note"])
+        shown.add_column(str(name), justify="left" if is_text else "right")
+    for row in text.itertuples(index=False):
+        shown.add_row(*[Text(cell) for cell in row])
+    console.print(shown)
 
 
 def tell_failures(records: Sequence[dict[str, Any]], console: Console) -> int:

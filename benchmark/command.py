@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import sys
 from collections.abc import Callable
@@ -29,6 +31,58 @@ DROP_DUPLICATES = click.option(
     is_flag=True,
     help="Keep identical pictures once, and none whose labels conflict.",
 )
+
+SIZE = click.option(
+    "--size", type=click.IntRange(8, 1024), default=32, show_default=True, help="Pixels."
+)
+
+DEVICE = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
+)
+
+JOBS = click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Runs at once.  [default: the cores; on a card no more than fit]",
+)
+
+THREADS = click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of one run."
+)
+
+TIME_LIMIT = click.option(
+    "--time-limit", type=click.FloatRange(0, min_open=True), help="Seconds a run may take."
+)
+
+
+def _size_or_all(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
+    if str(value) == "all":
+        return None
+    if str(value).isdigit() and int(value) > 1:
+        return int(value)
+    raise click.BadParameter(f"'{value}' is neither a number of pictures above 1 nor 'all'")
+
+
+TRAIN_SIZE = click.option(
+    "--train-size",
+    default="all",
+    show_default=True,
+    callback=_size_or_all,
+    help="Pictures fair lets a model learn from, curve at most.",
+)
+
+
+def typed(text: str) -> Any:
+    """Return the number, true, false, null or word that a user wrote."""
+    for kind in (int, float):  # before YAML, to which 1e-3 is a word
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    try:
+        value = yaml.safe_load(text)
+        json.dumps(value)  # dates and the like are kept as they were typed
+    except (yaml.YAMLError, TypeError):
+        return text
+    return value
 
 
 def chosen(data: str | None, drop_duplicates: bool) -> str:
@@ -63,6 +117,20 @@ def command(function: Callable[..., Any]) -> Callable[..., NoReturn]:
     return main
 
 
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file.
+
+    Raises
+    ------
+    click.UsageError
+        If it cannot be read.
+    """
+    try:
+        return yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise click.UsageError(f"{path} cannot be read as YAML: {error}") from error
+
+
 def read_config(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
     """Let a YAML file set the flags that the command line does not (a click callback).
 
@@ -73,10 +141,7 @@ def read_config(context: click.Context, parameter: click.Parameter, path: Path |
     """
     if path is None:
         return
-    try:
-        values = yaml.safe_load(path.read_text()) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise click.UsageError(f"{path} cannot be read as YAML: {error}") from error
+    values = read_yaml(path) or {}
     if not isinstance(values, dict):
         raise click.UsageError(f"{path} must be lines of 'flag: value'")
     flags = {

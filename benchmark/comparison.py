@@ -75,12 +75,8 @@ def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFram
     models = [answers(one, who, n_people) for one in scored]
     facts: list[dict[str, Any]] = []
     for model, one in zip(models, scored, strict=True):
-        fact: dict[str, Any] = {"n_people": n_people if known else None, "rank": None}
-        for name in metrics.OF_CLASSES:
-            score = float(one.scores[name].mean())
-            low, high = statistics.interval(score, model.draws[name], effective)
-            fact |= {f"{name}_lo": low, f"{name}_hi": high}
-        facts.append(fact)
+        ends = intervals(one, model, effective)
+        facts.append({"n_people": n_people if known else None, "rank": None, **ends})
 
     ranked = sorted(
         (i for i, row in enumerate(rows) if row.bad is None),
@@ -153,6 +149,25 @@ def answers(scored: Scored, who: np.ndarray, n_people: int) -> Answers:
         np.sum([each[:, 0].sum(axis=1) for each in counted], axis=0),
         {name: np.mean([each[name] for each in drawn], axis=0) for name in metrics.OF_CLASSES},
     )
+
+
+def intervals(scored: Scored, model: Answers, effective: float) -> dict[str, float]:
+    """Ends of the 95 % intervals of `metrics.OF_CLASSES`: ``accuracy_lo``, ``accuracy_hi``, ...
+
+    Parameters
+    ----------
+    scored : Scored
+    model : Answers
+        The same answers by person.
+    effective : float
+        See `statistics.effective_people`.
+    """
+    ends: dict[str, float] = {}
+    for name in metrics.OF_CLASSES:
+        score = float(scored.scores[name].mean())
+        low, high = statistics.interval(score, model.draws[name], effective)
+        ends |= {f"{name}_lo": low, f"{name}_hi": high}
+    return ends
 
 
 def difference(a: Answers, b: Answers, effective: float) -> dict[str, float]:

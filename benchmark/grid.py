@@ -178,7 +178,8 @@ def _outcome(future: Any, run: Run, out: Path, time_limit: float | None) -> dict
     try:
         return future.result()
     except FutureTimeout:
-        record = run.record("timeout", f"not finished after the limit of {time_limit:g} s")
+        reason = f"not finished after the limit of {time_limit:g} s"
+        record = run.record("timeout", reason, seconds=time_limit)
     except ProcessExpired as death:
         killed = death.exitcode == -signal.SIGKILL
         record = run.record(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 import datasets
-from benchmark import protocols, store
+from benchmark import evidence, protocols, store, trials
 from datasets import Dataset, InputError
 
 SUM_TOLERANCE = 1e-3  # of the probabilities of a picture, as float32
@@ -49,22 +49,28 @@ class Findings:
 
 
 def check_board(out: Path) -> Iterator[str]:
-    """Check that no row of ``board.json`` was changed since it was written."""
+    """Check that neither the leaderboard's rows nor the searches were changed since written."""
+    yield from _check_sealed(out / "board.json", lambda row: "/".join(evidence.place(row)))
+    if (out / "searches.json").is_file():
+        yield from _check_sealed(out / "searches.json", trials.name)
+
+
+def _check_sealed(path: Path, name_of: Callable[[dict[str, Any]], str]) -> Iterator[str]:
+    """Check entries that are stored with a digest each, by names that follow from them."""
     remedy = "remove it and run the same commands, which use the stored runs again"
     try:
-        text = (out / "board.json").read_text()
-        board = json.loads(text)
-        if text != store.to_text(board):
-            yield f"board.json: changed since it was written: {remedy}"
-        for row, entry in board.items():
+        text = path.read_text()
+        entries = json.loads(text)
+        if text != store.to_text(entries):
+            yield f"{path.name}: changed since it was written: {remedy}"
+        for name, entry in entries.items():
             sealed = entry.pop("digest", None)
-            where = entry["dataset"]["name"], entry["protocol"]["label"], entry["protocol"]["split"]
             # Rows of before there were digests have none; their runs have none either.
             changed = sealed != store.digest(entry) if sealed or set(entry) != PARTS else False
-            if changed or row != "/".join([*where, entry["model"]["label"]]):
-                yield f"board.json: row {row} was changed since it was written: {remedy}"
+            if changed or name != name_of(entry):
+                yield f"{path.name}: {name} was changed since it was written: {remedy}"
     except (OSError, *store.DAMAGE, AttributeError, TypeError) as error:
-        yield f"board.json: damaged ({one_line(error)}): {remedy}"
+        yield f"{path.name}: damaged ({one_line(error)}): {remedy}"
 
 
 def check_runs(out: Path, board: Board, found: Findings) -> Iterator[str]:

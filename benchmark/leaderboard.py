@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import comparison, evidence, learning_curve, recognition, statistics
+from benchmark import comparison, evidence, learning_curve, recognition, statistics, trials
 from benchmark.evidence import Evidence
+from benchmark.trials import Search
 
 COLUMNS = (
     "dataset",
@@ -54,19 +55,23 @@ COLUMNS = (
     "macro_f1_hi",
     "top2_accuracy",
     "n_people",
+    "search_trials",
+    "search_seconds",
 )
+WHOLE = ("rank", "n_train", "n_validation", "n_test", "n_people", "parameters", "search_trials")
 BOARD = ["dataset", "protocol", "split"]  # rows that agree in these are ranked together
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The leaderboard, the pairs of models it rests on, its splits and curves, and its source."""
+    """The leaderboard, the pairs it rests on, its splits, curves and searches, and its source."""
 
     table: pd.DataFrame
     pairs: pd.DataFrame
     recognised: pd.DataFrame
     points: pd.DataFrame
     crossovers: pd.DataFrame
+    searches: list[Search]
     rows: list[Evidence]
 
 
@@ -93,16 +98,30 @@ def compute(out: Path) -> Leaderboard:
         `comparison.compare`; a row that is not ``ok`` has no rank. Scores of repeats are averaged;
         the interval is that of the mean, for other test pictures drawn like these. ``pairs``: the
         columns `comparison.PAIRS`. ``recognised``: see `recognition.compute`.
-        ``points`` and ``crossovers``: see `learning_curve`.
+        ``points`` and ``crossovers``: see `learning_curve`. ``searches``: see `trials`; the row of
+        a winner says how many trials it was the best of and how many seconds they took, its own
+        run not counted.
     """
     rows = evidence.read(out)
     compared = [(same, *comparison.compare(same)) for same in comparison.same_pictures(rows)]
     facts = {
         id(row): fact for same, found, _ in compared for row, fact in zip(same, found, strict=True)
     }
-    described = [_row(row, facts.get(id(row), {})) for row in rows]
+    searches = trials.read(out)
+    described = [
+        _row(row, facts.get(id(row), {}), [each for each in searches if each.won_by(row)])
+        for row in rows
+    ]
     table = pd.DataFrame(described, columns=[*COLUMNS, "board"])
-    for name in ("rank", "n_train", "n_validation", "n_test", "n_people", "parameters"):
+    for name in (
+        "rank",
+        "n_train",
+        "n_validation",
+        "n_test",
+        "n_people",
+        "parameters",
+        "search_trials",
+    ):
         table[name] = pd.to_numeric(table[name]).astype("Int64")
     order = table.assign(fewer=-table["n_test"], worse=-table["accuracy"]).sort_values(
         [*BOARD, "fewer", "rank", "worse", "model"]
@@ -117,11 +136,12 @@ def compute(out: Path) -> Leaderboard:
         recognition.compute(rows),
         learning_curve.points(table, rows),
         learning_curve.crossovers(rows),
+        searches,
         rows,
     )
 
 
-def _row(row: Evidence, compared: Mapping[str, Any]) -> dict[str, Any]:
+def _row(row: Evidence, compared: Mapping[str, Any], won: Sequence[Search]) -> dict[str, Any]:
     entry, bad = row.entry, row.bad
     reason = ""
     if bad is not None:
@@ -145,14 +165,23 @@ def _row(row: Evidence, compared: Mapping[str, Any]) -> dict[str, Any]:
         "size": entry["dataset"]["size"],
         "data": entry["dataset"]["fingerprint"][:12],
         "board": row.board,
+        **_cost_of_search(won),
     }
     if row.scored is None:
         return about
     about["device"] = " and ".join(sorted({record["device"] for record in row.good}))
-    return {**about, **_scores(row, row.scored), **compared}
+    return {**about, **_scores(row, row.scored, won), **compared}
 
 
-def _scores(row: Evidence, scored: evidence.Scored) -> dict[str, Any]:
+def _cost_of_search(won: Sequence[Search]) -> dict[str, Any]:
+    """Trials that a row was chosen from and their seconds, those of two searches counted once."""
+    if not won:
+        return {}
+    tried = pd.concat([search.table for search in won]).drop_duplicates("run")
+    return {"search_trials": len(tried), "search_seconds": tried["seconds"].sum()}
+
+
+def _scores(row: Evidence, scored: evidence.Scored, won: Sequence[Search]) -> dict[str, Any]:
     facts = pd.DataFrame(row.good)
     n_test = len(scored.rows)
     scores = scored.scores
@@ -166,11 +195,11 @@ def _scores(row: Evidence, scored: evidence.Scored) -> dict[str, Any]:
         "predict_ms_per_image": facts["predict_seconds"].mean() / n_test * 1000,
         "peak_memory_mb": facts["peak_memory_mb"].max(),
         "parameters": row.good[0]["parameters"],
-        "note": "; ".join(_notes(row, scored)),
+        "note": "; ".join(_notes(row, scored, won)),
     }
 
 
-def _notes(row: Evidence, scored: evidence.Scored) -> list[str]:
+def _notes(row: Evidence, scored: evidence.Scored, won: Sequence[Search]) -> list[str]:
     """What a reader of the row must know, most important first."""
     notes = []
     names = row.class_names
@@ -181,6 +210,9 @@ def _notes(row: Evidence, scored: evidence.Scored) -> list[str]:
         repeats = f" in {len(single)} of {len(always)} repeats" if len(always) > 1 else ""
         notes.append(f"only ever says {' or '.join(said)}{repeats}")
     notes.append(row.entry["protocol"]["note"])
+    for search in won:
+        of = f"best of {len(search.table):,} trials on validation"
+        notes.append(f"{of}, which took {search.seconds:,.0f} s")
     counts = row.entry["dataset"]["class_counts"]
     tested = set(scored.labels.tolist())
     untested = [name for i, name in enumerate(names) if i not in tested and counts[name]]

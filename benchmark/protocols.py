@@ -340,4 +340,24 @@ class Curve(Fair):
         return True
 
 
-PROTOCOLS: dict[str, type[Protocol]] = {kind.name: kind for kind in (Slides, Fair, Whole, Curve)}
+@dataclass(frozen=True)
+class Search(Fair):
+    """Fair without its test set: what the trials of a search learn from and are chosen by.
+
+    A trial trains on fair's training pictures and is scored on fair's pictures to select on, so
+    that no test picture is shown to it or counts in the choice. The score of the best of many
+    trials flatters; that of the winner, run under fair, does not.
+    """
+
+    name: ClassVar[str] = "search"
+    note: ClassVar[str] = "scored on the validation pictures"
+
+    def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
+        """Fair's rows, those to select on in place of the test set."""
+        rows = super().rows(dataset, deep, repeat)
+        return replace(rows, test=rows.selection)
+
+
+PROTOCOLS: dict[str, type[Protocol]] = {
+    kind.name: kind for kind in (Slides, Fair, Whole, Curve, Search)
+}

@@ -32,7 +32,7 @@ from benchmark.command import OUT, command
 from benchmark.evidence import Evidence, Scored
 from benchmark.leaderboard import Leaderboard
 from benchmark.models import code_hash
-from benchmark.words import CurveSection
+from benchmark.words import CurveSection, SearchSection
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,8 @@ def publish(out: Path) -> Leaderboard:
     _write_table(out / "leaderboard.csv", table[list(leaderboard.COLUMNS)])
     audit = _audit(out, table)
     sections = words.curves(found)
-    text = words.markdown(table, audit, found.recognised, sections)
+    searched = words.searches(found)
+    text = words.markdown(table, audit, found.recognised, sections, searched)
     store.write_text(out / "leaderboard.md", text)
     _write_table(out / "comparisons.csv", found.pairs)
     if sections:
@@ -103,7 +104,10 @@ def publish(out: Path) -> Leaderboard:
     ]
     for section in sections:
         _draw_curves(out, section)
-    page = _page(out, table, audit, overviews, splits, sections, apart, pictures)
+    for each in searched:
+        _write_table(out / f"{each.file}.csv", each.search.table)
+        plots.save(plots.search(each.search, each.title), out / f"{each.file}.png")
+    page = _page(out, table, audit, overviews, splits, sections, searched, apart, pictures)
     store.write_text(out / "report.html", page)
     return found
 
@@ -275,6 +279,7 @@ def _page(
     overviews: list[Path],
     splits: list[tuple[str, pd.DataFrame, Path]],
     sections: list[CurveSection],
+    searched: list[SearchSection],
     apart: list[Path | None],
     pictures: list[Pictures],
 ) -> str:
@@ -284,6 +289,7 @@ def _page(
         audit=audit,
         comparisons=words.comparisons(table),
         curves=[(each, out / each.picture if each.picture else None) for each in sections],
+        searches=[(each, out / f"{each.file}.png") for each in searched],
         boards=[
             (title, words.for_people(part), list(part["status"]), picture)
             for (title, part), picture in zip(words.boards(table), apart, strict=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,29 +9,33 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-import pandas as pd
-import yaml
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 import datasets
 from benchmark import batch, cost, grid, leaderboard, models, recognition, store, words
-from benchmark.command import DROP_DUPLICATES, OUT, chosen, command, read_config
+from benchmark.command import (
+    DEVICE,
+    DROP_DUPLICATES,
+    JOBS,
+    OUT,
+    SIZE,
+    THREADS,
+    TIME_LIMIT,
+    TRAIN_SIZE,
+    chosen,
+    command,
+    read_config,
+    typed,
+)
 from benchmark.progress import Display
-from benchmark.protocols import PROTOCOLS, Protocol, Split, possible_splits
+from benchmark.protocols import PROTOCOLS, Protocol, Search, Split, possible_splits
 from benchmark.work import Run, load
 
 # Not on screen, for want of room.
 LESS = ("balanced_accuracy", "top2_accuracy", "ece", "majority_accuracy", "predict_ms_per_image")
-
-
-def _size_or_all(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
-    if str(value) == "all":
-        return None
-    if str(value).isdigit() and int(value) > 1:
-        return int(value)
-    raise click.BadParameter(f"'{value}' is neither a number of pictures above 1 nor 'all'")
+SCORED_ON_TEST = [name for name in PROTOCOLS if name != Search.name]
 
 
 def _words(*known: str) -> Callable[..., list[str]]:
@@ -59,21 +61,8 @@ def _settings(
         name, equals, text = value.partition("=")
         if not equals or not name:
             raise click.BadParameter(f"'{value}' is not of the form NAME=VALUE")
-        settings[name] = _value(text)
+        settings[name] = typed(text)
     return settings
-
-
-def _value(text: str) -> Any:
-    """A number, true, false, null or a word."""
-    for kind in (int, float):  # before YAML, to which 1e-3 is a word
-        with contextlib.suppress(ValueError):
-            return kind(text)
-    try:
-        value = yaml.safe_load(text)
-        json.dumps(value)  # dates and the like are kept as they were typed
-    except (yaml.YAMLError, TypeError):
-        return text
-    return value
 
 
 @command
@@ -84,18 +73,12 @@ def _value(text: str) -> Any:
     "--protocol",
     default="fair",
     show_default=True,
-    callback=_words(*PROTOCOLS),
-    help="slides, fair, curve: commas.",
+    callback=_words(*SCORED_ON_TEST),
+    help=f"{', '.join(SCORED_ON_TEST)}: commas.",
 )
-@click.option(
-    "--train-size",
-    default="all",
-    show_default=True,
-    callback=_size_or_all,
-    help="Pictures fair lets a model learn from, curve at most.",
-)
+@TRAIN_SIZE
 @click.option("--repeats", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--size", type=click.IntRange(8, 1024), default=32, show_default=True, help="Pixels.")
+@SIZE
 @click.option(
     "--split",
     callback=_words(*get_args(Split)),
@@ -103,18 +86,10 @@ def _value(text: str) -> Any:
     "[default for fair: official where the data come in parts, else identity where they say "
     "who is shown, else random]",
 )
-@click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
-)
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    help="Runs at once.  [default: the cores; on a card no more than fit]",
-)
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True, help="Of one run.")
-@click.option(
-    "--time-limit", type=click.FloatRange(0, min_open=True), help="Seconds a run may take."
-)
+@DEVICE
+@JOBS
+@THREADS
+@TIME_LIMIT
 @click.option(
     "--set", "settings", multiple=True, callback=_settings, help="A parameter: NAME=VALUE."
 )
@@ -166,7 +141,7 @@ def main(
     store.check_writable(out)
     batch.say_what(dataset, console)
     records, found = batch.make(runs, out, jobs, time_limit, console)
-    _show(found, dataset, Console())
+    _show(found, dataset, batch.output())
     of_curves = "learning-curves.csv, crossovers.csv, " if len(found.points) else ""
     of_splits = "splits.csv, " if len(found.recognised) else ""
     click.echo(
@@ -234,34 +209,20 @@ def _show(found: leaderboard.Leaderboard, dataset: datasets.Dataset, console: Co
     mine, recognised = (
         table[table["dataset"] == dataset.name] for table in (found.table, found.recognised)
     )
-    if not console.is_terminal:
-        console = Console(width=150)
     for title, part in words.boards(mine):
         text = words.for_people(part)
-        _print_table(console, title, text.drop(columns=[words.SHOWN[n] for n in LESS]))
+        batch.print_table(console, title, text.drop(columns=[words.SHOWN[n] for n in LESS]))
     for title, text in words.comparisons(mine):
-        _print_table(console, title, text)
+        batch.print_table(console, title, text)
     for title, part in recognition.boards(recognised):
-        _print_table(console, title, recognition.for_people(part))
+        batch.print_table(console, title, recognition.for_people(part))
         console.print(Text(recognition.HOW_TO_READ))
     for section in words.curves(replace(found, table=mine)):
-        _print_table(console, section.title, section.table)
+        batch.print_table(console, section.title, section.table)
         for line in section.lines:
             console.print(Text(line), soft_wrap=True)
     if dataset.generated:
         console.print(Text(words.HOW_TO_GET_REAL), style="bold")
-
-
-def _print_table(console: Console, title: str, text: pd.DataFrame) -> None:
-    console.print()
-    console.print(Text(title, style="bold"), soft_wrap=True)
-    shown = Table(header_style="")
-    for name in text.columns:
-        is_text = name in ("model", words.SHOWN["note"])
-        shown.add_column(str(name), justify="left" if is_text else "right")
-    for row in text.itertuples(index=False):
-        shown.add_row(*[Text(cell) for cell in row])
-    console.print(shown)
 
 
 if __name__ == "__main__":

@@ -247,17 +247,7 @@ def read_board(out: Path) -> dict[str, dict[str, Any]]:
     InputError
         If the file is damaged.
     """
-    path = out / "board.json"
-    if not path.is_file():
-        return {}
-    try:
-        board = json.loads(path.read_text())
-        return {row: {k: v for k, v in board[row].items() if k != "digest"} for row in board}
-    except (ValueError, AttributeError, TypeError) as error:
-        raise InputError(
-            f"{path} is damaged ({error}): remove it and run the same command, which uses the "
-            "stored runs again"
-        ) from error
+    return _read_sealed(out / "board.json")
 
 
 def put_on_board(out: Path, rows: Mapping[str, dict[str, Any]]) -> None:
@@ -265,7 +255,40 @@ def put_on_board(out: Path, rows: Mapping[str, dict[str, Any]]) -> None:
 
     Each row is stored with the ``digest`` of all else in it.
     """
-    with filelock.FileLock(out / ".board.lock"):
-        board = {**read_board(out), **rows}
-        sealed = {row: {**entry, "digest": digest(entry)} for row, entry in board.items()}
-        write_text(out / "board.json", to_text(sealed))
+    _put_sealed(out / "board.json", rows)
+
+
+def read_searches(out: Path) -> dict[str, dict[str, Any]]:
+    """Return the searches by name: what they say, and the ``key`` of each of their ``trials``.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    return _read_sealed(out / "searches.json")
+
+
+def put_search(out: Path, name: str, search: dict[str, Any]) -> None:
+    """Keep what a search tries, in place of an earlier one of the same name, and its digest."""
+    _put_sealed(out / "searches.json", {name: search})
+
+
+def _read_sealed(path: Path) -> dict[str, dict[str, Any]]:
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text())
+        return {name: {k: v for k, v in found[name].items() if k != "digest"} for name in found}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InputError(
+            f"{path} is damaged ({error}): remove it and run the same command, which uses the "
+            "stored runs again"
+        ) from error
+
+
+def _put_sealed(path: Path, entries: Mapping[str, dict[str, Any]]) -> None:
+    with filelock.FileLock(path.with_name(f".{path.stem}.lock")):
+        together = {**_read_sealed(path), **entries}
+        sealed = {name: {**entry, "digest": digest(entry)} for name, entry in together.items()}
+        write_text(path, to_text(sealed))

@@ -18,19 +18,19 @@ from PIL import Image
 from rich.console import Console
 
 import datasets
-from benchmark import store
+from benchmark import store, trials
 from benchmark.command import command
 from benchmark.integrity import Findings, check_board, check_data, check_runs, one_line
 from datasets import InputError
 
 COLOUR_STEPS = 2  # of 255, by which rounding may change a drawn pixel from one machine to another
 WRITE_AGAIN = "write it again with 'python -m benchmark.report --out {out}'"
-STATED = {"board.json", "audit.json"}  # what is published from, besides the runs
+STATED = {"board.json", "searches.json", "audit.json"}  # what is published from, besides the runs
 # What `report.publish` writes: folders, and how the names of its files begin. All files so called
 # are its own, so that those of rows no longer on the board are found.
 PUBLISHED = {
     *("leaderboard", "comparisons", "splits", "learning-curves", "crossovers"),
-    *("report", "classes"),
+    *("report", "classes", "trials"),
     *("confusion", "curves", "reliability", "told-apart"),
 }
 
@@ -60,7 +60,7 @@ def verify(out: Path, data: str | None = None, require_data: bool = False) -> Fi
     if found.failures:
         found.notes.append("nothing else was checked: board.json says what belongs to what")
         return found
-    board = store.read_board(out)
+    board = {**store.read_board(out), **trials.rows(store.read_searches(out))}
     found.failures += check_runs(out, board, found)
     damaged = bool(found.failures)
     undigested = [key for key, record in found.records.items() if "files" not in record]

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark import evidence, leaderboard, learning_curve, recognition
+from benchmark import evidence, leaderboard, learning_curve, recognition, trials
 from benchmark.leaderboard import Leaderboard
 from benchmark.protocols import Curve
+from benchmark.trials import Search, setting
 
 HOW_TO_GET_REAL = (
     "These are generated faces, drawn by this project, not photographs of people: the figures say "
@@ -71,17 +72,6 @@ SHOWN = {
 
 def for_people(part: pd.DataFrame) -> pd.DataFrame:
     """A board as text, with the columns a reader looks at first."""
-
-    def percent(value: float) -> str:
-        return "" if pd.isna(value) else f"{100 * value:.1f}"
-
-    def number(value: float, digits: int) -> str:
-        return "" if pd.isna(value) else f"{value:,.{digits}f}"
-
-    def with_interval(row: pd.Series, name: str, text: Callable[[float], str]) -> str:
-        score = text(row[name])
-        return score and f"{score} ({text(row[f'{name}_lo'])}-{text(row[f'{name}_hi'])})"
-
     lines = []
     shared = part.duplicated(["data", "n_test", "rank"], keep=False)
     for (_, row), tie in zip(part.iterrows(), shared, strict=True):
@@ -109,6 +99,22 @@ def for_people(part: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(lines).rename(columns=SHOWN)
+
+
+def percent(value: float) -> str:
+    """A share in percent, or nothing."""
+    return "" if pd.isna(value) else f"{100 * value:.1f}"
+
+
+def number(value: float, digits: int) -> str:
+    """A number with so many decimals, or nothing."""
+    return "" if pd.isna(value) else f"{value:,.{digits}f}"
+
+
+def with_interval(row: pd.Series, name: str, text: Callable[[float], str]) -> str:
+    """A score of a table with its interval, or nothing."""
+    score = text(row[name])
+    return score and f"{score} ({text(row[f'{name}_lo'])}-{text(row[f'{name}_hi'])})"
 
 
 def _rank_text(rank: Any, tie: bool) -> str:
@@ -207,6 +213,117 @@ def _curve_section(
     return CurveSection(title, wide.reset_index(), lines, points, crossovers, drawn)
 
 
+BEST_TRIALS = 10  # of a search, in words; all are in its table
+
+
+@dataclass(frozen=True)
+class SearchSection:
+    """What is shown of a search.
+
+    Attributes
+    ----------
+    title : str
+    table : DataFrame
+        The best trials as text.
+    lines : list of str
+        Sentences on the best, the ties, the failures, what matters, and what it took.
+    search : Search
+    file : str
+        Of its table and its picture, without the ending.
+    """
+
+    title: str
+    table: pd.DataFrame
+    lines: list[str]
+    search: Search
+    file: str
+
+
+def searches(found: Leaderboard) -> list[SearchSection]:
+    """Return what is to be shown of every search."""
+    return [_search_section(search, found) for search in found.searches]
+
+
+def _search_section(search: Search, found: Leaderboard) -> SearchSection:
+    entry = search.entry
+    about, protocol = entry["dataset"], entry["protocol"]
+    data = evidence.data_name(about["name"], about["generated"])
+    title = (
+        f"{data} at {about['size']} px: {len(search.table):,} trials of {entry['model']['label']} "
+        f"({entry['space']}, {entry['sampler']}), protocol {protocol['label']}, "
+        f"{protocol['split']} split, scored on {search.n_validation:,} validation pictures, "
+        f"best in {trials.METRICS[entry['metric']]}"
+    )
+    words = (about["name"], search.board, entry["model"]["label"])
+    name = picture_name(*words, entry["space"], entry["sampler"], entry["metric"])
+    table = _best_trials(search)
+    return SearchSection(title, table, _on_search(search, found), search, f"trials/{name}")
+
+
+def _best_trials(search: Search) -> pd.DataFrame:
+    parameters = search.parameters
+    best_first = search.table.loc[search.order()].head(BEST_TRIALS)
+    lines = [
+        {
+            "trial": f"{row['trial']}",
+            **{name: setting(row[name]) for name in parameters},
+            "accuracy % (95 % interval)": with_interval(row, "accuracy", percent),
+            "macro-F1": with_interval(row, "macro_f1", lambda value: number(value, 3)),
+            "log loss": number(row["log_loss"], 3),
+            "epochs": number(row["epochs"], 0),
+            "seconds": number(row["seconds"], 1),
+            "told apart from the best": {True: "yes", False: "no"}.get(
+                row["told_apart_from_best"], ""
+            ),
+        }
+        for _, row in best_first.iterrows()
+    ]
+    return pd.DataFrame(lines)
+
+
+def _on_search(search: Search, found: Leaderboard) -> list[str]:
+    lines = []
+    n, pictures = len(search.table), f"{search.n_validation:,} validation pictures"
+    waiting = int((search.table["status"] == trials.NOT_RUN).sum())
+    if waiting:
+        lines.append(f"{waiting:,} of {n:,} trials were not run yet: the same command goes on.")
+    if search.best is not None:
+        best = search.table[search.table["best"]].iloc[0]
+        lines.append(
+            f"Best: {search.best['label']}, {with_interval(best, 'accuracy', percent)} % of the "
+            f"{pictures} right, which flatters, since it was chosen on them."
+        )
+        rows = {evidence.place(row.entry) for row in found.rows if search.won_by(row)}
+        places = found.table[[*leaderboard.BOARD, "model"]].apply(tuple, axis=1)
+        for _, row in found.table[places.isin(rows)].dropna(subset=["accuracy"]).iterrows():
+            lines.append(
+                f"Under {row['board']} that is {with_interval(row, 'accuracy', percent)} % of "
+                f"{row['n_test']:,} test pictures, which counted in no choice."
+            )
+        lines.append(
+            f"{search.n_tied:,} of the other {n - 1:,} trials cannot be told from it by these "
+            "pictures (McNemar's test on the accuracy, pictures of one person taken together, at "
+            "5 % for all of them after Holm)."
+        )
+    matters = trials.importance(search)
+    if matters:
+        shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in matters.items())
+        metric = trials.METRICS[search.entry["metric"]]
+        lines.append(
+            f"Of the spread between trials in {metric} lies between the values of {shares} "
+            "(correlation ratio); the rest is noise and what they do together."
+        )
+    bad = search.table[~search.table["status"].isin(["ok", trials.NOT_RUN])]
+    if len(bad):
+        first = bad.iloc[0]
+        lines.append(
+            f"{len(bad):,} trials have no score; the first is trial {first['trial']}: "
+            f"{first['status']}: {first['reason']}."
+        )
+    lines.append(f"All trials took {search.seconds:,.0f} s, one after the other.")
+    return lines
+
+
 def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """The side-by-side tables as percentages, with a title each."""
     result = []
@@ -252,8 +369,9 @@ def markdown(
     audit: str = "",
     recognised: pd.DataFrame | None = None,
     sections: Sequence[CurveSection] = (),
+    searched: Sequence[SearchSection] = (),
 ) -> str:
-    """The leaderboard as Markdown, with what an audit said and what splits and curves show."""
+    """The leaderboard as Markdown, with what an audit said and splits, curves, searches show."""
     parts = ["# Leaderboard"]
     if table["generated_data"].any():
         parts.append(f"**{HOW_TO_GET_REAL}**")
@@ -272,6 +390,10 @@ def markdown(
         parts += [f"## {section.title}", wide, " ".join(section.lines)]
         if section.picture:
             parts.append(f"![Learning curves](<{section.picture}>)")
+    for each in searched:
+        best = each.table.to_markdown(index=False, disable_numparse=True)
+        parts += [f"## {each.title}", best, " ".join(each.lines)]
+        parts.append(f"![The trials by parameter](<{each.file}.png>)")
     for title, part in boards(table):
         text = for_people(part)
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]

@@ -256,8 +256,10 @@ def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) 
     Returns
     -------
     dict
-        The record as stored: ``ok``, or ``failed`` or ``out_of_memory`` with a reason.
+        The record as stored: ``ok``, or ``failed`` or ``out_of_memory`` with a reason and the
+        ``seconds`` until then.
     """
+    start = time.perf_counter()
     try:
         dataset = load(run.data, run.size)
         if dataset.fingerprint != run.dataset["fingerprint"]:
@@ -277,6 +279,7 @@ def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) 
         record = run.record(
             "out_of_memory" if no_memory else "failed",
             reason[:300],
+            seconds=time.perf_counter() - start,
             traceback=traceback.format_exc(),
         )
         store.write(out, record)

@@ -1,0 +1,274 @@
+"""What the trials of a search show: the best on the validation pictures, the ties, and the cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark import comparison, evidence, statistics, store
+from benchmark.evidence import Evidence
+from benchmark.protocols import Protocol
+from benchmark.work import Run
+
+METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "log_loss": "log loss"}
+NOT_RUN = "skipped"
+FEW = 8  # values of a parameter that are shown one by one
+SCORES = (
+    *("accuracy", "accuracy_lo", "accuracy_hi", "macro_f1", "macro_f1_lo", "macro_f1_hi"),
+    *("log_loss", "epochs", "seconds", "told_apart_from_best", "best", "run"),
+)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search and its trials.
+
+    Attributes
+    ----------
+    name : str
+        In ``searches.json``, see `entry`.
+    entry : dict
+        What is said there.
+    board : str
+        Name of the trials' protocol and split, see `evidence.board_names`.
+    table : DataFrame
+        A row a trial, in the order tried: ``trial`` from 1, the parameters, ``status``, ``reason``
+        and `SCORES` on the validation pictures. ``seconds`` are those to fit and to predict, or
+        until it failed, ``told_apart_from_best`` is for the accuracy, and ``run`` is the key.
+    n_validation : int
+        Pictures that the trials are scored on; 0 if none was.
+    """
+
+    name: str
+    entry: dict[str, Any]
+    board: str
+    table: pd.DataFrame
+    n_validation: int
+
+    @property
+    def parameters(self) -> list[str]:
+        """The parameters searched, those with one value included."""
+        return parameters(self.entry["trials"])
+
+    @property
+    def ended(self) -> bool:
+        """Whether every trial was made, well or not."""
+        return not (self.table["status"] == NOT_RUN).any()
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The best trial of ``searches.json`` once all have ended, or None if none is ok."""
+        found = np.flatnonzero(self.table["best"])
+        return self.entry["trials"][found[0]] if len(found) and self.ended else None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all trials together."""
+        return float(self.table["seconds"].sum())
+
+    @property
+    def n_tied(self) -> int:
+        """Trials, the best not counted, that the pictures cannot tell from the best."""
+        return int((self.table["told_apart_from_best"] == False).sum())  # noqa: E712
+
+    def order(self) -> pd.Index:
+        """Row labels of the trials that have a score, the best first."""
+        metric = self.entry["metric"]
+        good = self.table.dropna(subset=["accuracy"])
+        lower = [name == "log_loss" for name in (metric, "log_loss")]
+        scores = good[[metric, "log_loss"]].set_axis(["metric", "log_loss"], axis="columns")
+        return scores.sort_values(["metric", "log_loss"], ascending=lower, kind="stable").index
+
+    def won_by(self, row: Evidence) -> bool:
+        """Whether a row of the leaderboard is of the best trial's parameters."""
+        if self.best is None or row.entry["dataset"] != self.entry["dataset"]:
+            return False
+        data, _, split, _ = evidence.place(self.entry)
+        best = data, self.entry["scored_under"], split, self.best["label"]
+        return evidence.place(row.entry) == best
+
+
+def entry(
+    runs: Mapping[str, Run], scored_under: Protocol, space: str, sampler: str, metric: str
+) -> tuple[str, dict[str, Any]]:
+    """Name a search, and say what ``searches.json`` does of it.
+
+    Parameters
+    ----------
+    runs : mapping
+        The trials by key, in the order tried.
+    scored_under : Protocol
+        What the winner is scored under.
+    space, sampler, metric : str
+        The grid's name, how it is gone through, and what the best is best in.
+    """
+    first = next(iter(runs.values()))
+    model = {**first.shown["model"], "label": first.model.name}
+    about = {
+        **{**first.shown, "model": model},
+        **{"scored_under": scored_under.label, "space": space},
+        **{"sampler": sampler, "metric": metric},
+        "trials": [
+            {"label": run.label, "settings": dict(run.settings), "key": key}
+            for key, run in runs.items()
+        ],
+    }
+    return name(about), about
+
+
+def name(search: Mapping[str, Any]) -> str:
+    """Return the name that an entry of ``searches.json`` has there."""
+    return "/".join([*evidence.place(search), *(search[k] for k in ("space", "sampler", "metric"))])
+
+
+def rows(searches: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Trials as rows like those of ``board.json``, by names of their own."""
+    found = {}
+    for name, search in searches.items():
+        shown = {part: search[part] for part in ("model", "protocol", "dataset", "device")}
+        for trial in search["trials"]:
+            model = {**search["model"], "label": trial["label"]}
+            found[f"{name}: {trial['label']}"] = {**shown, "model": model, "keys": [trial["key"]]}
+    return found
+
+
+def parameters(trials: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the parameters that trials set."""
+    return sorted({name for trial in trials for name in trial["settings"]})
+
+
+def read(out: Path) -> list[Search]:
+    """Read every search of a results folder and score its trials."""
+    searches = store.read_searches(out)
+    boards = evidence.board_names([*searches.values()])
+    return [
+        Search(name, search, board, *_scored(out, name, search))
+        for (name, search), board in zip(searches.items(), boards, strict=True)
+    ]
+
+
+def _scored(out: Path, name: str, search: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
+    found = [evidence.read_row(out, row) for row in rows({name: search}).values()]
+    best = _best(found, search["metric"])
+    compared = _compared(found, best)
+    columns = parameters(search["trials"])
+    described = [
+        {
+            "trial": i + 1,
+            **trial["settings"],
+            **_described(row, i == best),
+            **compared.get(i, {}),
+            "run": trial["key"],
+        }
+        for i, (trial, row) in enumerate(zip(search["trials"], found, strict=True))
+    ]
+    table = pd.DataFrame(described, columns=["trial", *columns, "status", "reason", *SCORES])
+    table[columns] = table[columns].astype(object)
+    table["epochs"] = table["epochs"].astype("Int64")
+    table["told_apart_from_best"] = table["told_apart_from_best"].astype("boolean")
+    scored = [row.scored for row in found if row.scored is not None]
+    return table, len(scored[0].rows) if scored else 0
+
+
+def _described(row: Evidence, is_best: bool) -> dict[str, Any]:
+    (record,) = row.records
+    about = {"status": record["status"], "reason": record["reason"], "best": is_best}
+    if row.scored is None:
+        return {**about, "seconds": record.get("seconds")}
+    return {
+        **about,
+        **row.scored.scores.iloc[0],
+        "epochs": record["epochs"] or None,
+        "seconds": record["fit_seconds"] + record["predict_seconds"],
+    }
+
+
+def goodness(row: Evidence, metric: str) -> float | None:
+    """A trial's score, more being better, or None if it has none."""
+    if row.scored is None:
+        return None
+    score = float(row.scored.scores[metric].iloc[0])
+    return -score if metric == "log_loss" else score
+
+
+def _best(found: Sequence[Evidence], metric: str) -> int | None:
+    """The trial with the best score; of equals that with the lower log loss, then the earlier."""
+    scored = [i for i, row in enumerate(found) if row.scored is not None]
+    if not scored:
+        return None
+    return max(scored, key=lambda i: (goodness(found[i], metric), goodness(found[i], "log_loss")))
+
+
+def _compared(found: Sequence[Evidence], best: int | None) -> dict[int, dict[str, Any]]:
+    """Intervals of the trials that have scores, and whether each is told apart from the best."""
+    scored = {i: row.scored for i, row in enumerate(found) if row.scored is not None}
+    if best is None:
+        return {}
+    who, pictures, _ = comparison.who_is_shown([*scored.values()])
+    effective = statistics.effective_people(pictures)
+    answers = {i: comparison.answers(one, who, len(pictures)) for i, one in scored.items()}
+    others = [i for i in scored if i != best]
+    p = [comparison.difference(answers[best], answers[i], effective)["p"] for i in others]
+    apart = statistics.holm(np.array(p)) < 1 - statistics.LEVEL
+    told = dict(zip(others, map(bool, apart), strict=True))
+    return {
+        i: {
+            **comparison.intervals(one, answers[i], effective),
+            "told_apart_from_best": told.get(i),
+        }
+        for i, one in scored.items()
+    }
+
+
+def varied(search: Search) -> dict[str, list[Any]]:
+    """Values tried of each parameter that has several, in order."""
+    tried = {name: _values(search.table[name]) for name in search.parameters}
+    return {name: values for name, values in tried.items() if len(values) > 1}
+
+
+def _values(column: pd.Series) -> list[Any]:
+    """The different values, numbers first and in order; what is not set or None last."""
+    found = list(dict.fromkeys(None if _is_nan(value) else value for value in column))
+    numbers = [value for value in found if isinstance(value, int | float)]
+    return [*sorted(numbers), *sorted((v for v in found if v not in numbers), key=str)]
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and np.isnan(value)
+
+
+def importance(search: Search) -> dict[str, float]:
+    """Share of the spread of the trials' scores that lies between the values of each parameter.
+
+    The correlation ratio (eta squared): over a whole grid the parameter's main effect, what is left
+    being noise and what parameters do together.
+
+    Returns
+    -------
+    dict
+        By parameter, the largest first; those with more than `FEW` values left out, which were
+        drawn from a range, and all where no two trials differ.
+    """
+    good = search.table.dropna(subset=["accuracy"])
+    score = good[search.entry["metric"]].astype(np.float64)
+    whole = float(((score - score.mean()) ** 2).sum())
+    if not whole > 0:
+        return {}
+    shares = {}
+    for name, values in varied(search).items():
+        if len(values) <= FEW:
+            of_value = score.groupby(good[name].map(repr)).transform("mean")
+            shares[name] = float(((of_value - score.mean()) ** 2).sum()) / whole
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def setting(value: Any) -> str:
+    """A parameter's value as text; empty where a trial does not set it."""
+    if isinstance(value, float):
+        return "" if pd.isna(value) else f"{value:g}"
+    return str(value)
