@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -83,6 +83,23 @@ def typed(text: str) -> Any:
     except (yaml.YAMLError, TypeError):
         return text
     return value
+
+
+def _settings(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> dict[str, Any]:
+    settings = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"'{value}' is not of the form NAME=VALUE")
+        settings[name] = typed(text)
+    return settings
+
+
+SET = click.option(
+    "--set", "settings", multiple=True, callback=_settings, help="A parameter: NAME=VALUE."
+)
 
 
 def chosen(data: str | None, drop_duplicates: bool) -> str:

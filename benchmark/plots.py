@@ -201,7 +201,9 @@ def told_apart(panels: Sequence[tuple[str, pd.DataFrame]], title: str) -> Figure
     heights = [len(order) + 2.5 for order in orders]
     widest = max(map(len, orders))
     with mpl.rc_context(STYLE):
-        size = max(3.4 + 0.46 * widest, 6.5), 1.8 + 0.3 * sum(heights)  # the words take the rest
+        letters = max(len(_shortened(model)) for order in orders for model in order)
+        words = 0.09 * max(letters, 20)  # inches that the longest name takes
+        size = max(1.6 + words + 0.46 * widest, 6.5), 0.9 + words / 2 + 0.3 * sum(heights)
         figure = Figure(figsize=size, layout="constrained")
         columns = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (name, pairs), order in zip(columns, panels, orders, strict=True):
@@ -223,9 +225,10 @@ def told_apart(panels: Sequence[tuple[str, pd.DataFrame]], title: str) -> Figure
             axes.set(xlim=(1, max(widest, 2)), ylim=(len(order) - 1, 0))
             axes.set_yticks(
                 np.arange(len(order) - 1) + 0.5,
-                [f"{model}  {100 * scores[model]:.1f} %" for model in order[:-1]],
+                [f"{_shortened(model)}  {100 * scores[model]:.1f} %" for model in order[:-1]],
             )
-            axes.set_xticks(np.arange(1, len(order)) + 0.5, order[1:], rotation=40, ha="right")
+            names = [_shortened(model) for model in order[1:]]
+            axes.set_xticks(np.arange(1, len(order)) + 0.5, names, rotation=40, ha="right")
             axes.tick_params(length=0)
             axes.spines[:].set_visible(False)
             axes.set_title(name, fontsize=9)
@@ -359,7 +362,7 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
                 label: handle
                 for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
             }
-        all_axes[0].set_yticks(range(len(order)), order)
+        all_axes[0].set_yticks(range(len(order)), [_shortened(model) for model in order])
         figure.legend(
             handles.values(),
             handles,
@@ -414,6 +417,58 @@ def splits(table: pd.DataFrame, title: str) -> Figure:
             axes.set_ylim(-0.6, len(table) - 0.4)
         figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    return figure
+
+
+def worth(table: pd.DataFrame, title: str) -> Figure:
+    """Draw what each part of a recipe is worth, in accuracy and macro-F1.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `ablation.table` but for the whole recipe's.
+    title : str
+        Recipe, model, data set, protocol and pictures.
+    """
+    place = np.arange(len(table))[::-1]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 2.4 + 0.36 * len(table)), layout="constrained")
+        for axes, score, times, unit in zip(
+            figure.subplots(1, 2, sharey=True),
+            ("accuracy", "macro_f1"),
+            (100, 1),
+            ("points of accuracy", "macro-F1"),
+            strict=True,
+        ):
+            value, low, high, se = (
+                times * table[f"{score}_worth{end}"] for end in ("", "_lo", "_hi", "_se")
+            )
+            axes.axvline(0, color="0.5", lw=1)
+            of_pictures = axes.errorbar(
+                *(value, place),
+                xerr=[value - low, high - value],
+                fmt="o",
+                color=TRAINING,
+                capsize=3,
+            )
+            of_repeats = axes.hlines(
+                place, value - se, value + se, color=SELECTION, lw=6, alpha=0.6, zorder=0
+            )
+            axes.set_xlabel(f"worth in {unit}")
+            axes.set_yticks(place, table["left_out"])
+            axes.grid(axis="y", color="0.9")
+            axes.set_axisbelow(True)
+        figure.supylabel("left out", fontsize=10)
+        figure.legend(
+            [of_pictures, of_repeats],
+            ["95 % interval, for other test pictures", "± standard error of the repeats"],
+            loc="outside lower center",
+            ncols=2,
+            frameon=False,
+            fontsize=9,
+        )
+        first, *others = textwrap.wrap(title.replace("\n", ": ", 1), 120)
+        figure.suptitle("\n".join([first, *others]), x=0.01, ha="left", fontsize=11)
     return figure
 
 
@@ -646,11 +701,11 @@ def pairs(shown: Sequence[Pair], title: str) -> Figure:
             for axes, side in zip(cell.subplots(1, 2), (pair.left, pair.right), strict=True):
                 axes.imshow(np.broadcast_to(side.picture, (*side.picture.shape[:2], 3)))
                 axes.set_axis_off()
-                axes.set_title(f"{_shortened(side.name)}\n{side.label}", y=-0.24, fontsize=8.5)
+                axes.set_title(f"{_shortened(side.name, 26)}\n{side.label}", y=-0.24, fontsize=8.5)
         figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
     return figure
 
 
-def _shortened(name: str, most: int = 26) -> str:
+def _shortened(name: str, most: int = 44) -> str:
     """A file name with its middle left out where it is long; its end tells files apart."""
     return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most // 2) :]}"

@@ -66,16 +66,16 @@ def publish(out: Path) -> Leaderboard:
     """
     found = leaderboard.compute(out)
     table = found.table
-    _write_table(out / "leaderboard.csv", table[list(leaderboard.COLUMNS)])
+    write_table(out / "leaderboard.csv", table[list(leaderboard.COLUMNS)])
     audit = _audit(out, table)
     sections = words.curves(found)
     searched = words.searches(found)
     text = words.markdown(table, audit, found.recognised, sections, searched)
     store.write_text(out / "leaderboard.md", text)
-    _write_table(out / "comparisons.csv", found.pairs)
+    write_table(out / "comparisons.csv", found.pairs)
     if sections:
-        _write_table(out / "learning-curves.csv", found.points)
-        _write_table(out / "crossovers.csv", found.crossovers)
+        write_table(out / "learning-curves.csv", found.points)
+        write_table(out / "crossovers.csv", found.crossovers)
     by_row = {
         (row["dataset"], row["protocol"], row["split"], row["model"]): row
         for row in table.to_dict(orient="records")
@@ -97,7 +97,7 @@ def publish(out: Path) -> Leaderboard:
     overviews = [path for about in datasets.values() for path in _draw_overview(out, table, about)]
     apart = [_draw_told_apart(out, part, found.pairs) for _, part in words.boards(table)]
     if len(found.recognised):
-        _write_table(out / "splits.csv", found.recognised)
+        write_table(out / "splits.csv", found.recognised)
     splits = [
         (title, recognition.for_people(part), _draw_splits(out, title, part))
         for title, part in recognition.boards(found.recognised)
@@ -105,14 +105,15 @@ def publish(out: Path) -> Leaderboard:
     for section in sections:
         _draw_curves(out, section)
     for each in searched:
-        _write_table(out / f"{each.file}.csv", each.search.table)
+        write_table(out / f"{each.file}.csv", each.search.table)
         plots.save(plots.search(each.search, each.title), out / f"{each.file}.png")
     page = _page(out, table, audit, overviews, splits, sections, searched, apart, pictures)
     store.write_text(out / "report.html", page)
     return found
 
 
-def _write_table(path: Path, table: pd.DataFrame) -> None:
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table whole or not at all, to as many digits as processors agree in."""
     store.write_text(path, table.to_csv(index=False, float_format=DIGITS))
 
 

@@ -20,6 +20,7 @@ from benchmark.command import (
     DROP_DUPLICATES,
     JOBS,
     OUT,
+    SET,
     SIZE,
     THREADS,
     TIME_LIMIT,
@@ -27,7 +28,6 @@ from benchmark.command import (
     chosen,
     command,
     read_config,
-    typed,
 )
 from benchmark.progress import Display
 from benchmark.protocols import PROTOCOLS, Protocol, Search, Split, possible_splits
@@ -51,18 +51,6 @@ def _words(*known: str) -> Callable[..., list[str]]:
         return words
 
     return parse
-
-
-def _settings(
-    context: click.Context, parameter: click.Parameter, values: Sequence[str]
-) -> dict[str, Any]:
-    settings = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        if not equals or not name:
-            raise click.BadParameter(f"'{value}' is not of the form NAME=VALUE")
-        settings[name] = typed(text)
-    return settings
 
 
 @command
@@ -90,9 +78,7 @@ def _settings(
 @JOBS
 @THREADS
 @TIME_LIMIT
-@click.option(
-    "--set", "settings", multiple=True, callback=_settings, help="A parameter: NAME=VALUE."
-)
+@SET
 @OUT
 @click.option(
     "--config",

@@ -69,8 +69,12 @@ class Run:
 
     @functools.cached_property
     def label(self) -> str:
-        """The model's name with the parameters by which the user's differs from the usual one."""
-        usual = self.model.estimator(self._procedure_settings).get_params()
+        """The model's name with the parameters by which the user's differs from the usual one.
+
+        Of a recipe it has the name, and what differs from the recipe.
+        """
+        recipe = {name: self.settings[name] for name in ("recipe",) if name in self.settings}
+        usual = self.model.estimator({**self._procedure_settings, **recipe}).get_params()
         changed = {k: v for k, v in self.settings.items() if k not in usual or usual[k] != v}
         if not changed:
             return self.model.name

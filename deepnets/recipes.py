@@ -58,5 +58,16 @@ class Recipe:
 # label smoothing) stays where a recipe does not speak of it.
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "published": {},
-    "strong": {},
+    "strong": {
+        "max_epochs": 45,
+        "batch_size": 128,
+        "learning_rate": 2e-3,
+        "schedule": "one-cycle",
+        "weight_decay": 0.05,
+        "ema": 0.998,
+        "augment": "flip+shift=0.1+rotation=10+crop=0.85+brightness=0.2+mixup=0.2",
+        "label_smoothing": 0.1,
+        "test_time_flip": True,
+        "patience": None,
+    },
 }
