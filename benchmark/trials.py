@@ -18,6 +18,7 @@ from benchmark.work import Run
 METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "log_loss": "log loss"}
 NOT_RUN = "skipped"
 FEW = 8  # values of a parameter that are shown one by one
+LONG = 8  # letters from which on a number is rounded for a reader
 SCORES = (
     *("accuracy", "accuracy_lo", "accuracy_hi", "macro_f1", "macro_f1_lo", "macro_f1_hi"),
     *("log_loss", "epochs", "seconds", "told_apart_from_best", "best", "run"),
@@ -37,9 +38,10 @@ class Search:
     board : str
         Name of the trials' protocol and split, see `evidence.board_names`.
     table : DataFrame
-        A row a trial, in the order tried: ``trial`` from 1, the parameters, ``status``, ``reason``
-        and `SCORES` on the validation pictures. ``seconds`` are those to fit and to predict, or
-        until it failed, ``told_apart_from_best`` is for the accuracy, and ``run`` is the key.
+        A row a trial, in the order tried: ``trial`` from 1, the parameters as text, empty where
+        not set, ``status``, ``reason`` and `SCORES` on the validation pictures. ``seconds`` are
+        those to fit and to predict, or until it failed; ``told_apart_from_best`` is for the
+        accuracy, and ``run`` is the key.
     n_validation : int
         Pictures that the trials are scored on; 0 if none was.
     """
@@ -160,7 +162,7 @@ def _scored(out: Path, name: str, search: Mapping[str, Any]) -> tuple[pd.DataFra
     described = [
         {
             "trial": i + 1,
-            **trial["settings"],
+            **{name: str(value) for name, value in trial["settings"].items()},
             **_described(row, i == best),
             **compared.get(i, {}),
             "run": trial["key"],
@@ -168,7 +170,7 @@ def _scored(out: Path, name: str, search: Mapping[str, Any]) -> tuple[pd.DataFra
         for i, (trial, row) in enumerate(zip(search["trials"], found, strict=True))
     ]
     table = pd.DataFrame(described, columns=["trial", *columns, "status", "reason", *SCORES])
-    table[columns] = table[columns].astype(object)
+    table[columns] = table[columns].fillna("")
     table["epochs"] = table["epochs"].astype("Int64")
     table["told_apart_from_best"] = table["told_apart_from_best"].astype("boolean")
     scored = [row.scored for row in found if row.scored is not None]
@@ -225,21 +227,17 @@ def _compared(found: Sequence[Evidence], best: int | None) -> dict[int, dict[str
     }
 
 
-def varied(search: Search) -> dict[str, list[Any]]:
-    """Values tried of each parameter that has several, in order."""
-    tried = {name: _values(search.table[name]) for name in search.parameters}
+def varied(search: Search) -> dict[str, list[str]]:
+    """Values tried of each parameter that has several, as text: numbers in order, then words."""
+
+    def place(text: str) -> tuple[float, str]:
+        try:
+            return float(text), ""
+        except ValueError:
+            return np.inf, text
+
+    tried = {name: sorted({*search.table[name]}, key=place) for name in search.parameters}
     return {name: values for name, values in tried.items() if len(values) > 1}
-
-
-def _values(column: pd.Series) -> list[Any]:
-    """The different values, numbers first and in order; what is not set or None last."""
-    found = list(dict.fromkeys(None if _is_nan(value) else value for value in column))
-    numbers = [value for value in found if isinstance(value, int | float)]
-    return [*sorted(numbers), *sorted((v for v in found if v not in numbers), key=str)]
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and np.isnan(value)
 
 
 def importance(search: Search) -> dict[str, float]:
@@ -251,24 +249,25 @@ def importance(search: Search) -> dict[str, float]:
     Returns
     -------
     dict
-        By parameter, the largest first; those with more than `FEW` values left out, which were
-        drawn from a range, and all where no two trials differ.
+        By parameter, the largest first. Nothing where no two scores differ, where one parameter
+        was searched, or where values were sampled, so few of each that any would seem to matter.
     """
     good = search.table.dropna(subset=["accuracy"])
     score = good[search.entry["metric"]].astype(np.float64)
     whole = float(((score - score.mean()) ** 2).sum())
-    if not whole > 0:
+    tried = varied(search)
+    if search.entry["sampler"] != "grid" or len(tried) < 2 or not whole > 0:
         return {}
     shares = {}
-    for name, values in varied(search).items():
-        if len(values) <= FEW:
-            of_value = score.groupby(good[name].map(repr)).transform("mean")
-            shares[name] = float(((of_value - score.mean()) ** 2).sum()) / whole
+    for name in tried:
+        of_value = score.groupby(good[name]).transform("mean")
+        shares[name] = float(((of_value - score.mean()) ** 2).sum()) / whole
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
 
-def setting(value: Any) -> str:
-    """A parameter's value as text; empty where a trial does not set it."""
-    if isinstance(value, float):
-        return "" if pd.isna(value) else f"{value:g}"
-    return str(value)
+def setting(text: str) -> str:
+    """A parameter's value as a reader wants it: four digits of one drawn from a range."""
+    try:
+        return f"{float(text):.4g}" if len(text) > LONG else text
+    except ValueError:
+        return text
