@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import comparison, evidence, statistics, store
-from benchmark.evidence import Evidence
+from benchmark.evidence import Evidence, Scored
 from benchmark.protocols import Protocol
 from benchmark.work import Run
 
@@ -80,11 +80,7 @@ class Search:
 
     def order(self) -> pd.Index:
         """Row labels of the trials that have a score, the best first."""
-        metric = self.entry["metric"]
-        good = self.table.dropna(subset=["accuracy"])
-        lower = [name == "log_loss" for name in (metric, "log_loss")]
-        scores = good[[metric, "log_loss"]].set_axis(["metric", "log_loss"], axis="columns")
-        return scores.sort_values(["metric", "log_loss"], ascending=lower, kind="stable").index
+        return _best_first(self.table.dropna(subset=["accuracy"]), self.entry["metric"])
 
     def won_by(self, row: Evidence) -> bool:
         """Whether a row of the leaderboard is of the best trial's parameters."""
@@ -131,17 +127,18 @@ def name(search: Mapping[str, Any]) -> str:
 def rows(searches: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Trials as rows like those of ``board.json``, by names of their own."""
     found = {}
-    for name, search in searches.items():
+    for named, search in searches.items():
         shown = {part: search[part] for part in ("model", "protocol", "dataset", "device")}
-        for trial in search["trials"]:
+        for number, trial in enumerate(search["trials"], 1):
             model = {**search["model"], "label": trial["label"]}
-            found[f"{name}: {trial['label']}"] = {**shown, "model": model, "keys": [trial["key"]]}
+            row = {**shown, "model": model, "keys": [trial["key"]]}
+            found[f"{named}, trial {number}"] = row
     return found
 
 
 def parameters(trials: Sequence[Mapping[str, Any]]) -> list[str]:
     """Names of the parameters that trials set."""
-    return sorted({name for trial in trials for name in trial["settings"]})
+    return sorted({parameter for trial in trials for parameter in trial["settings"]})
 
 
 def read(out: Path) -> list[Search]:
@@ -149,20 +146,25 @@ def read(out: Path) -> list[Search]:
     searches = store.read_searches(out)
     boards = evidence.board_names([*searches.values()])
     return [
-        Search(name, search, board, *_scored(out, name, search))
-        for (name, search), board in zip(searches.items(), boards, strict=True)
+        Search(named, search, board, *_scored(out, search))
+        for (named, search), board in zip(searches.items(), boards, strict=True)
     ]
 
 
-def _scored(out: Path, name: str, search: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
-    found = [evidence.read_row(out, row) for row in rows({name: search}).values()]
-    best = _best(found, search["metric"])
-    compared = _compared(found, best)
+def _scored(out: Path, search: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
+    """The table of a search, and the number of pictures that its trials were scored on."""
+    found = [evidence.read_row(out, row) for row in rows({"": search}).values()]
+    scored = {i: row.scored for i, row in enumerate(found) if row.scored is not None}
+    best, compared = None, {}
+    if scored:
+        scores = pd.DataFrame({i: one.scores.iloc[0] for i, one in scored.items()}).T
+        best = _best_first(scores, search["metric"])[0]
+        compared = _compared(scored, best)
     columns = parameters(search["trials"])
     described = [
         {
             "trial": i + 1,
-            **{name: str(value) for name, value in trial["settings"].items()},
+            **{parameter: str(value) for parameter, value in trial["settings"].items()},
             **_described(row, i == best),
             **compared.get(i, {}),
             "run": trial["key"],
@@ -173,8 +175,7 @@ def _scored(out: Path, name: str, search: Mapping[str, Any]) -> tuple[pd.DataFra
     table[columns] = table[columns].fillna("")
     table["epochs"] = table["epochs"].astype("Int64")
     table["told_apart_from_best"] = table["told_apart_from_best"].astype("boolean")
-    scored = [row.scored for row in found if row.scored is not None]
-    return table, len(scored[0].rows) if scored else 0
+    return table, len(scored[best].rows) if scored else 0
 
 
 def _described(row: Evidence, is_best: bool) -> dict[str, Any]:
@@ -198,19 +199,15 @@ def goodness(row: Evidence, metric: str) -> float | None:
     return -score if metric == "log_loss" else score
 
 
-def _best(found: Sequence[Evidence], metric: str) -> int | None:
-    """The trial with the best score; of equals that with the lower log loss, then the earlier."""
-    scored = [i for i, row in enumerate(found) if row.scored is not None]
-    if not scored:
-        return None
-    return max(scored, key=lambda i: (goodness(found[i], metric), goodness(found[i], "log_loss")))
+def _best_first(scores: pd.DataFrame, metric: str) -> pd.Index:
+    """Row labels by the metric; of equals that with the lower log loss first, then the earlier."""
+    keys = pd.DataFrame({"metric": scores[metric], "log_loss": scores["log_loss"]})
+    ascending = [metric == "log_loss", True]
+    return keys.sort_values(["metric", "log_loss"], ascending=ascending, kind="stable").index
 
 
-def _compared(found: Sequence[Evidence], best: int | None) -> dict[int, dict[str, Any]]:
+def _compared(scored: Mapping[int, Scored], best: int) -> dict[int, dict[str, Any]]:
     """Intervals of the trials that have scores, and whether each is told apart from the best."""
-    scored = {i: row.scored for i, row in enumerate(found) if row.scored is not None}
-    if best is None:
-        return {}
     who, pictures, _ = comparison.who_is_shown([*scored.values()])
     effective = statistics.effective_people(pictures)
     answers = {i: comparison.answers(one, who, len(pictures)) for i, one in scored.items()}

@@ -88,6 +88,7 @@ def test_every_trial_is_a_row_of_its_table_and_a_run_to_look_into(searched: Path
     assert good["told_apart_from_best"].isna().sum() == 1
     assert all(store.is_finished(searched, key) for key in good["run"])
     assert (searched / f"{FILE}.png").is_file()
+    assert len([*searched.glob("runs/*/model.*")]) == 1, "the winner's model only is kept"
 
 
 def test_trials_are_scored_on_validation_pictures(searched: Path, shapes: Dataset) -> None:
