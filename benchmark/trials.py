@@ -76,7 +76,7 @@ class Search:
     @property
     def n_tied(self) -> int:
         """Trials, the best not counted, that the pictures cannot tell from the best."""
-        return int((self.table["told_apart_from_best"] == False).sum())  # noqa: E712
+        return int((~self.table["told_apart_from_best"]).sum())
 
     def order(self) -> pd.Index:
         """Row labels of the trials that have a score, the best first."""
@@ -155,11 +155,11 @@ def _scored(out: Path, search: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
     """The table of a search, and the number of pictures that its trials were scored on."""
     found = [evidence.read_row(out, row) for row in rows({"": search}).values()]
     scored = {i: row.scored for i, row in enumerate(found) if row.scored is not None}
-    best, compared = None, {}
+    best, n_validation, compared = -1, 0, {}
     if scored:
         scores = pd.DataFrame({i: one.scores.iloc[0] for i, one in scored.items()}).T
-        best = _best_first(scores, search["metric"])[0]
-        compared = _compared(scored, best)
+        best = int(_best_first(scores, search["metric"])[0])
+        n_validation, compared = len(scored[best].rows), _compared(scored, best)
     columns = parameters(search["trials"])
     described = [
         {
@@ -175,7 +175,7 @@ def _scored(out: Path, search: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
     table[columns] = table[columns].fillna("")
     table["epochs"] = table["epochs"].astype("Int64")
     table["told_apart_from_best"] = table["told_apart_from_best"].astype("boolean")
-    return table, len(scored[best].rows) if scored else 0
+    return table, n_validation
 
 
 def _described(row: Evidence, is_best: bool) -> dict[str, Any]:
