@@ -550,11 +550,12 @@ def search(found: Search, title: str) -> Figure:
         Data set, model, protocol, number of pictures.
     """
     metric, table = found.entry["metric"], found.table
-    tried = trials.varied(found)
+    alone = {name: [*found.table[name].unique()] for name in found.parameters}
+    tried = trials.varied(found) or alone  # of one trial
     shares = trials.importance(found)
     good, n_bad = table.dropna(subset=["accuracy"]), int(table["accuracy"].isna().sum())
-    n_columns = min(len(tried), PARAMETERS_A_ROW) or 1
-    n_rows = -(-len(tried) // n_columns) or 1
+    n_columns = min(len(tried), PARAMETERS_A_ROW)
+    n_rows = -(-len(tried) // n_columns)
     apart = good["told_apart_from_best"].fillna(False).astype(bool)
     every = [
         (good[apart], f"told apart from the best ({apart.sum()})", "x", "0.55"),
@@ -569,7 +570,8 @@ def search(found: Search, title: str) -> Figure:
         for axes in cells.flat[len(tried) :]:
             axes.set_axis_off()
         for axes, (name, values) in zip(cells.flat, tried.items(), strict=False):
-            listed = len(values) <= trials.FEW
+            numbers = pd.to_numeric(pd.Series(values), errors="coerce").notna().all()
+            listed = len(values) <= trials.FEW or not numbers
             place = {value: i for i, value in enumerate(values)}
             if listed:  # beside each other in the order tried, so that none hides another
                 same = good.groupby(good[name])["trial"]

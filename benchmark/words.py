@@ -323,7 +323,7 @@ def _on_search(search: Search, found: Leaderboard) -> list[str]:
             f"{len(bad):,} trials have no score; the first is trial {first['trial']}: "
             f"{first['status']}: {first['reason']}."
         )
-    lines.append(f"All trials took {search.seconds:,.0f} s, one after the other.")
+    lines.append(f"All trials took {search.seconds:,.1f} s, one after the other.")
     return lines
 
 
