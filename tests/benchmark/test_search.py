@@ -308,7 +308,7 @@ def test_the_picture_shows_parameters_drawn_from_a_range(searched: Path) -> None
     assert "without a score and not drawn: 4" in labels
     words = many.assign(n_neighbors=[f"word {i}" for i in range(len(many))])
     figure = plots.search(dataclasses.replace(found, table=words), "made up")
-    assert [text.get_text() for text in figure.axes[0].get_xticklabels()][0] == "word 0"
+    assert figure.axes[0].get_xticklabels()[0].get_text() == "word 0"
 
 
 def test_a_parameter_that_decides_the_score_explains_its_spread(searched: Path) -> None:
