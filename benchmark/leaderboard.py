@@ -212,7 +212,7 @@ def _notes(row: Evidence, scored: evidence.Scored, won: Sequence[Search]) -> lis
     notes.append(row.entry["protocol"]["note"])
     for search in won:
         of = f"best of {len(search.table):,} trials on validation"
-        notes.append(f"{of}, which took {search.seconds:,.0f} s")
+        notes.append(f"{of}, which took {search.seconds:,.1f} s")
     counts = row.entry["dataset"]["class_counts"]
     tested = set(scored.labels.tolist())
     untested = [name for i, name in enumerate(names) if i not in tested and counts[name]]

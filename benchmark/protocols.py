@@ -75,6 +75,7 @@ class Protocol:
     name: ClassVar[str]
     selected_on: ClassVar[str]
     note: ClassVar[str]
+    keeps_models: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
@@ -351,6 +352,7 @@ class Search(Fair):
 
     name: ClassVar[str] = "search"
     note: ClassVar[str] = "scored on the validation pictures"
+    keeps_models: ClassVar[bool] = False  # those of a hundred trials would fill a disk
 
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
         """Fair's rows, those to select on in place of the test set."""

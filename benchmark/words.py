@@ -248,11 +248,13 @@ def _search_section(search: Search, found: Leaderboard) -> SearchSection:
     entry = search.entry
     about, protocol = entry["dataset"], entry["protocol"]
     data = evidence.data_name(about["name"], about["generated"])
+    scored = (
+        f", scored on {search.n_validation:,} validation pictures" if search.n_validation else ""
+    )
     title = (
         f"{data} at {about['size']} px: {len(search.table):,} trials of {entry['model']['label']} "
         f"({entry['space']}, {entry['sampler']}), protocol {protocol['label']}, "
-        f"{protocol['split']} split, scored on {search.n_validation:,} validation pictures, "
-        f"best in {trials.METRICS[entry['metric']]}"
+        f"{protocol['split']} split{scored}, best in {trials.METRICS[entry['metric']]}"
     )
     words = (about["name"], search.board, entry["model"]["label"])
     name = picture_name(*words, entry["space"], entry["sampler"], entry["metric"])
@@ -261,12 +263,11 @@ def _search_section(search: Search, found: Leaderboard) -> SearchSection:
 
 
 def _best_trials(search: Search) -> pd.DataFrame:
-    parameters = search.parameters
     best_first = search.table.loc[search.order()].head(BEST_TRIALS)
     lines = [
         {
             "trial": f"{row['trial']}",
-            **{name: setting(row[name]) for name in parameters},
+            **{name: setting(row[name]) for name in search.parameters},
             "accuracy % (95 % interval)": with_interval(row, "accuracy", percent),
             "macro-F1": with_interval(row, "macro_f1", lambda value: number(value, 3)),
             "log loss": number(row["log_loss"], 3),
@@ -300,18 +301,20 @@ def _on_search(search: Search, found: Leaderboard) -> list[str]:
                 f"Under {row['board']} that is {with_interval(row, 'accuracy', percent)} % of "
                 f"{row['n_test']:,} test pictures, which counted in no choice."
             )
-        lines.append(
-            f"{search.n_tied:,} of the other {n - 1:,} trials cannot be told from it by these "
-            "pictures (McNemar's test on the accuracy, pictures of one person taken together, at "
-            "5 % for all of them after Holm)."
-        )
+        others = int(search.table["accuracy"].notna().sum()) - 1
+        if others:
+            lines.append(
+                f"Of {others:,} others with a score, {search.n_tied:,} cannot be told from it by "
+                "these pictures (McNemar's test on the accuracy, pictures of one person taken "
+                "together, at 5 % for all of them after Holm)."
+            )
     matters = trials.importance(search)
     if matters:
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in matters.items())
         metric = trials.METRICS[search.entry["metric"]]
         lines.append(
-            f"Of the spread between trials in {metric} lies between the values of {shares} "
-            "(correlation ratio); the rest is noise and what they do together."
+            f"Of the trials' spread in {metric}, this much lies between the values of a parameter: "
+            f"{shares} (correlation ratio); the rest is noise and what parameters do together."
         )
     bad = search.table[~search.table["status"].isin(["ok", trials.NOT_RUN])]
     if len(bad):
@@ -320,7 +323,7 @@ def _on_search(search: Search, found: Leaderboard) -> list[str]:
             f"{len(bad):,} trials have no score; the first is trial {first['trial']}: "
             f"{first['status']}: {first['reason']}."
         )
-    lines.append(f"All trials took {search.seconds:,.0f} s, one after the other.")
+    lines.append(f"All trials took {search.seconds:,.1f} s, one after the other.")
     return lines
 
 

@@ -276,7 +276,8 @@ def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) 
         }
         estimator, predictions, measured = _fit_and_predict(run, dataset, rows, on_epoch)
         record = run.record("ok", **facts, **measured)
-        store.write(out, record, predictions, getattr(estimator, "history_", ()), estimator)
+        kept = estimator if run.protocol.keeps_models else None
+        store.write(out, record, predictions, getattr(estimator, "history_", ()), kept)
     except Exception as error:  # Any fault of a run becomes its row; the other runs go on.
         no_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
         reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -322,6 +323,8 @@ def _fit_and_predict(
         "epochs": len(getattr(estimator, "history_", ())),
         "device": getattr(estimator, "device_", "cpu"),
         "note": getattr(estimator, "note_", ""),
+        # A class never trained on is then told from one that is only never predicted.
+        "trained_classes": estimator.classes_.tolist(),
     }
     groups = rows.test if dataset.groups is None else dataset.groups[rows.test]
     stored = store.Predictions(rows.test, labels[rows.test], probabilities, groups)

@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
-from benchmark.protocols import Curve, Fair, Slides, Whole, derive_seed, possible_splits
+from benchmark.protocols import Curve, Fair, Search, Slides, Whole, derive_seed, possible_splits
 from datasets import Dataset, InputError
 from datasets.dataset import Part
 
@@ -276,3 +276,19 @@ def test_labels_and_seeds_follow_from_what_a_run_is() -> None:
     ]
     assert derive_seed("a", 1) == derive_seed("a", 1) != derive_seed("a", 2)
     assert derive_seed("a", "bc") != derive_seed("ab", "c")
+
+
+@pytest.mark.parametrize("split", ["random", "identity"])
+@pytest.mark.parametrize("train_size", [None, 100])
+def test_a_search_sees_what_fair_learns_from_and_no_test_picture(
+    split: str, train_size: int | None
+) -> None:
+    fair, search = (
+        kind(split=split, train_size=train_size).rows(data(), deep=True, repeat=0)
+        for kind in (Fair, Search)
+    )
+    assert (search.training == fair.training).all()
+    assert (search.selection == fair.selection).all()
+    assert (search.test == fair.selection).all()
+    seen = np.concatenate([search.training, search.selection, search.test])
+    assert not np.isin(seen, fair.test).any()
