@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import comparison, evidence, learning_curve, recognition, statistics
+from benchmark import comparison, contrast, evidence, learning_curve, statistics
 from benchmark.evidence import Evidence
 
 COLUMNS = (
@@ -60,11 +60,11 @@ BOARD = ["dataset", "protocol", "split"]  # rows that agree in these are ranked 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The leaderboard, the pairs of models it rests on, its splits and curves, and its source."""
+    """The leaderboard, the pairs of models it rests on, contrasts and curves, and its source."""
 
     table: pd.DataFrame
     pairs: pd.DataFrame
-    recognised: pd.DataFrame
+    contrasts: dict[contrast.Contrast, pd.DataFrame]
     points: pd.DataFrame
     crossovers: pd.DataFrame
     rows: list[Evidence]
@@ -86,13 +86,13 @@ def compute(out: Path) -> Leaderboard:
     Returns
     -------
     Leaderboard
-        ``table``: the columns `COLUMNS`, and ``board``, see `evidence.board_names`; best first.
+        ``table``: the columns `COLUMNS`, and ``board`` and ``about``, see `evidence`; best first.
         Times in seconds and milliseconds, memory in units of 10**6 bytes, scores as fractions,
         ``data`` the beginning of the data's fingerprint. Models are ranked among those scored on
         the same pictures of a board, and share a rank where these cannot tell them apart, see
         `comparison.compare`; a row that is not ``ok`` has no rank. Scores of repeats are averaged;
         the interval is that of the mean, for other test pictures drawn like these. ``pairs``: the
-        columns `comparison.PAIRS`. ``recognised``: see `recognition.compute`.
+        columns `comparison.PAIRS`. ``contrasts``: those that there are, see `contrast.compute`.
         ``points`` and ``crossovers``: see `learning_curve`.
     """
     rows = evidence.read(out)
@@ -101,7 +101,7 @@ def compute(out: Path) -> Leaderboard:
         id(row): fact for same, found, _ in compared for row, fact in zip(same, found, strict=True)
     }
     described = [_row(row, facts.get(id(row), {})) for row in rows]
-    table = pd.DataFrame(described, columns=[*COLUMNS, "board"])
+    table = pd.DataFrame(described, columns=[*COLUMNS, "board", "about"])
     for name in ("rank", "n_train", "n_validation", "n_test", "n_people", "parameters"):
         table[name] = pd.to_numeric(table[name]).astype("Int64")
     order = table.assign(fewer=-table["n_test"], worse=-table["accuracy"]).sort_values(
@@ -109,12 +109,13 @@ def compute(out: Path) -> Leaderboard:
     )
     table = order.drop(columns=["fewer", "worse"]).reset_index(drop=True)
     pairs = [found for _, _, found in compared if len(found)]
+    contrasts = {kind: contrast.compute(rows, facts, kind) for kind in contrast.CONTRASTS}
     return Leaderboard(
         table,
         pd.concat(pairs, ignore_index=True)
         if pairs
         else pd.DataFrame(columns=list(comparison.PAIRS)),
-        recognition.compute(rows),
+        {kind: found for kind, found in contrasts.items() if len(found)},
         learning_curve.points(table, rows),
         learning_curve.crossovers(rows),
         rows,
@@ -145,6 +146,7 @@ def _row(row: Evidence, compared: Mapping[str, Any]) -> dict[str, Any]:
         "size": entry["dataset"]["size"],
         "data": entry["dataset"]["fingerprint"][:12],
         "board": row.board,
+        "about": evidence.about(entry),
     }
     if row.scored is None:
         return about
@@ -163,7 +165,7 @@ def _scores(row: Evidence, scored: evidence.Scored) -> dict[str, Any]:
         "n_validation": row.good[0]["n_validation"],
         "n_test": n_test,
         "fit_seconds": facts["fit_seconds"].mean(),
-        "predict_ms_per_image": facts["predict_seconds"].mean() / n_test * 1000,
+        "predict_ms_per_image": (facts["predict_seconds"] / facts["n_test"]).mean() * 1000,
         "peak_memory_mb": facts["peak_memory_mb"].max(),
         "parameters": row.good[0]["parameters"],
         "note": "; ".join(_notes(row, scored)),
@@ -203,8 +205,10 @@ def published_figures() -> pd.DataFrame:
     return table
 
 
-def published(entry: dict[str, Any]) -> float | None:
+def published(entry: Mapping[str, Any]) -> float | None:
     """Return the accuracy a source document states for this data set, protocol and model."""
+    if entry["protocol"]["split"] == evidence.WITHIN:
+        return None  # a transfer is published by its score across sets
     table = published_figures()
     found = table[
         (table["dataset"] == entry["dataset"]["name"])

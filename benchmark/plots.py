@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 from sklearn.isotonic import isotonic_regression
 
+from benchmark.evidence import split_name
 from benchmark.learning_curve import SCORES
 
 DPI = 110
@@ -368,39 +369,49 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
     return figure
 
 
-def splits(table: pd.DataFrame, title: str) -> Figure:
-    """Draw the accuracy of every model under both splits, and the difference with its interval.
+def contrast(
+    table: pd.DataFrame, sides: tuple[str, str], title: str, about: Sequence[str] = ()
+) -> Figure:
+    """Draw the accuracy of every model on two test sets, and the difference, with intervals.
 
     Parameters
     ----------
     table : DataFrame
-        One of `recognition.boards`, the best first.
+        One of `contrast.boards`, the best first.
+    sides : (str, str)
+        See `contrast.Contrast`.
     title : str
         Data set, protocol and what is shown.
+    about : sequence of str
+        Lines on what was done to the data.
     """
     first, place = table.iloc[0], np.arange(len(table))[::-1]
+    lines = [title, *(line for text in about for line in textwrap.wrap(text, 110))]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.6 + 0.34 * len(table)), layout="constrained")
+        height = 2.6 + 0.34 * len(table) + 0.2 * (len(lines) - 1)
+        figure = Figure(figsize=(9, height), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
-        left.hlines(place, table["accuracy_identity"], table["accuracy_random"], color="0.6", lw=2)
-        for split, colour, marker in (("random", SELECTION, "s"), ("identity", TRAINING, "o")):
-            n, people = first[f"n_test_{split}"], first[f"n_people_{split}"]
-            left.plot(
-                *(table[f"accuracy_{split}"], place, marker),
+        drawn = ((SELECTION, "s", 0.12), (TRAINING, "o", -0.12))
+        for side, (colour, marker, up) in zip(sides, drawn, strict=True):
+            n, people = first[f"n_test_{side}"], first[f"n_people_{side}"]
+            shown = "" if n == people else f" of {people:,} people"
+            left.errorbar(
+                *(table[f"accuracy_{side}"], place + up),
+                xerr=_ends(table, f"accuracy_{side}"),
+                fmt=marker,
                 color=colour,
-                label=f"{split} split: {n:,} test pictures of {people:,} people",
+                capsize=2,
+                label=f"{split_name(side)}: {n:,} test pictures{shown}",
             )
         left.set_yticks(place, table["model"])
-        left.set_xlabel("accuracy")
+        left.set_xlabel("accuracy, 95 % interval")
         left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        difference = 100 * table["accuracy_difference"]
-        ends = 100 * table["accuracy_difference_lo"], 100 * table["accuracy_difference_hi"]
         right.errorbar(
-            *(difference, place),
-            xerr=[difference - ends[0], ends[1] - difference],
+            *(100 * table["accuracy_difference"], place),
+            xerr=100 * _ends(table, "accuracy_difference"),
             fmt="kd",
             capsize=2,
-            label="random less identity",
+            label=f"{sides[0]} less {sides[1]}",
         )
         right.axvline(0, color="0.5", lw=1)
         right.set_xlabel("difference in points, 95 % interval")
@@ -409,8 +420,16 @@ def splits(table: pd.DataFrame, title: str) -> Figure:
             axes.set_axisbelow(True)
             axes.set_ylim(-0.6, len(table) - 0.4)
         figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        figure.suptitle(lines[0], x=0.01, ha="left", fontsize=12, fontweight="bold")
+        if about:
+            left.set_title("\n".join(lines[1:]), fontsize=9)
     return figure
+
+
+def _ends(table: pd.DataFrame, score: str) -> np.ndarray:
+    """How far the ends of a score's interval lie off, as error bars are given: ``(2, n)``."""
+    ends = table[score] - table[f"{score}_lo"], table[f"{score}_hi"] - table[score]
+    return np.stack([each.to_numpy(np.float64) for each in ends])
 
 
 def learning_curves(

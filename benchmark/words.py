@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from benchmark import evidence, leaderboard, learning_curve, recognition
+from benchmark import contrast, evidence, leaderboard, learning_curve
 from benchmark.leaderboard import Leaderboard
 from benchmark.protocols import Curve
 
@@ -47,8 +47,14 @@ def heading(part: pd.DataFrame, protocol: str = "") -> str:
     left_out = f", {first['n_left_out']} unreadable left out" if first["n_left_out"] else ""
     return (
         f"{data} at {pixels} px, protocol {protocol or first['protocol']}, "
-        f"{first['split']} split, selection on {first['selected_on']}{tested}{left_out}"
+        f"{evidence.split_name(first['split'])}, selection on {first['selected_on']}"
+        f"{tested}{left_out}"
     )
+
+
+def about(part: pd.DataFrame) -> list[str]:
+    """Lines to stand above a board on what was done to its data: none or one."""
+    return [*filter(None, part["about"].dropna().unique())]
 
 
 SHOWN = {
@@ -250,10 +256,10 @@ def told_apart_name(part: pd.DataFrame) -> str | None:
 def markdown(
     table: pd.DataFrame,
     audit: str = "",
-    recognised: pd.DataFrame | None = None,
+    contrasts: Mapping[contrast.Contrast, pd.DataFrame] | None = None,
     sections: Sequence[CurveSection] = (),
 ) -> str:
-    """The leaderboard as Markdown, with what an audit said and what splits and curves show."""
+    """The leaderboard as Markdown, with what an audit said and what contrasts and curves show."""
     parts = ["# Leaderboard"]
     if table["generated_data"].any():
         parts.append(f"**{HOW_TO_GET_REAL}**")
@@ -263,10 +269,11 @@ def markdown(
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
         if "published" in text:
             parts.append(PUBLISHED_RANKS)
-    for title, part in [] if recognised is None else recognition.boards(recognised):
-        text = recognition.for_people(part)
-        parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
-        parts.append(recognition.HOW_TO_READ)
+    for kind, whole in (contrasts or {}).items():
+        for title, part in contrast.boards(whole, kind):
+            text = contrast.for_people(part, kind)
+            parts += [f"## {title}", *about(part)]
+            parts += [text.to_markdown(index=False, disable_numparse=True), kind.how_to_read]
     for section in sections:
         wide = section.table.to_markdown(index=False, disable_numparse=True)
         parts += [f"## {section.title}", wide, " ".join(section.lines)]
@@ -274,7 +281,7 @@ def markdown(
             parts.append(f"![Learning curves](<{section.picture}>)")
     for title, part in boards(table):
         text = for_people(part)
-        parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
+        parts += [f"## {title}", *about(part), text.to_markdown(index=False, disable_numparse=True)]
         picture = told_apart_name(part)
         if picture:
             parts.append(f"![Which of these models are told apart](<{picture}>)")

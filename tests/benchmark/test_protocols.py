@@ -85,14 +85,14 @@ def test_fair_never_lets_test_rows_into_training_or_selection(
 
 def divided(*sizes: int) -> Dataset:
     made = data(sum(sizes))
-    parts = np.repeat(np.array(Part, np.int8), sizes)
+    parts = np.repeat(np.array(list(Part)[:3], np.int8), sizes)
     return dataclasses.replace(made, parts=np.random.default_rng(2).permutation(parts))
 
 
 def test_official_parts_are_kept_whole() -> None:
     made = divided(600, 150, 150)
     rows = Fair(split="official").rows(made, deep=True, repeat=0)
-    for part, found in zip(Part, (rows.training, rows.selection, rows.test), strict=True):
+    for part, found in zip(list(Part)[:3], (rows.training, rows.selection, rows.test), strict=True):
         assert sorted(found) == np.flatnonzero(made.parts == part).tolist()
 
 
