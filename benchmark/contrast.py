@@ -12,7 +12,11 @@ import pandas as pd
 from benchmark import comparison, evidence, statistics
 from benchmark.evidence import ACROSS, WITHIN, Evidence, Scored
 
-SCORES = ("accuracy", "macro_f1")
+SCORES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro-F1",
+}
 COUNTS = {"n_test": "test pictures", "n_people": "of people", "n_train": "training pictures"}
 
 
@@ -26,6 +30,8 @@ class Contrast:
         Of its table and its pictures.
     sides : (str, str)
         Splits on the leaderboard; a difference is the first less the second.
+    scores : (str, str)
+        Of `metrics.OF_CLASSES`.
     question : str
         What the difference answers.
     how_to_read : str
@@ -33,6 +39,7 @@ class Contrast:
 
     name: str
     sides: tuple[str, str]
+    scores: tuple[str, str]
     question: str
     how_to_read: str
 
@@ -43,7 +50,7 @@ class Contrast:
         values += [f"difference{end}" for end in ("", "_lo", "_hi")]
         return (
             *("dataset", "protocol", "model"),
-            *(f"{score}_{what}" for score in SCORES for what in values),
+            *(f"{score}_{what}" for score in self.scores for what in values),
             *(f"{count}_{side}" for count in COUNTS for side in self.sides),
             *("generated_data", "size", "data"),
         )
@@ -52,6 +59,7 @@ class Contrast:
 SPLITS = Contrast(
     "splits",
     ("random", "identity"),
+    ("accuracy", "macro_f1"),
     "how much of the accuracy was recognising people",
     "The difference is the score under the random split less that under the identity split: what "
     "a model loses where it is tested on nobody it learned from, so how much of its score was "
@@ -63,13 +71,16 @@ SPLITS = Contrast(
 TRANSFER = Contrast(
     "transfer",
     (WITHIN, ACROSS),
+    ("accuracy", "balanced_accuracy"),
     "how much of the accuracy is lost on another set",
     "Each model is trained once, on the first set, and tested on pictures of that set (within) and "
     "of the other (across). The difference is the score within less that across: what is lost on "
-    "pictures taken and labelled by others. Where its interval holds 0, these pictures cannot "
-    "tell. The intervals are 95 %, for other people and pictures drawn like these (bootstrap by "
-    "person; where nobody says who is shown, by picture). What training again changes is not in "
-    "them. Counts are within / across.",
+    "pictures taken and labelled by others. Accuracy also differs because the sets show other "
+    "shares of the classes, see what 'majority' loses; in balanced accuracy each class counts the "
+    "same on both. Where an interval of a difference holds 0, these pictures cannot tell. The "
+    "intervals are 95 %, for other people and pictures drawn like these (bootstrap by person; "
+    "where nobody says who is shown, by picture). What training again changes is not in them. Counts are "
+    "within / across.",
 )
 CONTRASTS = (SPLITS, TRANSFER)
 
@@ -102,7 +113,7 @@ def compute(
             found.setdefault(place, {})[protocol["split"]] = row
     sides = contrast.sides
     both = [[each[side] for side in sides] for each in found.values() if {*sides} <= {*each}]
-    described = [_row(pair, facts, sides) for pair in both if _same_people(*pair)]
+    described = [_row(pair, facts, contrast) for pair in both if _same_people(*pair)]
     order = ["dataset", "protocol", f"accuracy_{sides[1]}", "model"]
     return pd.DataFrame(described, columns=[*contrast.columns, "about"]).sort_values(
         order, ascending=[True, True, False, True], ignore_index=True
@@ -116,7 +127,7 @@ def _same_people(a: Evidence, b: Evidence) -> bool:
 
 
 def _row(
-    pair: Sequence[Evidence], facts: Mapping[int, Mapping[str, Any]], sides: Sequence[str]
+    pair: Sequence[Evidence], facts: Mapping[int, Mapping[str, Any]], contrast: Contrast
 ) -> dict[str, Any]:
     entry = pair[0].entry
     scored = [row.scored for row in pair if row.scored is not None]
@@ -131,16 +142,16 @@ def _row(
         "data": entry["dataset"]["fingerprint"][:12],
         "about": evidence.about(entry),
     }
-    for score in SCORES:
+    for score in contrast.scores:
         first, second = (float(each[score]) for each in means)
         low, high = statistics.shared_people_interval(
             (first, second), (drawn[0][score], drawn[1][score]), effective
         )
         values = first, second, first - second, low, high
-        names = *sides, "difference", "difference_lo", "difference_hi"
+        names = *contrast.sides, "difference", "difference_lo", "difference_hi"
         result |= {f"{score}_{name}": value for name, value in zip(names, values, strict=True)}
-    for side, row, one in zip(sides, pair, scored, strict=True):
-        for score in SCORES:
+    for side, row, one in zip(contrast.sides, pair, scored, strict=True):
+        for score in contrast.scores:
             for end in ("lo", "hi"):
                 result[f"{score}_{side}_{end}"] = facts[id(row)][f"{score}_{end}"]
         result[f"n_test_{side}"] = len(one.rows)
@@ -176,18 +187,20 @@ def boards(table: pd.DataFrame, contrast: Contrast) -> list[tuple[str, pd.DataFr
 def for_people(part: pd.DataFrame, contrast: Contrast) -> pd.DataFrame:
     """One of `boards` as text."""
 
-    def text(row: Mapping[Any, Any], name: str, form: str, scale: int = 100) -> str:
-        value, low, high = (f"{scale * row[f'{name}{end}']:{form}}" for end in ("", "_lo", "_hi"))
-        return f"{value} ({low}{' to ' if '+' in form else '-'}{high})"
+    def text(row: Mapping[Any, Any], name: str, score: str, sign: str = "") -> str:
+        scale, digits = (1, 3) if score == "macro_f1" else (100, 1)
+        value, low, high = (
+            f"{scale * row[f'{score}_{name}{end}']:{sign}.{digits}f}" for end in ("", "_lo", "_hi")
+        )
+        return f"{value} ({low}{' to ' if sign else '-'}{high})"
 
     lines = []
     for row in part.to_dict(orient="records"):
         line = {"model": row["model"]}
-        line |= {
-            f"{side} % (95 %)": text(row, f"accuracy_{side}", ".1f") for side in contrast.sides
-        }
-        line["difference, points (95 %)"] = text(row, "accuracy_difference", "+.1f")
-        line["of macro-F1 (95 %)"] = text(row, "macro_f1_difference", "+.3f", scale=1)
+        line |= {f"{side} % (95 %)": text(row, side, "accuracy") for side in contrast.sides}
+        for score, name in zip(contrast.scores, ("difference, points", "of"), strict=True):
+            name += "" if score == "accuracy" else f" {SCORES[score]}"
+            line[f"{name} (95 %)"] = text(row, "difference", score, sign="+")
         line |= {
             name: " / ".join(f"{row[f'{count}_{side}']:,}" for side in contrast.sides)
             for count, name in COUNTS.items()

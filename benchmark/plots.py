@@ -18,8 +18,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 from sklearn.isotonic import isotonic_regression
 
+from benchmark.contrast import SCORES, Contrast
 from benchmark.evidence import split_name
-from benchmark.learning_curve import SCORES
 
 DPI = 110
 TRAINING, SELECTION = sns.color_palette("colorblind")[0], sns.color_palette("colorblind")[1]
@@ -129,8 +129,9 @@ def confusion(
             axes.add_patch(mpl.patches.Rectangle((i, i), 1, 1, fill=False, ec="#d55e00", lw=1.6))
         n_seen = int((totals > 0).sum())
         figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+        lines = textwrap.fill(what, int(16 * (figure.get_figwidth() - 1.8)))
         axes.set_title(
-            f"{what}\nframed: right answers; mean recall of {n_seen} classes "
+            f"{lines}\nframed: right answers; mean recall of {n_seen} classes "
             f"{100 * recalls[totals[:, 0] > 0].mean():.1f} %",
             fontsize=9,
         )
@@ -369,60 +370,66 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
     return figure
 
 
-def contrast(
-    table: pd.DataFrame, sides: tuple[str, str], title: str, about: Sequence[str] = ()
-) -> Figure:
-    """Draw the accuracy of every model on two test sets, and the difference, with intervals.
+def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[str] = ()) -> Figure:
+    """Draw the scores of every model on two test sets, and the difference, with intervals.
 
     Parameters
     ----------
     table : DataFrame
         One of `contrast.boards`, the best first.
-    sides : (str, str)
-        See `contrast.Contrast`.
+    kind : Contrast
+        What it is of.
     title : str
         Data set, protocol and what is shown.
     about : sequence of str
         Lines on what was done to the data.
     """
     first, place = table.iloc[0], np.arange(len(table))[::-1]
-    lines = [title, *(line for text in about for line in textwrap.wrap(text, 110))]
+    heading = textwrap.wrap(title, 78)
+    below = [line for text in about for line in textwrap.wrap(text, 110)]
     with mpl.rc_context(STYLE):
-        height = 2.6 + 0.34 * len(table) + 0.2 * (len(lines) - 1)
+        height = 2 + 2 * (0.8 + 0.34 * len(table)) + 0.2 * len(heading + below)
         figure = Figure(figsize=(9, height), layout="constrained")
-        left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
-        drawn = ((SELECTION, "s", 0.12), (TRAINING, "o", -0.12))
-        for side, (colour, marker, up) in zip(sides, drawn, strict=True):
-            n, people = first[f"n_test_{side}"], first[f"n_people_{side}"]
-            shown = "" if n == people else f" of {people:,} people"
-            left.errorbar(
-                *(table[f"accuracy_{side}"], place + up),
-                xerr=_ends(table, f"accuracy_{side}"),
-                fmt=marker,
-                color=colour,
+        panels = figure.subplots(2, 2, sharey=True, width_ratios=[3, 2])
+        for (left, right), score in zip(panels, kind.scores, strict=True):
+            drawn = ((SELECTION, "s", 0.12), (TRAINING, "o", -0.12))
+            for side, (colour, marker, up) in zip(kind.sides, drawn, strict=True):
+                n, people = first[f"n_test_{side}"], first[f"n_people_{side}"]
+                shown = "" if n == people else f" of {people:,} people"
+                left.errorbar(
+                    *(table[f"{score}_{side}"], place + up),
+                    xerr=_ends(table, f"{score}_{side}"),
+                    fmt=marker,
+                    color=colour,
+                    capsize=2,
+                    label=f"{split_name(side)}: {n:,} test pictures{shown}",
+                )
+            left.set_yticks(place, table["model"])
+            right.errorbar(
+                *(100 * table[f"{score}_difference"], place),
+                xerr=100 * _ends(table, f"{score}_difference"),
+                fmt="kd",
                 capsize=2,
-                label=f"{split_name(side)}: {n:,} test pictures{shown}",
+                label=f"{kind.sides[0]} less {kind.sides[1]}",
             )
-        left.set_yticks(place, table["model"])
-        left.set_xlabel("accuracy, 95 % interval")
-        left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        right.errorbar(
-            *(100 * table["accuracy_difference"], place),
-            xerr=100 * _ends(table, "accuracy_difference"),
-            fmt="kd",
-            capsize=2,
-            label=f"{sides[0]} less {sides[1]}",
+            right.axvline(0, color="0.5", lw=1)
+            left.set_xlabel(f"{SCORES[score]}, 95 % interval")
+            right.set_xlabel("difference in points, 95 % interval")
+            for axes in (left, right):
+                axes.grid(axis="y", color="0.9")
+                axes.set_axisbelow(True)
+                axes.set_ylim(-0.6, len(table) - 0.4)
+            left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        handles, labels = (
+            [each for axes in panels[0] for each in axes.get_legend_handles_labels()[i]]
+            for i in (0, 1)
         )
-        right.axvline(0, color="0.5", lw=1)
-        right.set_xlabel("difference in points, 95 % interval")
-        for axes in (left, right):
-            axes.grid(axis="y", color="0.9")
-            axes.set_axisbelow(True)
-            axes.set_ylim(-0.6, len(table) - 0.4)
-        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-        figure.suptitle(lines[0], x=0.01, ha="left", fontsize=12, fontweight="bold")
-        if about:
-            left.set_title("\n".join(lines[1:]), fontsize=9)
+        figure.legend(
+            handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9
+        )
+        figure.suptitle("\n".join(heading), x=0.01, ha="left", fontsize=12, fontweight="bold")
+        if below:
+            panels[0, 0].set_title("\n".join(below), fontsize=9)
     return figure
 
 

@@ -109,7 +109,7 @@ def _draw_contrast(out: Path, title: str, part: pd.DataFrame, kind: Contrast) ->
     """Draw what the models of a protocol score on both sides."""
     first = part.iloc[0]
     name = words.picture_name(kind.name, first["dataset"], first["protocol"])
-    plots.save(plots.contrast(part, kind.sides, title, words.about(part)), out / f"{name}.png")
+    plots.save(plots.contrast(part, kind, title, words.about(part)), out / f"{name}.png")
     return out / f"{name}.png"
 
 

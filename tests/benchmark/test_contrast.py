@@ -134,7 +134,7 @@ def test_tables_and_pictures_say_what_they_are_of(answers: np.ndarray) -> None:
     text = contrast.for_people(part, SPLITS)
     assert text["model"].tolist() == ["hog-svm", "knn"], "the most accurate first"
     assert text["of people"].tolist() == ["60 / 20"] * 2
-    figure = plots.contrast(part, SPLITS.sides, title)
+    figure = plots.contrast(part, SPLITS, title)
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["hog-svm", "knn"]
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "identity split: 100 test pictures of 20 people" in words
@@ -152,7 +152,7 @@ def test_a_transfer_is_told_from_the_splits_and_says_what_was_left_out(
     assert found["about"] == "On 2 classes, a, b: without 9 c of faces."
     (line,) = contrast.for_people(part, TRANSFER).to_dict(orient="records")
     assert line["within % (95 %)"].startswith("100.0 (")
-    figure = plots.contrast(part, TRANSFER.sides, title, [found["about"]])
+    figure = plots.contrast(part, TRANSFER, title, [found["about"]])
     assert figure.axes[0].get_title("left") == found["about"]
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "tested across sets: 100 test pictures of 60 people" in words
