@@ -79,8 +79,8 @@ TRANSFER = Contrast(
     "shares of the classes, see what 'majority' loses; in balanced accuracy each class counts the "
     "same on both. Where an interval of a difference holds 0, these pictures cannot tell. The "
     "intervals are 95 %, for other people and pictures drawn like these (bootstrap by person; "
-    "where nobody says who is shown, by picture). What training again changes is not in them. Counts are "
-    "within / across.",
+    "where nobody says who is shown, by picture). What training again changes is not in them. "
+    "Counts are within / across.",
 )
 CONTRASTS = (SPLITS, TRANSFER)
 
