@@ -102,9 +102,26 @@ SET = click.option(
 )
 
 
-def chosen(data: str | None, drop_duplicates: bool) -> str:
-    """Return what `datasets.load` takes for the flags ``--data`` and ``--drop-duplicates``."""
+DROP_CLASS = click.option(
+    "--drop-class",
+    "drop_classes",
+    multiple=True,
+    help="Leave out a class; may be given several times.",
+)
+
+
+def chosen(
+    data: str | None,
+    drop_duplicates: bool,
+    drop_classes: Sequence[str] = (),
+    test_data: str | None = None,
+) -> str:
+    """Return what `datasets.load` takes for the flags on data."""
     data = data or datasets.default()
+    if test_data is not None:
+        data = datasets.on(data, test_data)
+    for class_name in sorted(set(drop_classes)):
+        data = f"{datasets.WITHOUT}{class_name}:{data}"
     if drop_duplicates and not data.startswith(datasets.DEDUPLICATED):
         return f"{datasets.DEDUPLICATED}{data}"
     return data
@@ -177,6 +194,6 @@ def read_config(context: click.Context, parameter: click.Parameter, path: Path |
         flag = flags[key]
         if isinstance(value, list) and not flag.multiple:  # names as a list, not with commas
             value = ",".join(map(str, value))
-        elif isinstance(value, str) and flag.multiple:
+        elif flag.multiple and not isinstance(value, list):
             value = [value]
         context.default_map[str(flag.name)] = value

@@ -121,8 +121,8 @@ def _wrong_in_run(
     if not key == record["key"] == store.digest(record["parts"]):
         return f"{where}/run.json: the key is not that of its parts"
     parts, shown = record["parts"], ("model", "protocol")
-    if (parts["data"], parts["repeat"]) != (entry["dataset"]["fingerprint"], repeat) or any(
-        record[name] != entry[name] for name in shown
+    if (parts["data"], parts["repeat"]) != (entry["dataset"]["fingerprint"], repeat) or not any(
+        all(row[name] == entry[name] for name in shown) for row in evidence.rows_of(record)
     ):
         return f"{where}/run.json: a run of something else"
     if "files" in record:
@@ -134,7 +134,8 @@ def _wrong_in_run(
                 return f"{where}/{name}: changed since it was written"
             if name not in present and not name.startswith("model."):
                 return f"{where}/{name}: missing"
-            found.models_absent += name not in present
+            # A run that is on two rows counts once.
+            found.models_absent += name not in present and key not in found.records
     if record["status"] != "ok":
         return ""
     predictions = store.read_predictions(out, key)
@@ -169,11 +170,11 @@ def check_data(
     out: Path, board: Board, given: str | None, required: bool, found: Findings
 ) -> Iterator[str]:
     """Check the sound runs against their pictures, as far as these are here."""
-    sets: dict[tuple[str, str, int], list[str]] = {}
+    sets: dict[tuple[str, str, int], dict[str, None]] = {}  # the keys of the runs, in order
     for entry in board.values():
         about = entry["dataset"]
-        keys = sets.setdefault((about["name"], about["source"], about["size"]), [])
-        keys += [key for key in entry["keys"] if key in found.records]
+        keys = sets.setdefault((about["name"], about["source"], about["size"]), {})
+        keys |= dict.fromkeys(key for key in entry["keys"] if key in found.records)
     for (name, source, size), keys in sets.items():
         try:
             dataset = _load(name, source, size, given, alone=len({n for n, _, _ in sets}) == 1)

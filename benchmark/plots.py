@@ -19,7 +19,8 @@ from PIL import Image
 from sklearn.isotonic import isotonic_regression
 
 from benchmark import trials
-from benchmark.learning_curve import SCORES
+from benchmark.contrast import SCORES, Contrast
+from benchmark.evidence import split_name
 from benchmark.trials import Search, setting
 
 DPI = 110
@@ -132,8 +133,9 @@ def confusion(
             axes.add_patch(mpl.patches.Rectangle((i, i), 1, 1, fill=False, ec="#d55e00", lw=1.6))
         n_seen = int((totals > 0).sum())
         figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+        lines = textwrap.fill(what, int(16 * (figure.get_figwidth() - 1.8)))
         axes.set_title(
-            f"{what}\nframed: right answers; mean recall of {n_seen} classes "
+            f"{lines}\nframed: right answers; mean recall of {n_seen} classes "
             f"{100 * recalls[totals[:, 0] > 0].mean():.1f} %",
             fontsize=9,
         )
@@ -375,49 +377,73 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
     return figure
 
 
-def splits(table: pd.DataFrame, title: str) -> Figure:
-    """Draw the accuracy of every model under both splits, and the difference with its interval.
+def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[str] = ()) -> Figure:
+    """Draw the scores of every model on two test sets, and the difference, with intervals.
 
     Parameters
     ----------
     table : DataFrame
-        One of `recognition.boards`, the best first.
+        One of `contrast.boards`, the best first.
+    kind : Contrast
+        What it is of.
     title : str
         Data set, protocol and what is shown.
+    about : sequence of str
+        Lines on what was done to the data.
     """
     first, place = table.iloc[0], np.arange(len(table))[::-1]
+    heading = textwrap.wrap(title, 78)
+    below = [line for text in about for line in textwrap.wrap(text, 110)]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.6 + 0.34 * len(table)), layout="constrained")
-        left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
-        left.hlines(place, table["accuracy_identity"], table["accuracy_random"], color="0.6", lw=2)
-        for split, colour, marker in (("random", SELECTION, "s"), ("identity", TRAINING, "o")):
-            n, people = first[f"n_test_{split}"], first[f"n_people_{split}"]
-            left.plot(
-                *(table[f"accuracy_{split}"], place, marker),
-                color=colour,
-                label=f"{split} split: {n:,} test pictures of {people:,} people",
+        height = 2 + 2 * (0.8 + 0.34 * len(table)) + 0.2 * len(heading + below)
+        figure = Figure(figsize=(9, height), layout="constrained")
+        panels = figure.subplots(2, 2, sharey=True, width_ratios=[3, 2])
+        for (left, right), score in zip(panels, kind.scores, strict=True):
+            drawn = ((SELECTION, "s", 0.12), (TRAINING, "o", -0.12))
+            for side, (colour, marker, up) in zip(kind.sides, drawn, strict=True):
+                n, people = first[f"n_test_{side}"], first[f"n_people_{side}"]
+                shown = "" if n == people else f" of {people:,} people"
+                left.errorbar(
+                    *(table[f"{score}_{side}"], place + up),
+                    xerr=_ends(table, f"{score}_{side}"),
+                    fmt=marker,
+                    color=colour,
+                    capsize=2,
+                    label=f"{split_name(side)}: {n:,} test pictures{shown}",
+                )
+            left.set_yticks(place, table["model"])
+            right.errorbar(
+                *(100 * table[f"{score}_difference"], place),
+                xerr=100 * _ends(table, f"{score}_difference"),
+                fmt="kd",
+                capsize=2,
+                label=f"{kind.sides[0]} less {kind.sides[1]}",
             )
-        left.set_yticks(place, table["model"])
-        left.set_xlabel("accuracy")
-        left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        difference = 100 * table["accuracy_difference"]
-        ends = 100 * table["accuracy_difference_lo"], 100 * table["accuracy_difference_hi"]
-        right.errorbar(
-            *(difference, place),
-            xerr=[difference - ends[0], ends[1] - difference],
-            fmt="kd",
-            capsize=2,
-            label="random less identity",
+            right.axvline(0, color="0.5", lw=1)
+            left.set_xlabel(f"{SCORES[score]}, 95 % interval")
+            right.set_xlabel("difference in points, 95 % interval")
+            for axes in (left, right):
+                axes.grid(axis="y", color="0.9")
+                axes.set_axisbelow(True)
+                axes.set_ylim(-0.6, len(table) - 0.4)
+            left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        handles, labels = (
+            [each for axes in panels[0] for each in axes.get_legend_handles_labels()[i]]
+            for i in (0, 1)
         )
-        right.axvline(0, color="0.5", lw=1)
-        right.set_xlabel("difference in points, 95 % interval")
-        for axes in (left, right):
-            axes.grid(axis="y", color="0.9")
-            axes.set_axisbelow(True)
-            axes.set_ylim(-0.6, len(table) - 0.4)
-        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        figure.legend(
+            handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9
+        )
+        figure.suptitle("\n".join(heading), x=0.01, ha="left", fontsize=12, fontweight="bold")
+        if below:
+            panels[0, 0].set_title("\n".join(below), fontsize=9)
     return figure
+
+
+def _ends(table: pd.DataFrame, score: str) -> np.ndarray:
+    """How far the ends of a score's interval lie off, as error bars are given: ``(2, n)``."""
+    ends = table[score] - table[f"{score}_lo"], table[f"{score}_hi"] - table[score]
+    return np.stack([each.to_numpy(np.float64) for each in ends])
 
 
 def worth(table: pd.DataFrame, title: str) -> Figure:

@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 import datasets
-from benchmark import batch, cost, grid, leaderboard, models, recognition, store, words
+from benchmark import batch, contrast, cost, grid, leaderboard, models, store, words
 from benchmark.command import (
     DEVICE,
+    DROP_CLASS,
     DROP_DUPLICATES,
     JOBS,
     OUT,
@@ -56,6 +57,12 @@ def _words(*known: str) -> Callable[..., list[str]]:
 @command
 @click.option("--model", default="all", show_default=True, help="Names, 'vgg*', timm:NAME; commas.")
 @click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
+@click.option(
+    "--test-data",
+    multiple=True,
+    help="Test on this too, on the classes both have; several times: on each in its turn.",
+)
+@DROP_CLASS
 @DROP_DUPLICATES
 @click.option(
     "--protocol",
@@ -72,7 +79,7 @@ def _words(*known: str) -> Callable[..., list[str]]:
     callback=_words(*get_args(Split)),
     help="random, identity, official: commas.  "
     "[default for fair: official where the data come in parts, else identity where they say "
-    "who is shown, else random]",
+    "who is shown, else random; with --test-data there is no choice]",
 )
 @DEVICE
 @JOBS
@@ -93,6 +100,8 @@ def _words(*known: str) -> Callable[..., list[str]]:
 def main(
     model: str,
     data: str | None,
+    test_data: tuple[str, ...],
+    drop_classes: tuple[str, ...],
     drop_duplicates: bool,
     protocol: list[str],
     train_size: int | None,
@@ -114,25 +123,30 @@ def main(
         _list(Console())
         return 0
     entries = models.find(model)
-    data = chosen(data, drop_duplicates)
-    dataset = load(data, size)
-    wanted = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
-    protocols = [each for named in wanted for each in named.series(dataset)]
     where = batch.usable_device(device)
-    runs = batch.plan(data, dataset, protocols, entries, settings, where, threads)
+    sets, runs = [], []
+    for tested in dict.fromkeys(test_data) or [None]:
+        given = chosen(data, drop_duplicates, drop_classes, tested)
+        dataset = load(given, size)
+        wanted = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
+        protocols = [each for named in wanted for each in named.series(dataset)]
+        runs += batch.plan(given, dataset, protocols, entries, settings, where, threads)
+        sets.append(dataset)
     jobs = jobs or grid.default_jobs(where, size)
     if estimate:
         _estimate(runs, out, jobs, console)
         return 0
     store.check_writable(out)
-    batch.say_what(dataset, console)
+    for dataset in sets:
+        batch.say_what(dataset, console)
     records, found = batch.make(runs, out, jobs, time_limit, console)
-    _show(found, dataset, batch.output())
+    for dataset in sets:
+        _show(found, dataset, batch.output())
     of_curves = "learning-curves.csv, crossovers.csv, " if len(found.points) else ""
-    of_splits = "splits.csv, " if len(found.recognised) else ""
+    of_contrasts = "".join(f"{kind.name}.csv, " for kind in found.contrasts)
     click.echo(
         f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, comparisons.csv, "
-        f"{of_splits}{of_curves}told-apart/, confusion/, classes/, reliability/, curves/"
+        f"{of_contrasts}{of_curves}told-apart/, confusion/, classes/, reliability/, curves/"
     )
     return batch.tell_failures(records, console)
 
@@ -191,18 +205,17 @@ def _list(console: Console) -> None:
 
 
 def _show(found: leaderboard.Leaderboard, dataset: datasets.Dataset, console: Console) -> None:
-    """Print the boards, splits and learning curves of the data set just used."""
-    mine, recognised = (
-        table[table["dataset"] == dataset.name] for table in (found.table, found.recognised)
-    )
+    """Print the boards, contrasts and learning curves of a data set just used."""
+    mine = found.table[found.table["dataset"] == dataset.name]
     for title, part in words.boards(mine):
         text = words.for_people(part)
         batch.print_table(console, title, text.drop(columns=[words.SHOWN[n] for n in LESS]))
     for title, text in words.comparisons(mine):
         batch.print_table(console, title, text)
-    for title, part in recognition.boards(recognised):
-        batch.print_table(console, title, recognition.for_people(part))
-        console.print(Text(recognition.HOW_TO_READ))
+    for kind, whole in found.contrasts.items():
+        for title, part in contrast.boards(whole[whole["dataset"] == dataset.name], kind):
+            batch.print_table(console, title, contrast.for_people(part, kind))
+            console.print(Text(" ".join([*words.about(part), kind.how_to_read])))
     for section in words.curves(replace(found, table=mine)):
         batch.print_table(console, section.title, section.table)
         for line in section.lines:

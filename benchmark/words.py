@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from benchmark import evidence, leaderboard, learning_curve, recognition, trials
+from benchmark import contrast, evidence, leaderboard, learning_curve, trials
 from benchmark.leaderboard import Leaderboard
 from benchmark.protocols import Curve
 from benchmark.trials import Search, setting
@@ -48,8 +48,14 @@ def heading(part: pd.DataFrame, protocol: str = "") -> str:
     left_out = f", {first['n_left_out']} unreadable left out" if first["n_left_out"] else ""
     return (
         f"{data} at {pixels} px, protocol {protocol or first['protocol']}, "
-        f"{first['split']} split, selection on {first['selected_on']}{tested}{left_out}"
+        f"{evidence.split_name(first['split'])}, selection on {first['selected_on']}"
+        f"{tested}{left_out}"
     )
+
+
+def about(part: pd.DataFrame) -> list[str]:
+    """Lines to stand above a board on what was done to its data: none or one."""
+    return [*filter(None, part["about"].dropna().unique())]
 
 
 SHOWN = {
@@ -370,11 +376,11 @@ def told_apart_name(part: pd.DataFrame) -> str | None:
 def markdown(
     table: pd.DataFrame,
     audit: str = "",
-    recognised: pd.DataFrame | None = None,
+    contrasts: Mapping[contrast.Contrast, pd.DataFrame] | None = None,
     sections: Sequence[CurveSection] = (),
     searched: Sequence[SearchSection] = (),
 ) -> str:
-    """The leaderboard as Markdown, with what an audit said and splits, curves, searches show."""
+    """The leaderboard as Markdown, with what an audit said and contrasts, curves, searches show."""
     parts = ["# Leaderboard"]
     if table["generated_data"].any():
         parts.append(f"**{HOW_TO_GET_REAL}**")
@@ -384,10 +390,11 @@ def markdown(
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
         if "published" in text:
             parts.append(PUBLISHED_RANKS)
-    for title, part in [] if recognised is None else recognition.boards(recognised):
-        text = recognition.for_people(part)
-        parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
-        parts.append(recognition.HOW_TO_READ)
+    for kind, whole in (contrasts or {}).items():
+        for title, part in contrast.boards(whole, kind):
+            text = contrast.for_people(part, kind)
+            parts += [f"## {title}", *about(part)]
+            parts += [text.to_markdown(index=False, disable_numparse=True), kind.how_to_read]
     for section in sections:
         wide = section.table.to_markdown(index=False, disable_numparse=True)
         parts += [f"## {section.title}", wide, " ".join(section.lines)]
@@ -399,7 +406,7 @@ def markdown(
         parts.append(f"![The trials by parameter](<{each.file}.png>)")
     for title, part in boards(table):
         text = for_people(part)
-        parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
+        parts += [f"## {title}", *about(part), text.to_markdown(index=False, disable_numparse=True)]
         picture = told_apart_name(part)
         if picture:
             parts.append(f"![Which of these models are told apart](<{picture}>)")

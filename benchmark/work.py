@@ -23,10 +23,11 @@ from sklearn.base import BaseEstimator, clone
 
 import datasets
 from benchmark import store
-from benchmark.evidence import board_names
+from benchmark.evidence import board_names, place, rows_of
 from benchmark.models import Model, code_hash
 from benchmark.protocols import Protocol, Rows, derive_seed, possible_splits
 from datasets import Dataset
+from datasets.dataset import Part
 
 # Parameters that decide where and how visibly a model is fitted, not what comes out.
 NOT_IN_KEY = ("random_state", "device", "on_epoch")
@@ -81,10 +82,9 @@ class Run:
         return f"{self.model.name}[{','.join(f'{k}={v}' for k, v in sorted(changed.items()))}]"
 
     @property
-    def row(self) -> str:
-        """The name of the leaderboard row this run belongs to; repeats share it."""
-        protocol = self.protocol
-        return "/".join([self.dataset["name"], protocol.label, protocol.split, self.label])
+    def on_board(self) -> dict[str, dict[str, Any]]:
+        """The rows of the leaderboard this run belongs to, by name; repeats share them."""
+        return {"/".join(place(row)): row for row in rows_of(self.shown)}
 
     @property
     def board(self) -> str:
@@ -150,7 +150,7 @@ class Run:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """What a leaderboard row says of the run besides its results; repeats share it."""
+        """What the leaderboard says of the run besides its results; repeats share it."""
         return {
             "model": {"label": self.label, "family": self.model.family, "deep": self.model.deep},
             "protocol": {
@@ -181,7 +181,7 @@ class Run:
 
 def describe(dataset: Dataset) -> dict[str, Any]:
     """What the record of a run tells of its data."""
-    return {
+    about: dict[str, Any] = {
         "name": dataset.name,
         "source": dataset.source,
         "generated": dataset.generated,
@@ -192,6 +192,11 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "left_out": [list(entry) for entry in dataset.left_out],
         "fingerprint": dataset.fingerprint,
     }
+    if dataset.remarks:
+        about["remarks"] = list(dataset.remarks)
+    if dataset.parts is not None and Part.ACROSS in dataset.parts:
+        about["across_from"] = int(np.argmax(dataset.parts == Part.ACROSS))  # a row number
+    return about
 
 
 def versions(run: Run) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 # Each registers itself.
 from datasets import ckplus, fer2013, ferplus, folder, generated, muxspace, rafdb  # noqa: F401
 from datasets.aggregate import aggregate, transfer
+from datasets.classes import without_class
 from datasets.dataset import LOADERS, Dataset
 from datasets.duplicates import without_duplicates
 from datasets.errors import InputError
@@ -15,6 +16,8 @@ from datasets.errors import InputError
 __all__ = ["Dataset", "InputError", "default", "load", "names", "without_duplicates"]
 
 DEDUPLICATED = "deduplicated:"  # before a name: that set without its duplicates
+WITHOUT = "without:"  # and a class and a colon before a name: that set without the class
+ON = "-on-"  # between two: learn from the first, test on it and on the second
 
 
 def names() -> list[str]:
@@ -34,9 +37,9 @@ def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
     ----------
     name_or_path : str or Path, optional
         A known name, ``NAME:PATH``, or the path of a folder, which is read as the set whose layout
-        it has and else as one folder a class. Several with ``+`` between are joined; ``-on-``
-        between two makes a set whose official split learns from the first and tests on the second.
-        Without one, what `default` says. `DEDUPLICATED` before any of these leaves duplicates out.
+        it has and else as one folder a class. Several with ``+`` between are joined; `ON` between
+        two makes a set to learn from the first and test on both. Without one, what `default` says.
+        `DEDUPLICATED` before any of these leaves duplicates out, `WITHOUT` a class.
     size : int
         Width and height of the pictures in pixels.
 
@@ -55,17 +58,37 @@ def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
 def _load(given: str, size: int) -> Dataset:
     if given.startswith(DEDUPLICATED):
         return without_duplicates(_load(given.removeprefix(DEDUPLICATED), size))
-    # Before a set's name only, since either may be part of a path, as in CK+48.
-    name_follows = rf"(?=(?:{'|'.join(LOADERS)})(?:[:+]|$))"
-    if len(sides := re.split(f"-on-{name_follows}", given)) == 2:
+    if given.startswith(WITHOUT):
+        class_name, _, rest = given.removeprefix(WITHOUT).partition(":")
+        return without_class(_load(rest, size), class_name)
+    if len(sides := _apart(given, ON)) > 1:
+        if len(sides) > 2:
+            raise InputError(f"{given} names two sets to test on: name one, or each in its turn")
         return transfer(*(_load(side, size) for side in sides))
-    if len(several := re.split(rf"\+{name_follows}", given)) > 1:
+    if len(several := _apart(given, "+")) > 1:
         return aggregate([_load(one, size) for one in several])
+    name, root = _found(given)
+    return LOADERS[name].load(root, size)
+
+
+def on(learned: str, tested: str) -> str:
+    """Name, for `load`, the set to learn from one and test on both; either may be a path."""
+    sets = (_found(one) for one in _apart(tested, "+"))
+    return learned + ON + "+".join(f"{name}:{root}" if root else name for name, root in sets)
+
+
+def _apart(given: str, sign: str) -> list[str]:
+    # Before a set's name only, since either sign may be part of a path, as in CK+48.
+    return re.split(rf"{re.escape(sign)}(?=(?:{'|'.join(LOADERS)})(?:[:+]|{ON}|$))", given)
+
+
+def _found(given: str) -> tuple[str, Path | None]:
+    """Which loader reads what is given, and the folder it reads, if that is said."""
     if given in LOADERS:
-        return LOADERS[given].load(None, size)
+        return given, None
     name, colon, rest = given.partition(":")
     if colon and name in LOADERS:
-        return LOADERS[name].load(_existing(rest), size)
+        return name, _existing(rest)
     path = Path(given)
     if not path.exists() and "/" not in given:
         raise InputError(
@@ -76,7 +99,7 @@ def _load(given: str, size: int) -> Dataset:
     known = [name for name, loader in LOADERS.items() if loader.recognises(path)]
     if len(known) > 1:
         raise InputError(f"{path} is {' and '.join(known)}: say which, as in {known[0]}:{path}")
-    return LOADERS[known[0] if known else "folder"].load(path, size)
+    return known[0] if known else "folder", path
 
 
 def _existing(given: str) -> Path:

@@ -20,11 +20,15 @@ TAKEN_AT_ONCE = 1000  # pictures; each may bring sixteen pages of the map into m
 
 
 class Part(enum.IntEnum):
-    """Part of the official split of a data set that a row is in."""
+    """Part of the official split of a data set that a row is in.
+
+    Rows `ACROSS` are of another set than the others, and only tested on.
+    """
 
     TRAINING = 0
     VALIDATION = 1
     TEST = 2
+    ACROSS = 3
 
 
 @dataclass(frozen=True, eq=False)  # one is equal to itself alone, and can be a cache's key
@@ -64,6 +68,8 @@ class Dataset:
         Which film a row is a frame of; None where the pictures are single.
     distribution : ndarray of float32, shape (n, n_classes), or None
         Share of each class in the votes of a row's annotators; None where a row has but its label.
+    remarks : tuple of str
+        What was done to the set or sets it is made of, in words for a reader of the scores.
     """
 
     name: str
@@ -81,6 +87,7 @@ class Dataset:
     parts: np.ndarray | None = None
     sequences: np.ndarray | None = None
     distribution: np.ndarray | None = None
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -128,7 +135,13 @@ class Listing:
 
 
 def assemble(
-    name: str, listing: Listing, packed: Packed, source: str, *, generated: bool = False
+    name: str,
+    listing: Listing,
+    packed: Packed,
+    source: str,
+    *,
+    generated: bool = False,
+    remarks: tuple[str, ...] = (),
 ) -> Dataset:
     """Join a listing with its packed pictures into a checked data set.
 
@@ -144,6 +157,8 @@ def assemble(
         Where the pictures come from, in words.
     generated : bool
         Whether the faces are drawn.
+    remarks : tuple of str
+        See `Dataset`.
 
     Raises
     ------
@@ -196,6 +211,7 @@ def assemble(
         parts=parts,
         sequences=sequences,
         distribution=distribution,
+        remarks=remarks,
     )
 
 

@@ -63,6 +63,7 @@ def put(
             "n_validation": 10,
             "finished": "2000-01-01",
             "environment": {"processor": "made-up", "threads": 1},
+            "n_test": n,
             "fit_seconds": 1.0 + repeat,
             "predict_seconds": 0.5,
             "peak_memory_mb": 100.0,

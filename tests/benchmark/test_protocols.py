@@ -109,16 +109,19 @@ def test_fair_never_lets_test_rows_into_training_or_selection(
         assert not people[1] & people[2]
 
 
+PARTS = (Part.TRAINING, Part.VALIDATION, Part.TEST)
+
+
 def divided(*sizes: int) -> Dataset:
     made = data(sum(sizes))
-    parts = np.repeat(np.array(Part, np.int8), sizes)
+    parts = np.repeat(np.array(PARTS, np.int8), sizes)
     return dataclasses.replace(made, parts=np.random.default_rng(2).permutation(parts))
 
 
 def test_official_parts_are_kept_whole() -> None:
     made = divided(600, 150, 150)
     rows = Fair(split="official").rows(made, deep=True, repeat=0)
-    for part, found in zip(Part, (rows.training, rows.selection, rows.test), strict=True):
+    for part, found in zip(PARTS, (rows.training, rows.selection, rows.test), strict=True):
         assert sorted(found) == np.flatnonzero(made.parts == part).tolist()
 
 
@@ -206,6 +209,26 @@ def test_repeats_draw_other_training_rows_and_keep_the_test_rows() -> None:
     first, second = (Fair(train_size=100).rows(data(), True, repeat) for repeat in (0, 1))
     assert (first.test == second.test).all()
     assert set(first.training) != set(second.training)
+
+
+def test_across_sets_training_is_that_of_one_and_the_test_is_on_both() -> None:
+    parts = np.repeat([Part.TRAINING, Part.TEST, Part.ACROSS], [500, 200, 200])
+    made = dataclasses.replace(data(), parts=parts)
+    assert possible_splits(made) == ["across"]
+    rows = Fair(split="across").rows(made, True, 0)
+    assert sorted([*rows.training, *rows.selection]) == list(range(500))
+    assert rows.test.tolist() == list(range(500, 900))
+    assert made.groups is not None
+    assert not set(made.groups[rows.training]) & set(made.groups[rows.selection])
+
+
+def test_sets_to_learn_from_and_to_be_tested_on_are_not_divided_otherwise() -> None:
+    made = dataclasses.replace(data(), parts=np.resize([0, 0, 2, 3], 900))
+    for protocol in (Slides(), Fair(split="random"), Fair(split="identity")):
+        with pytest.raises(InputError, match="leave out --split, and use --protocol fair"):
+            protocol.rows(made, True, 0)
+    with pytest.raises(InputError, match="is one set: name another with --test-data"):
+        Fair(split="across").rows(data(), True, 0)
 
 
 def test_what_cannot_be_divided_is_told() -> None:
