@@ -18,8 +18,9 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image
 from sklearn.isotonic import isotonic_regression
 
-from benchmark.contrast import SCORES, Contrast
+from benchmark.contrast import NAMES, Contrast
 from benchmark.evidence import split_name
+from benchmark.learning_curve import SCORES
 
 DPI = 110
 TRAINING, SELECTION = sns.color_palette("colorblind")[0], sns.color_palette("colorblind")[1]
@@ -413,7 +414,7 @@ def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[st
                 label=f"{kind.sides[0]} less {kind.sides[1]}",
             )
             right.axvline(0, color="0.5", lw=1)
-            left.set_xlabel(f"{SCORES[score]}, 95 % interval")
+            left.set_xlabel(f"{NAMES[score]}, 95 % interval")
             right.set_xlabel("difference in points, 95 % interval")
             for axes in (left, right):
                 axes.grid(axis="y", color="0.9")
