@@ -12,7 +12,7 @@ import pandas as pd
 from benchmark import comparison, evidence, statistics
 from benchmark.evidence import ACROSS, WITHIN, Evidence, Scored
 
-SCORES = {
+NAMES = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro-F1",
@@ -199,7 +199,7 @@ def for_people(part: pd.DataFrame, contrast: Contrast) -> pd.DataFrame:
         line = {"model": row["model"]}
         line |= {f"{side} % (95 %)": text(row, side, "accuracy") for side in contrast.sides}
         for score, name in zip(contrast.scores, ("difference, points", "of"), strict=True):
-            name += "" if score == "accuracy" else f" {SCORES[score]}"
+            name += "" if score == "accuracy" else f" {NAMES[score]}"
             line[f"{name} (95 %)"] = text(row, "difference", score, sign="+")
         line |= {
             name: " / ".join(f"{row[f'{count}_{side}']:,}" for side in contrast.sides)

@@ -19,8 +19,9 @@ from PIL import Image
 from sklearn.isotonic import isotonic_regression
 
 from benchmark import trials
-from benchmark.contrast import SCORES, Contrast
+from benchmark.contrast import NAMES, Contrast
 from benchmark.evidence import split_name
+from benchmark.learning_curve import SCORES
 from benchmark.trials import Search, setting
 
 DPI = 110
@@ -420,7 +421,7 @@ def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[st
                 label=f"{kind.sides[0]} less {kind.sides[1]}",
             )
             right.axvline(0, color="0.5", lw=1)
-            left.set_xlabel(f"{SCORES[score]}, 95 % interval")
+            left.set_xlabel(f"{NAMES[score]}, 95 % interval")
             right.set_xlabel("difference in points, 95 % interval")
             for axes in (left, right):
                 axes.grid(axis="y", color="0.9")
