@@ -349,7 +349,7 @@ def test_adjusted_logits_make_a_net_answer_as_if_classes_were_alike() -> None:
     learned = {}
     for balance in ("none", "logits"):
         net = linear()
-        learning = recipe(max_epochs=200, learning_rate=0.01, patience=None, balance=balance)
+        learning = recipe(max_epochs=100, learning_rate=0.01, schedule="cosine", balance=balance)
         train(net, data, None, 2, learning, CPU, 0)
         learned[balance] = predict(net, data.images, CPU).mean(0).tolist()
     assert learned["none"] == pytest.approx([0.75, 0.25], abs=0.03)
