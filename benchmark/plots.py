@@ -250,10 +250,10 @@ def curves(histories: Sequence[pd.DataFrame], title: str, what: str, selected_on
         figure = Figure(figsize=(9, 3.8), layout="constrained")
         for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
             for i, history in enumerate(histories):
-                for side, colour, line in (
-                    ("train", TRAINING, "-"),
-                    ("validation", SELECTION, "--"),
-                ):
+                sides = {"train": (TRAINING, "-"), "validation": (SELECTION, "--")}
+                if history["validation_accuracy"].isna().all():  # nothing was selected on
+                    del sides["validation"]
+                for side, (colour, line) in sides.items():
                     name = "training" if side == "train" else selected_on
                     axes.plot(
                         history["epoch"],
@@ -264,12 +264,14 @@ def curves(histories: Sequence[pd.DataFrame], title: str, what: str, selected_on
                         label=name if i == 0 else None,
                         marker="." if len(history) == 1 else None,
                     )
-                best = int(history["validation_accuracy"].to_numpy().argmax())
+                # The best, or the last where there is none.
+                judged = history["validation_accuracy"].fillna(history["epoch"])
+                best = int(judged.to_numpy().argmax())
                 axes.plot(
                     history["epoch"].iloc[best],
-                    history[f"validation_{quantity}"].iloc[best],
+                    history[f"{side}_{quantity}"].iloc[best],
                     "o",
-                    color=SELECTION,
+                    color=colour,
                     label="epoch kept" if i == 0 else None,
                 )
             axes.set_xlabel("epoch")
