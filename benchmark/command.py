@@ -12,7 +12,7 @@ import click
 import yaml
 
 import datasets
-from datasets import InputError
+from datasets import InputError, crops
 
 WRONG_INPUT = 2
 
@@ -31,12 +31,21 @@ DROP_DUPLICATES = click.option(
 )
 
 
-def chosen(data: str | None, drop_duplicates: bool) -> str:
-    """Return what `datasets.load` takes for the flags ``--data`` and ``--drop-duplicates``."""
+CROP = click.option(
+    "--crop",
+    type=click.Choice(crops.CROPS),
+    default=crops.NONE,
+    show_default=True,
+    help="Part of the face that is looked at.",
+)
+
+
+def chosen(data: str | None, drop_duplicates: bool, crop: str = crops.NONE) -> str:
+    """Return what `datasets.load` takes for ``--data``, ``--drop-duplicates`` and ``--crop``."""
     data = data or datasets.default()
     if drop_duplicates and not data.startswith(datasets.DEDUPLICATED):
-        return f"{datasets.DEDUPLICATED}{data}"
-    return data
+        data = f"{datasets.DEDUPLICATED}{data}"
+    return data if crop == crops.NONE else f"{crop}:{data}"
 
 
 def command(function: Callable[..., Any]) -> Callable[..., NoReturn]:

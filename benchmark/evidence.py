@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import metrics, store
+from datasets import crops
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,9 @@ def read(out: Path) -> list[Evidence]:
 
 def data_name(name: str, generated: bool) -> str:
     """What a reader is told the data are: drawn faces never pass for a set of photographs."""
-    return "generated faces" if generated else name
+    whole, crop = crops.parted(name)
+    said = "generated faces" if generated else whole
+    return said if crop == crops.NONE else f"{said}, {crops.WORDS[crop]}"
 
 
 def place(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:

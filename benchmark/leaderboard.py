@@ -86,7 +86,8 @@ def compute(out: Path) -> Leaderboard:
     Returns
     -------
     Leaderboard
-        ``table``: the columns `COLUMNS`, and ``board``, see `evidence.board_names`; best first.
+        ``table``: the columns `COLUMNS`; ``board``, see `evidence.board_names`; and ``crop_found``,
+        the share of pictures in which what they are cropped to was found. Best first.
         Times in seconds and milliseconds, memory in units of 10**6 bytes, scores as fractions,
         ``data`` the beginning of the data's fingerprint. Models are ranked among those scored on
         the same pictures of a board, and share a rank where these cannot tell them apart, see
@@ -101,7 +102,7 @@ def compute(out: Path) -> Leaderboard:
         id(row): fact for same, found, _ in compared for row, fact in zip(same, found, strict=True)
     }
     described = [_row(row, facts.get(id(row), {})) for row in rows]
-    table = pd.DataFrame(described, columns=[*COLUMNS, "board"])
+    table = pd.DataFrame(described, columns=[*COLUMNS, "board", "crop_found"])
     for name in ("rank", "n_train", "n_validation", "n_test", "n_people", "parameters"):
         table[name] = pd.to_numeric(table[name]).astype("Int64")
     order = table.assign(fewer=-table["n_test"], worse=-table["accuracy"]).sort_values(
@@ -145,6 +146,7 @@ def _row(row: Evidence, compared: Mapping[str, Any]) -> dict[str, Any]:
         "size": entry["dataset"]["size"],
         "data": entry["dataset"]["fingerprint"][:12],
         "board": row.board,
+        "crop_found": entry["dataset"].get("crop_found"),
     }
     if row.scored is None:
         return about

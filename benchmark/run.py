@@ -19,7 +19,7 @@ from rich.text import Text
 
 import datasets
 from benchmark import batch, cost, grid, leaderboard, models, recognition, store, words
-from benchmark.command import DROP_DUPLICATES, OUT, chosen, command, read_config
+from benchmark.command import CROP, DROP_DUPLICATES, OUT, chosen, command, read_config
 from benchmark.progress import Display
 from benchmark.protocols import PROTOCOLS, Protocol, Split, possible_splits
 from benchmark.work import Run, load
@@ -80,6 +80,7 @@ def _value(text: str) -> Any:
 @click.option("--model", default="all", show_default=True, help="Names, 'vgg*', timm:NAME; commas.")
 @click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
 @DROP_DUPLICATES
+@CROP
 @click.option(
     "--protocol",
     default="fair",
@@ -133,6 +134,7 @@ def main(
     model: str,
     data: str | None,
     drop_duplicates: bool,
+    crop: str,
     protocol: list[str],
     train_size: int | None,
     repeats: int,
@@ -153,7 +155,7 @@ def main(
         _list(Console())
         return 0
     entries = models.find(model)
-    data = chosen(data, drop_duplicates)
+    data = chosen(data, drop_duplicates, crop)
     dataset = load(data, size)
     wanted = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
     protocols = [each for named in wanted for each in named.series(dataset)]

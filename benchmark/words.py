@@ -12,6 +12,7 @@ import pandas as pd
 from benchmark import evidence, leaderboard, learning_curve, recognition
 from benchmark.leaderboard import Leaderboard
 from benchmark.protocols import Curve
+from datasets import crops
 
 HOW_TO_GET_REAL = (
     "These are generated faces, drawn by this project, not photographs of people: the figures say "
@@ -39,6 +40,9 @@ def heading(part: pd.DataFrame, protocol: str = "") -> str:
     """One line that says what a board is about: data, protocol, split, pictures, selection."""
     first = part.iloc[0]
     data = evidence.data_name(first["dataset"], first["generated_data"])
+    if not pd.isna(first["crop_found"]):
+        crop = crops.parted(first["dataset"])[1]
+        data += f" ({crops.said(crop, first['crop_found'])})"
     pixels = " or ".join(f"{size}" for size in sorted(part["size"].unique()))
     counts = " or ".join(f"{n:,}" for n in sorted(part["n_test"].dropna().unique()))
     people = " or ".join(f"{n:,}" for n in sorted(part["n_people"].dropna().unique()))

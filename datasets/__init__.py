@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 # Each registers itself.
-from datasets import ckplus, fer2013, ferplus, folder, generated, muxspace, rafdb  # noqa: F401
+from datasets import ckplus, crops, fer2013, ferplus, folder, generated, muxspace, rafdb  # noqa: F401
 from datasets.aggregate import aggregate, transfer
 from datasets.dataset import LOADERS, Dataset
 from datasets.duplicates import without_duplicates
@@ -27,7 +28,7 @@ def default() -> str:
     return "muxspace" if muxspace.find() else "generated"
 
 
-def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
+def load(name_or_path: str | Path | None = None, size: int = 32, crop: str = crops.NONE) -> Dataset:
     """Load a data set with its pictures stretched to one size.
 
     Parameters
@@ -37,8 +38,12 @@ def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
         it has and else as one folder a class. Several with ``+`` between are joined; ``-on-``
         between two makes a set whose official split learns from the first and tests on the second.
         Without one, what `default` says. `DEDUPLICATED` before any of these leaves duplicates out.
+        The name of a crop before all, as in ``eyes:muxspace``, stands for the argument.
     size : int
         Width and height of the pictures in pixels.
+    crop : {"none", "eyes", "mouth", "face"}
+        What of each picture is kept and stretched, see `datasets.crops`; the set is then called
+        ``muxspace-eyes`` and so on.
 
     Raises
     ------
@@ -46,26 +51,37 @@ def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
         If there is no such data set or it cannot be used; one line that says what to do.
     """
     given = str(name_or_path) if name_or_path is not None else default()
+    before, colon, rest = given.partition(":")
+    if colon and before in crops.WORDS:
+        crop, given = before, rest
+    if crop not in crops.CROPS:
+        raise InputError(f"no crop is called '{crop}': use one of {', '.join(crops.CROPS)}")
     try:
-        return _load(given, size)
+        dataset = _load(given, size, crop)
     except PermissionError as error:
         raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
+    if dataset.found is None:
+        return dataset
+    told = f"{crops.WORDS[crop]} {crops.said(crop, dataset.found.mean())}"
+    return dataclasses.replace(
+        dataset, name=f"{dataset.name}-{crop}", source=f"{dataset.source}, {told}"
+    )
 
 
-def _load(given: str, size: int) -> Dataset:
+def _load(given: str, size: int, crop: str) -> Dataset:
     if given.startswith(DEDUPLICATED):
-        return without_duplicates(_load(given.removeprefix(DEDUPLICATED), size))
+        return without_duplicates(_load(given.removeprefix(DEDUPLICATED), size, crop))
     # Before a set's name only, since either may be part of a path, as in CK+48.
     name_follows = rf"(?=(?:{'|'.join(LOADERS)})(?:[:+]|$))"
     if len(sides := re.split(f"-on-{name_follows}", given)) == 2:
-        return transfer(*(_load(side, size) for side in sides))
+        return transfer(*(_load(side, size, crop) for side in sides))
     if len(several := re.split(rf"\+{name_follows}", given)) > 1:
-        return aggregate([_load(one, size) for one in several])
+        return aggregate([_load(one, size, crop) for one in several])
     if given in LOADERS:
-        return LOADERS[given].load(None, size)
+        return LOADERS[given].load(None, size, crop)
     name, colon, rest = given.partition(":")
     if colon and name in LOADERS:
-        return LOADERS[name].load(_existing(rest), size)
+        return LOADERS[name].load(_existing(rest), size, crop)
     path = Path(given)
     if not path.exists() and "/" not in given:
         raise InputError(
@@ -76,7 +92,7 @@ def _load(given: str, size: int) -> Dataset:
     known = [name for name, loader in LOADERS.items() if loader.recognises(path)]
     if len(known) > 1:
         raise InputError(f"{path} is {' and '.join(known)}: say which, as in {known[0]}:{path}")
-    return LOADERS[known[0] if known else "folder"].load(path, size)
+    return LOADERS[known[0] if known else "folder"].load(path, size, crop)
 
 
 def _existing(given: str) -> Path:
