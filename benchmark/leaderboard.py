@@ -194,9 +194,12 @@ def _notes(row: Evidence, scored: evidence.Scored) -> list[str]:
 
 @functools.cache
 def published_figures() -> pd.DataFrame:
-    """Every figure a source document states, with its rank among those on as many pictures."""
-    table = pd.read_csv(Path(__file__).with_name("published.csv"))
-    table["rank"] = 0
+    """Every figure a source document states, with its rank among those on as many pictures.
+
+    One whose document does not say on how many has no rank.
+    """
+    table = pd.read_csv(Path(__file__).with_name("published.csv"), dtype={"n_test": "Int64"})
+    table["rank"] = pd.array([pd.NA] * len(table), "Int64")
     for _, part in table.groupby(["dataset", "protocol", "n_test"]):
         stated, n = part["accuracy"].to_numpy(), int(part["n_test"].iloc[0])
         pairs = zip(*np.triu_indices(len(stated), 1), strict=True)

@@ -217,8 +217,8 @@ def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     drawn = set(table.loc[table["generated_data"], "dataset"])
     for dataset, wide in leaderboard.side_by_side(table).items():
         text = wide.map(lambda value: "" if pd.isna(value) else f"{100 * value:.1f}")
-        if "published" in text:
-            ranks = published_ranks(dataset)
+        ranks = published_ranks(dataset)
+        if "published" in text and ranks:
             text.insert(1, "its rank", [ranks.get(name, "") for name in text.index])
         data = evidence.data_name(dataset, dataset in drawn)
         result.append((f"{data}: accuracy in percent, side by side", text.reset_index()))
@@ -226,9 +226,10 @@ def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def published_ranks(dataset: str) -> dict[str, str]:
-    """Rank of each published figure by model, such as ``1= of 8 on 165 pictures``."""
+    """Rank of each published figure beside others by model, as ``1= of 8 on 165 pictures``."""
     table = leaderboard.published_figures()
-    table = table[table["dataset"] == dataset]
+    table = table[table["dataset"] == dataset].dropna(subset=["rank"])
+    table = table[table.duplicated("n_test", keep=False)]
     beside = table.groupby("n_test")["model"].transform("size")
     shared = table.duplicated(["n_test", "rank"], keep=False)
     return {
@@ -265,7 +266,7 @@ def markdown(
         parts.append(re.sub(r"([\\`*_<|])", r"\\\1", audit))  # file names are no Markdown
     for title, text in comparisons(table):
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
-        if "published" in text:
+        if "its rank" in text:
             parts.append(PUBLISHED_RANKS)
     for title, part in [] if recognised is None else recognition.boards(recognised):
         text = recognition.for_people(part)
