@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 import datasets
-from benchmark import batch, cost, grid, leaderboard, models, recognition, store, words
+from benchmark import batch, cost, events, grid, leaderboard, models, recognition, store, words
 from benchmark.command import CROP, DROP_DUPLICATES, OUT, chosen, command, read_config
 from benchmark.progress import Display
 from benchmark.protocols import PROTOCOLS, Protocol, Split, possible_splits
@@ -128,6 +128,7 @@ def _value(text: str) -> Any:
     expose_value=False,
     help="YAML file whose keys are these flags' names.",
 )
+@click.option("--tensorboard", is_flag=True, help="Write the nets' epochs for TensorBoard too.")
 @click.option("--estimate", is_flag=True, help="Say what the runs would cost here; make none.")
 @click.option("--list", "list_models", is_flag=True, help="Show the models and the data sets.")
 def main(
@@ -146,6 +147,7 @@ def main(
     time_limit: float | None,
     settings: dict[str, Any],
     out: Path,
+    tensorboard: bool,
     estimate: bool,
     list_models: bool,
 ) -> int:
@@ -155,6 +157,8 @@ def main(
         _list(Console())
         return 0
     entries = models.find(model)
+    if tensorboard:
+        events.check_installed()
     data = chosen(data, drop_duplicates, crop)
     dataset = load(data, size)
     wanted = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
@@ -168,12 +172,16 @@ def main(
     store.check_writable(out)
     batch.say_what(dataset, console)
     records, found = batch.make(runs, out, jobs, time_limit, console)
+    if tensorboard:
+        events.write(out, found.rows)
     _show(found, dataset, Console())
     of_curves = "learning-curves.csv, crossovers.csv, " if len(found.points) else ""
     of_splits = "splits.csv, " if len(found.recognised) else ""
+    of_epochs = ", tensorboard/" if tensorboard else ""
     click.echo(
         f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, comparisons.csv, "
         f"{of_splits}{of_curves}told-apart/, confusion/, classes/, reliability/, curves/"
+        f"{of_epochs}"
     )
     return batch.tell_failures(records, console)
 
