@@ -14,7 +14,7 @@ import click
 import yaml
 
 import datasets
-from datasets import InputError
+from datasets import InputError, crops
 
 WRONG_INPUT = 2
 
@@ -110,11 +110,21 @@ DROP_CLASS = click.option(
 )
 
 
+CROP = click.option(
+    "--crop",
+    type=click.Choice(crops.CROPS),
+    default=crops.NONE,
+    show_default=True,
+    help="Part of the face that is looked at.",
+)
+
+
 def chosen(
     data: str | None,
     drop_duplicates: bool,
     drop_classes: Sequence[str] = (),
     test_data: str | None = None,
+    crop: str = crops.NONE,
 ) -> str:
     """Return what `datasets.load` takes for the flags on data."""
     data = data or datasets.default()
@@ -123,8 +133,8 @@ def chosen(
     for class_name in sorted(set(drop_classes)):
         data = f"{datasets.WITHOUT}{class_name}:{data}"
     if drop_duplicates and not data.startswith(datasets.DEDUPLICATED):
-        return f"{datasets.DEDUPLICATED}{data}"
-    return data
+        data = f"{datasets.DEDUPLICATED}{data}"
+    return data if crop == crops.NONE else f"{crop}:{data}"
 
 
 def command(function: Callable[..., Any]) -> Callable[..., NoReturn]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark import metrics, store
+from datasets import crops
 
 WITHIN, ACROSS = "within", "across"  # splits of the rows on which a transfer is shown
 
@@ -103,10 +104,11 @@ def read(out: Path) -> list[Evidence]:
 
 def data_name(name: str, generated: bool) -> str:
     """What a reader is told the data are: drawn faces never pass for a set of photographs."""
-    if not generated:
-        return name
-    joined = "+" in name or "-on-" in name
-    return f"{name} (generated faces among them)" if joined else "generated faces"
+    said, crop = crops.parted(name)
+    if generated:
+        joined = "+" in said or "-on-" in said
+        said = f"{said} (generated faces among them)" if joined else "generated faces"
+    return said if crop == crops.NONE else f"{said}, {crops.WORDS[crop]}"
 
 
 def about(entry: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from rich.progress import track
 
 import datasets
 from benchmark import evidence, protocols, store, trials
-from datasets import Dataset, InputError
+from datasets import Dataset, InputError, crops
 
 SUM_TOLERANCE = 1e-3  # of the probabilities of a picture, as float32
 AGAIN = "remove that folder and run its command again"
@@ -204,15 +204,16 @@ def check_data(
 
 def _load(name: str, source: str, size: int, given: str | None, alone: bool) -> Dataset:
     """Load what runs call by a name, or what is given in its place."""
+    whole, crop = crops.parted(name)
     if given is not None:
-        dataset = datasets.load(given, size)
+        dataset = datasets.load(given, size, crop)
         if alone or dataset.name == name:
             return dataset
         raise InputError(f"{given} is {dataset.name}")
     # Drawn faces may lie where the real pictures are looked for.
-    usual = [datasets.default()] if name == "generated" else []
-    for named in dict.fromkeys([*usual, name]):
-        dataset = datasets.load(named, size)
+    usual = [datasets.default()] if whole == "generated" else []
+    for named in dict.fromkeys([*usual, whole]):
+        dataset = datasets.load(named, size, crop)
         if (dataset.name, dataset.source) == (name, source):
             return dataset
     raise InputError(f"'{name}' is here {dataset.source}, and was {source}")

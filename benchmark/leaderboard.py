@@ -91,7 +91,9 @@ def compute(out: Path) -> Leaderboard:
     Returns
     -------
     Leaderboard
-        ``table``: the columns `COLUMNS`, and ``board`` and ``about``, see `evidence`; best first.
+        ``table``: the columns `COLUMNS`; ``board`` and ``about``, see `evidence`; and
+        ``crop_found``, the share of pictures in which what they are cropped to was found. Best
+        first.
         Times in seconds and milliseconds, memory in units of 10**6 bytes, scores as fractions,
         ``data`` the beginning of the data's fingerprint. Models are ranked among those scored on
         the same pictures of a board, and share a rank where these cannot tell them apart, see
@@ -112,7 +114,7 @@ def compute(out: Path) -> Leaderboard:
         _row(row, facts.get(id(row), {}), [each for each in searches if each.won_by(row)])
         for row in rows
     ]
-    table = pd.DataFrame(described, columns=[*COLUMNS, "board", "about"])
+    table = pd.DataFrame(described, columns=[*COLUMNS, "board", "about", "crop_found"])
     for name in (
         "rank",
         "n_train",
@@ -168,6 +170,7 @@ def _row(row: Evidence, compared: Mapping[str, Any], won: Sequence[Search]) -> d
         "board": row.board,
         **_cost_of_search(won),
         "about": evidence.about(entry),
+        "crop_found": entry["dataset"].get("crop_found"),
     }
     if row.scored is None:
         return about
@@ -226,9 +229,12 @@ def _notes(row: Evidence, scored: evidence.Scored, won: Sequence[Search]) -> lis
 
 @functools.cache
 def published_figures() -> pd.DataFrame:
-    """Every figure a source document states, with its rank among those on as many pictures."""
-    table = pd.read_csv(Path(__file__).with_name("published.csv"))
-    table["rank"] = 0
+    """Every figure a source document states, with its rank among those on as many pictures.
+
+    One whose document does not say on how many has no rank.
+    """
+    table = pd.read_csv(Path(__file__).with_name("published.csv"), dtype={"n_test": "Int64"})
+    table["rank"] = pd.array([pd.NA] * len(table), "Int64")
     for _, part in table.groupby(["dataset", "protocol", "n_test"]):
         stated, n = part["accuracy"].to_numpy(), int(part["n_test"].iloc[0])
         pairs = zip(*np.triu_indices(len(stated), 1), strict=True)

@@ -307,15 +307,13 @@ def classes(counts: Mapping[str, int], title: str) -> Figure:
     return figure
 
 
-def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) -> Figure:
+def board(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
     """Draw accuracy with its interval for every model, one column of points a protocol.
 
     Parameters
     ----------
     tables : mapping
         Rows of the leaderboard by protocol and split, all of one data set.
-    published : Series
-        Stated accuracies by model; may be empty.
     title : str
         Data set and number of pictures.
     """
@@ -352,9 +350,10 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
                     alpha=0.6,
                     label=f"always the commonest class of the {n_test:,}",
                 )
-            stated = published[published.index.isin(place)] if name == "slides" else published[:0]
+            stated = table.dropna(subset=["published_accuracy"])
             if len(stated):
-                axes.plot(stated, stated.index.map(place), "kx", label="published")
+                published = stated["published_accuracy"]
+                axes.plot(published, stated["model"].map(place), "kx", label="published")
             split = table["split"].iloc[0]
             unsaid = split == "identity" and not name.endswith(split)
             what = f"{name}, {split} split" if unsaid else name

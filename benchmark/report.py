@@ -257,11 +257,10 @@ def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tup
     boards = sorted(
         part.groupby("board", sort=False), key=lambda item: (item[0] != "slides", item[0])
     )
-    stated = part.dropna(subset=["published_accuracy"]).set_index("model")["published_accuracy"]
     pixels = f"{about['size']} x {about['size']} pixels"
     title = f"{data}: {about['n']:,} pictures at {pixels}"
     board, classes = out / f"leaderboard.{about['name']}.png", out / f"classes.{about['name']}.png"
-    plots.save(plots.board(dict(boards), stated, title), board)
+    plots.save(plots.board(dict(boards), title), board)
     title = f"{data}: {about['n']:,} pictures by class"
     plots.save(plots.classes(about["class_counts"], title), classes)
     return board, classes

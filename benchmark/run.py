@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 import datasets
-from benchmark import batch, contrast, cost, grid, leaderboard, models, store, words
+from benchmark import batch, contrast, cost, events, grid, leaderboard, models, store, words
 from benchmark.command import (
+    CROP,
     DEVICE,
     DROP_CLASS,
     DROP_DUPLICATES,
@@ -64,6 +65,7 @@ def _words(*known: str) -> Callable[..., list[str]]:
 )
 @DROP_CLASS
 @DROP_DUPLICATES
+@CROP
 @click.option(
     "--protocol",
     default="fair",
@@ -95,6 +97,7 @@ def _words(*known: str) -> Callable[..., list[str]]:
     expose_value=False,
     help="YAML file whose keys are these flags' names.",
 )
+@click.option("--tensorboard", is_flag=True, help="Write the nets' epochs for TensorBoard too.")
 @click.option("--estimate", is_flag=True, help="Say what the runs would cost here; make none.")
 @click.option("--list", "list_models", is_flag=True, help="Show the models and the data sets.")
 def main(
@@ -103,6 +106,7 @@ def main(
     test_data: tuple[str, ...],
     drop_classes: tuple[str, ...],
     drop_duplicates: bool,
+    crop: str,
     protocol: list[str],
     train_size: int | None,
     repeats: int,
@@ -114,6 +118,7 @@ def main(
     time_limit: float | None,
     settings: dict[str, Any],
     out: Path,
+    tensorboard: bool,
     estimate: bool,
     list_models: bool,
 ) -> int:
@@ -123,10 +128,12 @@ def main(
         _list(Console())
         return 0
     entries = models.find(model)
+    if tensorboard:
+        events.check_installed()
     where = batch.usable_device(device)
     sets, runs = [], []
     for tested in dict.fromkeys(test_data) or [None]:
-        given = chosen(data, drop_duplicates, drop_classes, tested)
+        given = chosen(data, drop_duplicates, drop_classes, tested, crop)
         dataset = load(given, size)
         wanted = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
         protocols = [each for named in wanted for each in named.series(dataset)]
@@ -140,13 +147,17 @@ def main(
     for dataset in sets:
         batch.say_what(dataset, console)
     records, found = batch.make(runs, out, jobs, time_limit, console)
+    if tensorboard:
+        events.write(out, found.rows)
     for dataset in sets:
         _show(found, dataset, batch.output())
     of_curves = "learning-curves.csv, crossovers.csv, " if len(found.points) else ""
     of_contrasts = "".join(f"{kind.name}.csv, " for kind in found.contrasts)
+    of_epochs = ", tensorboard/" if tensorboard else ""
     click.echo(
         f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, comparisons.csv, "
         f"{of_contrasts}{of_curves}told-apart/, confusion/, classes/, reliability/, curves/"
+        f"{of_epochs}"
     )
     return batch.tell_failures(records, console)
 

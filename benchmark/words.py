@@ -13,6 +13,7 @@ from benchmark import contrast, evidence, leaderboard, learning_curve, trials
 from benchmark.leaderboard import Leaderboard
 from benchmark.protocols import Curve
 from benchmark.trials import Search, setting
+from datasets import crops
 
 HOW_TO_GET_REAL = (
     "These are generated faces, drawn by this project, not photographs of people: the figures say "
@@ -40,6 +41,9 @@ def heading(part: pd.DataFrame, protocol: str = "") -> str:
     """One line that says what a board is about: data, protocol, split, pictures, selection."""
     first = part.iloc[0]
     data = evidence.data_name(first["dataset"], first["generated_data"])
+    if not pd.isna(first["crop_found"]):
+        crop = crops.parted(first["dataset"])[1]
+        data += f" ({crops.said(crop, first['crop_found'])})"
     pixels = " or ".join(f"{size}" for size in sorted(part["size"].unique()))
     counts = " or ".join(f"{n:,}" for n in sorted(part["n_test"].dropna().unique()))
     people = " or ".join(f"{n:,}" for n in sorted(part["n_people"].dropna().unique()))
@@ -339,8 +343,8 @@ def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     drawn = set(table.loc[table["generated_data"], "dataset"])
     for dataset, wide in leaderboard.side_by_side(table).items():
         text = wide.map(lambda value: "" if pd.isna(value) else f"{100 * value:.1f}")
-        if "published" in text:
-            ranks = published_ranks(dataset)
+        ranks = published_ranks(dataset)
+        if "published" in text and ranks:
             text.insert(1, "its rank", [ranks.get(name, "") for name in text.index])
         data = evidence.data_name(dataset, dataset in drawn)
         result.append((f"{data}: accuracy in percent, side by side", text.reset_index()))
@@ -348,9 +352,10 @@ def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def published_ranks(dataset: str) -> dict[str, str]:
-    """Rank of each published figure by model, such as ``1= of 8 on 165 pictures``."""
+    """Rank of each published figure beside others by model, as ``1= of 8 on 165 pictures``."""
     table = leaderboard.published_figures()
-    table = table[table["dataset"] == dataset]
+    table = table[table["dataset"] == dataset].dropna(subset=["rank"])
+    table = table[table.duplicated("n_test", keep=False)]
     beside = table.groupby("n_test")["model"].transform("size")
     shared = table.duplicated(["n_test", "rank"], keep=False)
     return {
@@ -388,7 +393,7 @@ def markdown(
         parts.append(re.sub(r"([\\`*_<|])", r"\\\1", audit))  # file names are no Markdown
     for title, text in comparisons(table):
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
-        if "published" in text:
+        if "its rank" in text:
             parts.append(PUBLISHED_RANKS)
     for kind, whole in (contrasts or {}).items():
         for title, part in contrast.boards(whole, kind):

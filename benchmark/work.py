@@ -181,8 +181,10 @@ class Run:
 
 def describe(dataset: Dataset) -> dict[str, Any]:
     """What the record of a run tells of its data."""
+    found = {} if dataset.found is None else {"crop_found": float(dataset.found.mean())}
     about: dict[str, Any] = {
         "name": dataset.name,
+        **found,
         "source": dataset.source,
         "generated": dataset.generated,
         "size": dataset.size,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 # Each registers itself.
-from datasets import ckplus, fer2013, ferplus, folder, generated, muxspace, rafdb  # noqa: F401
+from datasets import ckplus, crops, fer2013, ferplus, folder, generated, muxspace, rafdb  # noqa: F401
 from datasets.aggregate import aggregate, transfer
 from datasets.classes import without_class
 from datasets.dataset import LOADERS, Dataset
@@ -30,7 +31,7 @@ def default() -> str:
     return "muxspace" if muxspace.find() else "generated"
 
 
-def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
+def load(name_or_path: str | Path | None = None, size: int = 32, crop: str = crops.NONE) -> Dataset:
     """Load a data set with its pictures stretched to one size.
 
     Parameters
@@ -40,8 +41,12 @@ def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
         it has and else as one folder a class. Several with ``+`` between are joined; `ON` between
         two makes a set to learn from the first and test on both. Without one, what `default` says.
         `DEDUPLICATED` before any of these leaves duplicates out, `WITHOUT` a class.
+        The name of a crop before all, as in ``eyes:muxspace``, stands for the argument.
     size : int
         Width and height of the pictures in pixels.
+    crop : {"none", "eyes", "mouth", "face"}
+        What of each picture is kept and stretched, see `datasets.crops`; the set is then called
+        ``muxspace-eyes`` and so on.
 
     Raises
     ------
@@ -49,26 +54,37 @@ def load(name_or_path: str | Path | None = None, size: int = 32) -> Dataset:
         If there is no such data set or it cannot be used; one line that says what to do.
     """
     given = str(name_or_path) if name_or_path is not None else default()
+    before, colon, rest = given.partition(":")
+    if colon and before in crops.WORDS:
+        crop, given = before, rest
+    if crop not in crops.CROPS:
+        raise InputError(f"no crop is called '{crop}': use one of {', '.join(crops.CROPS)}")
     try:
-        return _load(given, size)
+        dataset = _load(given, size, crop)
     except PermissionError as error:
         raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
+    if dataset.found is None:
+        return dataset
+    told = f"{crops.WORDS[crop]} {crops.said(crop, dataset.found.mean())}"
+    return dataclasses.replace(
+        dataset, name=f"{dataset.name}-{crop}", source=f"{dataset.source}, {told}"
+    )
 
 
-def _load(given: str, size: int) -> Dataset:
+def _load(given: str, size: int, crop: str) -> Dataset:
     if given.startswith(DEDUPLICATED):
-        return without_duplicates(_load(given.removeprefix(DEDUPLICATED), size))
+        return without_duplicates(_load(given.removeprefix(DEDUPLICATED), size, crop))
     if given.startswith(WITHOUT):
         class_name, _, rest = given.removeprefix(WITHOUT).partition(":")
-        return without_class(_load(rest, size), class_name)
+        return without_class(_load(rest, size, crop), class_name)
     if len(sides := _apart(given, ON)) > 1:
         if len(sides) > 2:
             raise InputError(f"{given} names two sets to test on: name one, or each in its turn")
-        return transfer(*(_load(side, size) for side in sides))
+        return transfer(*(_load(side, size, crop) for side in sides))
     if len(several := _apart(given, "+")) > 1:
-        return aggregate([_load(one, size) for one in several])
+        return aggregate([_load(one, size, crop) for one in several])
     name, root = _found(given)
-    return LOADERS[name].load(root, size)
+    return LOADERS[name].load(root, size, crop)
 
 
 def on(learned: str, tested: str) -> str:

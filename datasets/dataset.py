@@ -70,6 +70,9 @@ class Dataset:
         Share of each class in the votes of a row's annotators; None where a row has but its label.
     remarks : tuple of str
         What was done to the set or sets it is made of, in words for a reader of the scores.
+    found : ndarray of bool, shape (n,), or None
+        Whether what a picture was cropped to was found in it, see `crops.cut`; None where pictures
+        are not cropped.
     """
 
     name: str
@@ -88,6 +91,7 @@ class Dataset:
     sequences: np.ndarray | None = None
     distribution: np.ndarray | None = None
     remarks: tuple[str, ...] = ()
+    found: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -212,6 +216,7 @@ def assemble(
         sequences=sequences,
         distribution=distribution,
         remarks=remarks,
+        found=packed.found,
     )
 
 
@@ -224,6 +229,9 @@ def _numbered(names: Sequence[str] | None, kept: Sequence[int]) -> np.ndarray | 
     return np.array([number[name] for name in chosen], dtype=np.int64)
 
 
+Load = Callable[[Path | None, int, str], Dataset]
+
+
 @dataclass(frozen=True)
 class Loader:
     """How one data set is found and read.
@@ -231,12 +239,12 @@ class Loader:
     Attributes
     ----------
     load : callable
-        Takes a folder, or None to look in the usual places, and the picture size.
+        Takes a folder, or None to look in the usual places, the picture size and the crop.
     recognises : callable
         Whether a folder is laid out as this set is.
     """
 
-    load: Callable[[Path | None, int], Dataset]
+    load: Load
     recognises: Callable[[Path], bool]
 
 
@@ -245,12 +253,10 @@ LOADERS: dict[str, Loader] = {}
 
 def register(
     name: str, recognises: Callable[[Path], bool] = lambda folder: False
-) -> Callable[[Callable[[Path | None, int], Dataset]], Callable[[Path | None, int], Dataset]]:
+) -> Callable[[Load], Load]:
     """Make a loader available under a name (a decorator)."""
 
-    def add(
-        load: Callable[[Path | None, int], Dataset],
-    ) -> Callable[[Path | None, int], Dataset]:
+    def add(load: Load) -> Load:
         if name in LOADERS:
             raise ValueError(f"two data sets are called '{name}'")
         LOADERS[name] = Loader(load, recognises)

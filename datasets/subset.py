@@ -64,7 +64,8 @@ def packed(chosen: Sequence[tuple[Dataset, np.ndarray]]) -> cache.Packed:
     def produce() -> Iterator[cache.Chunk]:
         for dataset, rows in chosen:
             for start in range(0, len(rows), TAKEN_AT_ONCE):
-                yield dataset.take(rows[start : start + TAKEN_AT_ONCE]), []
+                part = rows[start : start + TAKEN_AT_ONCE]
+                yield dataset.take(part), [], None if dataset.found is None else dataset.found[part]
 
     key = {
         "rows of": [
