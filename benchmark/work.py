@@ -294,6 +294,8 @@ def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) 
         dataset = load(run.data, run.size)
         if dataset.fingerprint != run.dataset["fingerprint"]:
             raise ValueError(f"{run.data} changed while it was used: start again")
+        if run.weights and store.file_digest(run.weights.path) != run.parts["weights"]:
+            raise ValueError(f"{run.weights.path.name} changed while it was used: start again")
         rows = run.rows()
         facts: dict[str, Any] = {
             "n_train": len(rows.training),

@@ -280,7 +280,8 @@ def train(
             waited = waited + 1 if number > 1 and loss_now > history[-2].validation_loss else 0
         if recipe.patience is not None and waited >= recipe.patience:
             break
-    train_mode(net, backbone, frozen=False)
+    for weight in backbone:
+        weight.requires_grad_(True)
     net.load_state_dict(best_weights or judged.state_dict())
     return history, best, note
 

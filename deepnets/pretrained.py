@@ -6,10 +6,9 @@ and comes from the weights, every tensor of it, or the weights are refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -64,26 +63,21 @@ def find(net: Architecture, file: str | None) -> Weights:
             with safetensors.safe_open(path, framework="pt"):
                 return Weights(path, f"other pictures ({path.name})", False)
         except (OSError, safetensors.SafetensorError) as error:
-            raise ValueError(
-                f"{file} is not a safetensors file that can be read: {error}"
-            ) from None
+            raise ValueError(f"{file} cannot be read as safetensors: {error}") from error
     about = timm.get_pretrained_cfg(net.hub) if net.hub else None
     if about is None or not about.hf_hub_id:
         raise ValueError(f"the hub has no weights of {net.name}: give a file with --weights FILE")
     try:
         path = _from_hub(about.hf_hub_id)
-    except (
-        Exception
-    ) as error:  # Each release of the hub's library raises what its own network does.
+    except Exception as error:  # Whatever the hub's library and the network below it raise.
         reason = " ".join(str(error).split())[:200]
         raise ValueError(
             f"the weights of {net.name} cannot be had from the hub ({reason}): "
             "give a file with --weights FILE"
         ) from error
-    pictures = (
-        "ImageNet-1k" if about.tag.endswith("_in1k") and "_ft_" not in about.tag else "others"
-    )
-    return Weights(path, f"{pictures} ({about.hf_hub_id})", True)
+    tag = about.tag or ""
+    only = tag.endswith("_in1k") and "_ft_" not in tag
+    return Weights(path, f"{'ImageNet-1k' if only else 'other pictures'} ({about.hf_hub_id})", True)
 
 
 def _from_hub(name: str) -> Path:
@@ -92,13 +86,14 @@ def _from_hub(name: str) -> Path:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     repository, _, revision = name.partition("@")
-    where = {"repo_id": repository, "filename": WEIGHTS_FILE, "revision": revision or None}
+    wanted = partial(hf_hub_download, repository, WEIGHTS_FILE, revision=revision or None)
     try:
-        return Path(hf_hub_download(**where, local_files_only=True))
+        return Path(wanted(local_files_only=True))
     except LocalEntryNotFoundError:
         # The download itself tries again and again for half a minute where there is no network.
-        get_hf_file_metadata(hf_hub_url(**where), timeout=REACH_SECONDS)
-        return Path(hf_hub_download(**where))
+        url = hf_hub_url(repository, WEIGHTS_FILE, revision=revision or None)
+        get_hf_file_metadata(url, timeout=REACH_SECONDS)
+        return Path(wanted())
 
 
 def start(net: nn.Module, other: nn.Module, about: Architecture, weights: Weights) -> list[Tensor]:
@@ -153,7 +148,7 @@ def start(net: nn.Module, other: nn.Module, about: Architecture, weights: Weight
 def _tensors(about: Architecture, weights: Weights) -> dict[str, Tensor]:
     """Every tensor by its bare name, with the scaling of the input that they were learnt with."""
     if weights.from_hub:  # timm renames what needs it, and is strict for the published classes
-        read: Mapping[str, Any] = {"file": str(weights.path), "custom_load": False}
+        read = {"file": str(weights.path), "custom_load": False}
         net = timm.create_model(about.hub, pretrained=True, pretrained_cfg_overlay=read)
         found = net.state_dict()
     else:
