@@ -64,8 +64,8 @@ def plan(
     Raises
     ------
     InputError
-        If the data cannot be divided so or a model has no such parameter: wrong input is told
-        before anything is fitted.
+        If the data cannot be divided so, a model has no such parameter, or weights cannot be had
+        or do not fit: wrong input is told before anything is fitted.
     """
     about = describe(dataset)
     runs = [
@@ -76,6 +76,8 @@ def plan(
     ]
     for run in runs:
         run.estimator()
+    for run in {(run.protocol, run.model): run for run in runs}.values():
+        run.check_weights()
     for run in {(run.protocol, run.model.deep, run.repeat): run for run in runs}.values():
         run.protocol.rows(dataset, run.model.deep, run.repeat)
     return runs

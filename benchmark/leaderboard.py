@@ -214,6 +214,8 @@ def _notes(row: Evidence, scored: evidence.Scored, won: Sequence[Search]) -> lis
         said = sorted({names[label] for label in single})
         repeats = f" in {len(single)} of {len(always)} repeats" if len(always) > 1 else ""
         notes.append(f"only ever says {' or '.join(said)}{repeats}")
+    if pretrained_on := row.entry["model"].get("pretrained_on"):
+        notes.append(f"pre-trained on {pretrained_on}")
     notes.append(row.entry["protocol"]["note"])
     for search in won:
         of = f"best of {len(search.table):,} trials on validation"

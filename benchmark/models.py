@@ -88,6 +88,12 @@ class Model:
                 raise InputError(f"{self.name}: {error}") from error
         return estimator
 
+    @property
+    def starts_pretrained(self) -> bool:
+        """Whether it is a net that always starts from weights learnt on other pictures."""
+        net = deepnets.ARCHITECTURES.get(self.name) if self.deep else None
+        return net is not None and bool(net.settings.get("pretrained"))
+
     def source_hash(self) -> str:
         """Return a hash of the code that computes this model, comments and docstrings left out.
 
@@ -168,7 +174,8 @@ def find(wanted: str) -> list[Model]:
     Parameters
     ----------
     wanted : str
-        Such as ``knn,vgg*``, ``all``, or ``timm:NAME``.
+        Such as ``knn,vgg*``, ``timm:NAME``, or ``all``, which is every model that learns from
+        nothing but the pictures it is given.
 
     Raises
     ------
@@ -179,7 +186,7 @@ def find(wanted: str) -> list[Model]:
     found: dict[str, Model] = {}
     for word in filter(None, (part.strip() for part in wanted.split(","))):
         if word == "all":
-            found |= known
+            found |= {name: each for name, each in known.items() if not each.starts_pretrained}
         elif word.startswith(deepnets.TIMM):
             try:
                 found[word] = Model(word, deepnets.architecture(word).family, True)

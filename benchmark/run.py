@@ -88,6 +88,14 @@ def _words(*known: str) -> Callable[..., list[str]]:
 @THREADS
 @TIME_LIMIT
 @SET
+@click.option(
+    "--pretrained", is_flag=True, help="Start nets from the weights timm publishes for them."
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Safetensors file that nets start from in place of those.",
+)
 @OUT
 @click.option(
     "--config",
@@ -117,6 +125,8 @@ def main(
     threads: int,
     time_limit: float | None,
     settings: dict[str, Any],
+    pretrained: bool,
+    weights: Path | None,
     out: Path,
     tensorboard: bool,
     estimate: bool,
@@ -127,6 +137,10 @@ def main(
     if list_models:
         _list(Console())
         return 0
+    if weights is not None:
+        settings["weights"] = str(weights.resolve())
+    elif pretrained:
+        settings["pretrained"] = True
     entries = models.find(model)
     if tensorboard:
         events.check_installed()
@@ -209,7 +223,9 @@ def _estimate(runs: Sequence[Run], out: Path, jobs: int, console: Console) -> No
 def _list(console: Console) -> None:
     table = Table("model", "family", "", box=None)
     for entry in models.models().values():
-        table.add_row(entry.name, entry.family, "net" if entry.deep else "classical")
+        kind = "net" if entry.deep else "classical"
+        needs = ", pre-trained: not in 'all'" if entry.starts_pretrained else ""
+        table.add_row(entry.name, entry.family, kind + needs)
     table.add_row("timm:NAME", "any of timm", "net")
     console.print(table)
     console.print(f"data sets: {', '.join(datasets.names())}, or the path of a folder")

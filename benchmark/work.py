@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -26,11 +26,14 @@ from benchmark import store
 from benchmark.evidence import board_names, place, rows_of
 from benchmark.models import Model, code_hash
 from benchmark.protocols import Protocol, Rows, derive_seed, possible_splits
-from datasets import Dataset
+from datasets import Dataset, InputError
 from datasets.dataset import Part
 
+if TYPE_CHECKING:
+    from deepnets.pretrained import Weights
+
 # Parameters that decide where and how visibly a model is fitted, not what comes out.
-NOT_IN_KEY = ("random_state", "device", "on_epoch")
+NOT_IN_KEY = ("random_state", "device", "on_epoch", "weights")  # of weights their content counts
 WARM_UP_PICTURES = 32
 
 
@@ -77,9 +80,10 @@ class Run:
         recipe = {name: self.settings[name] for name in ("recipe",) if name in self.settings}
         usual = self.model.estimator({**self._procedure_settings, **recipe}).get_params()
         changed = {k: v for k, v in self.settings.items() if k not in usual or usual[k] != v}
-        if not changed:
-            return self.model.name
-        return f"{self.model.name}[{','.join(f'{k}={v}' for k, v in sorted(changed.items()))}]"
+        if "weights" in changed:  # by the file's name, whatever folder it is in
+            changed["pretrained"] = Path(changed.pop("weights")).name
+        words = [k if (k, v) == ("pretrained", True) else f"{k}={v}" for k, v in changed.items()]
+        return f"{self.model.name}[{','.join(sorted(words))}]" if words else self.model.name
 
     @property
     def on_board(self) -> dict[str, dict[str, Any]]:
@@ -117,6 +121,25 @@ class Run:
         """Build the unfitted classifier with the protocol's and the user's parameters."""
         return self.model.estimator({**self._procedure_settings, **self.settings})
 
+    @functools.cached_property
+    def weights(self) -> Weights | None:
+        """Pre-trained weights that a net starts from."""
+        return self.estimator().starting_weights() if self.model.deep else None
+
+    def check_weights(self) -> None:
+        """Try the pre-trained weights, if any, before anything is fitted.
+
+        Raises
+        ------
+        InputError
+            If they cannot be had or do not fit.
+        """
+        if self.model.deep:
+            try:
+                self.estimator().check_weights(self.size)
+            except ValueError as error:
+                raise InputError(str(error)) from error
+
     @property
     def _procedure_settings(self) -> Mapping[str, Any]:
         return self.protocol.settings(self.model.name, self.model.deep)
@@ -125,11 +148,13 @@ class Run:
     def parts(self) -> dict[str, Any]:
         """Everything that decides the result."""
         parameters = self.estimator().get_params()
-        precision = {}
+        only_nets: dict[str, Any] = {}
         if self.model.deep:
             from deepnets.engine import backend
 
-            precision = {"bf16": backend(self.device).bf16}
+            only_nets["bf16"] = backend(self.device).bf16
+        if self.weights is not None:
+            only_nets["weights"] = store.file_digest(self.weights.path)
         return {
             "data": self.dataset["fingerprint"],
             "protocol": self.protocol.key_parts(),
@@ -138,7 +163,7 @@ class Run:
             "repeat": self.repeat,
             "device": self.where,
             "threads": self.threads,
-            **precision,
+            **only_nets,
             "source": {"model": self.model.source_hash(), "procedure": _procedure()},
             "versions": versions(self),
         }
@@ -152,7 +177,12 @@ class Run:
     def shown(self) -> dict[str, Any]:
         """What the leaderboard says of the run besides its results; repeats share it."""
         return {
-            "model": {"label": self.label, "family": self.model.family, "deep": self.model.deep},
+            "model": {
+                "label": self.label,
+                "family": self.model.family,
+                "deep": self.model.deep,
+                "pretrained_on": self.weights.source if self.weights else None,
+            },
             "protocol": {
                 "label": self.protocol.label,
                 "split": self.protocol.split,
@@ -275,6 +305,8 @@ def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) 
         dataset = load(run.data, run.size)
         if dataset.fingerprint != run.dataset["fingerprint"]:
             raise ValueError(f"{run.data} changed while it was used: start again")
+        if run.weights and store.file_digest(run.weights.path) != run.parts["weights"]:
+            raise ValueError(f"{run.weights.path.name} changed while it was used: start again")
         rows = run.rows()
         facts: dict[str, Any] = {
             "n_train": len(rows.training),

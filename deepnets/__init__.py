@@ -19,6 +19,7 @@ _NEEDS_TORCH = {
     "engine",
     "layers",
     "optimise",
+    "pretrained",
     "recipes",
 }
 

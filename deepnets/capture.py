@@ -24,8 +24,7 @@ def captured(
 ) -> Step:
     """Capture a step for batches of the shape of these.
 
-    Called before the first step; the net and the optimiser are left as they were, whether it
-    succeeds or not.
+    The net and the optimiser are left as they were, whether it succeeds or not.
 
     Parameters
     ----------
@@ -45,6 +44,10 @@ def captured(
     """
     still_images, still_labels = images.clone(), labels.clone()
     weights = {name: value.clone() for name, value in net.state_dict().items()}
+    states = {
+        weight: {name: value.clone() for name, value in state.items()}
+        for weight, state in optimiser.state.items()
+    }
     random = torch.cuda.get_rng_state()
     try:
         graph = _record(lambda: step(still_images, still_labels))
@@ -55,9 +58,9 @@ def captured(
     finally:
         net.load_state_dict(weights)
         torch.cuda.set_rng_state(random)
-        for state in optimiser.state.values():  # in place: the graph knows these tensors
-            for value in state.values():
-                value.zero_()
+        for weight, state in optimiser.state.items():  # in place: the graph knows these tensors
+            for name, value in state.items():
+                value.copy_(states[weight][name]) if weight in states else value.zero_()
 
     def replay(images: Tensor, labels: Tensor) -> None:
         still_images.copy_(images)

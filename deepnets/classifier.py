@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from deepnets.engine import Backend, Epoch, Pictures, backend, predict, train
 from deepnets.layers import Resized, Standardised, spare_slow_bf16
+from deepnets.pretrained import Weights, find, start
 from deepnets.recipes import Balance, Recipe, Schedule
 from deepnets.registry import architecture
 
@@ -71,6 +72,16 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         Share of the target spread over all classes: q' = (1 - eps) q + eps / n_classes.
     auxiliary_weight : float
         Weight of each auxiliary head's loss, for nets that have them.
+    pretrained : bool
+        Whether the net starts from weights that timm publishes for its architecture, and with the
+        scaling of the input that belongs to them; the head is new.
+    weights : str, optional
+        Safetensors file of the weights to start from in place of those, with timm's names or
+        written by `save`.
+    frozen_epochs : int
+        Epochs at the beginning in which only the head of a pre-trained net is trained.
+    backbone_rate : float
+        Learning rate of the rest afterwards, as a share of `learning_rate`.
     test_time_flip : bool
         Whether what is predicted is the mean over a picture and its mirror image.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -102,6 +113,10 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         monitor: Literal["accuracy", "loss"] = "accuracy",
         label_smoothing: float = 0.0,
         auxiliary_weight: float = 0.0,
+        pretrained: bool = False,
+        weights: str | None = None,
+        frozen_epochs: int = Recipe.frozen_epochs,
+        backbone_rate: float = Recipe.backbone_rate,
         test_time_flip: bool = False,
         device: str = "auto",
         cuda_graph: bool = True,
@@ -125,6 +140,10 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         self.monitor = monitor
         self.label_smoothing = label_smoothing
         self.auxiliary_weight = auxiliary_weight
+        self.pretrained = pretrained
+        self.weights = weights
+        self.frozen_epochs = frozen_epochs
+        self.backbone_rate = backbone_rate
         self.test_time_flip = test_time_flip
         self.device = device
         self.cuda_graph = cuda_graph
@@ -157,7 +176,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the device or the architecture is not to be had.
+            If the device, the architecture or its weights are not to be had.
         FloatingPointError
             If the training diverges.
         """
@@ -187,18 +206,22 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         recipe = replace(self.recipe(), batch_size=self.batch_size_)
         with torch.random.fork_rng(), _repeatable():
             torch.manual_seed(seed)
-            self.net_ = Standardised(self._build(), *_channel_statistics(training.images))
+            n_classes = len(self.classes_)
+            statistics = _channel_statistics(training.images)
+            self.net_ = Standardised(self._build(n_classes, self.size_), *statistics)
+            backbone = self._start(self.net_, n_classes, self.size_)
             _place(self.net_, where)
             try:
                 self.history_, self.best_epoch_, note = train(
                     self.net_,
                     training,
                     validation,
-                    len(self.classes_),
+                    n_classes,
                     recipe,
                     where,
                     seed,
                     self.on_epoch,
+                    backbone,
                 )
             except torch.OutOfMemoryError:
                 del self.net_
@@ -240,7 +263,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
 
     def save(self, path: Path) -> None:
         """Write the weights and what is needed to use them as one safetensors file."""
-        parameters = {k: v for k, v in self.get_params().items() if k != "on_epoch"}
+        here_only = ("on_epoch", "weights")  # what the net started from is in it
+        parameters = {k: v for k, v in self.get_params().items() if k not in here_only}
         about = {"parameters": parameters, "classes": self.classes_.tolist(), "size": self.size_}
         weights = {name: value.cpu().contiguous() for name, value in self.net_.state_dict().items()}
         safetensors.torch.save_file(weights, path, metadata={"classifier": json.dumps(about)})
@@ -252,7 +276,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
             about = json.loads(file.metadata()["classifier"])
         self = cls(**{**about["parameters"], "device": device})
         self.classes_, self.size_ = np.array(about["classes"]), about["size"]
-        self.net_ = Standardised(self._build(), torch.zeros(3), torch.ones(3))
+        built = self._build(len(self.classes_), self.size_)
+        self.net_ = Standardised(built, torch.zeros(3), torch.ones(3))
         self.net_.load_state_dict(safetensors.torch.load_file(path))
         _place(self.net_, self._backend())
         return self
@@ -267,11 +292,44 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         """
         return Recipe(**{each.name: getattr(self, each.name) for each in fields(Recipe)})
 
-    def _build(self) -> torch.nn.Module:
+    def starting_weights(self) -> Weights | None:
+        """Find the pre-trained weights the net is to start from; None if it is to start anew.
+
+        Raises
+        ------
+        ValueError
+            If they cannot be had.
+        """
+        if not self.pretrained and self.weights is None:
+            return None
+        return find(architecture(self.architecture), self.weights)
+
+    def check_weights(self, size: int) -> None:
+        """Try the pre-trained weights, if any, on pictures of a size in pixels.
+
+        Raises
+        ------
+        ValueError
+            If they cannot be had or do not fit.
+        """
+        if self.starting_weights() is not None:
+            net = Standardised(self._build(2, size), torch.zeros(3), torch.ones(3))
+            self._start(net, 2, size)
+
+    def _start(self, net: Standardised, n_classes: int, size: int) -> list[torch.Tensor]:
+        """Give a net its pre-trained weights, if it is to have any; the backbone's parameters."""
+        weights = self.starting_weights()
+        if weights is None:
+            return []
+        with torch.random.fork_rng():
+            other = Standardised(self._build(n_classes + 1, size), net.mean, net.deviation)
+        return start(net, other, architecture(self.architecture), weights)
+
+    def _build(self, n_classes: int, size: int) -> torch.nn.Module:
         net = architecture(self.architecture)
-        size = max(self.size_, net.smallest)
-        built = net.build(len(self.classes_), size, **(self.options or {}))
-        return built if size == self.size_ else Resized(built, size)
+        built_for = max(size, net.smallest)
+        built = net.build(n_classes, built_for, **(self.options or {}))
+        return built if built_for == size else Resized(built, built_for)
 
     def _backend(self) -> Backend:
         return backend(self.device, self.cuda_graph)

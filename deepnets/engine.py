@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,7 @@ from torch.nn import functional
 from deepnets.augment import Augmentation
 from deepnets.balance import Shown, class_weights, log_prior
 from deepnets.capture import NotCapturableError, Step, captured
-from deepnets.optimise import optimiser, schedule, step_aside
+from deepnets.optimise import optimiser, schedule, step_aside, train_mode
 from deepnets.recipes import Recipe
 
 # Pixels of the pictures predicted at once, so that memory stays flat.
@@ -145,6 +145,7 @@ def train(
     where: Backend,
     seed: int,
     on_epoch: Callable[[Epoch], None] | None = None,
+    backbone: Sequence[Tensor] = (),
 ) -> tuple[list[Epoch], int, str]:
     """Train a net and leave it with the weights of its best epoch.
 
@@ -167,6 +168,8 @@ def train(
         Order of the pictures; what else is random comes from the device's own generator.
     on_epoch : callable, optional
         Told of every epoch as it ends.
+    backbone : sequence of Tensor, optional
+        The net's pre-trained parameters.
 
     Returns
     -------
@@ -191,7 +194,7 @@ def train(
     more = torch.zeros(n_classes, device=where.device)  # than the logits the net learns to give
     if recipe.balance == "logits":
         more = log_prior(majority, n_classes, recipe.balance_strength).to(where.device)
-    optimise = optimiser(net, recipe, where.device)
+    optimise = optimiser(net, recipe, where.device, backbone)
     n_steps = recipe.max_epochs * math.ceil(len(shown) / recipe.batch_size)
     change_rate = schedule(optimise, recipe, n_steps)
     average = ModelEmaV3(net, recipe.ema, use_warmup=True) if recipe.ema else None
@@ -229,7 +232,9 @@ def train(
     note = ""
     for number in range(1, recipe.max_epochs + 1):
         start = time.perf_counter()
-        net.train()
+        train_mode(net, backbone, frozen=number <= recipe.frozen_epochs)
+        if backbone and number == recipe.frozen_epochs + 1:
+            full_step = step  # a graph holds the gradients of what was not frozen when captured
         sums.zero_()
         seen = 0
         for images, labels in training.batches(shown.order(), recipe.batch_size, where):
@@ -278,6 +283,8 @@ def train(
             waited = waited + 1 if number > 1 and loss_now > history[-2].validation_loss else 0
         if recipe.patience is not None and waited >= recipe.patience:
             break
+    for weight in backbone:
+        weight.requires_grad_(True)
     net.load_state_dict(best_weights or judged.state_dict())
     return history, best, note
 

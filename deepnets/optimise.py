@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from timm.optim import param_groups_weight_decay
@@ -14,17 +14,26 @@ from deepnets.recipes import Recipe
 WARM_UP_SHARE = 0.2  # of a one-cycle training, while its learning rate rises
 
 
-def optimiser(net: nn.Module, recipe: Recipe, device: torch.device) -> torch.optim.Optimizer:
+def optimiser(
+    net: nn.Module, recipe: Recipe, device: torch.device, backbone: Sequence[Tensor] = ()
+) -> torch.optim.Optimizer:
     """Adam with decoupled weight decay (arXiv:1711.05101), which is Adam where there is none.
 
-    Biases and normalisation layers do not decay.
+    Biases and normalisation layers do not decay. A pre-trained backbone has a learning rate of its
+    own.
     """
     on_cuda = device.type == "cuda"
     # A captured step reads the learning rate where it lies on the card.
-    rate = torch.tensor(recipe.learning_rate, device=device) if on_cuda else recipe.learning_rate
-    return torch.optim.AdamW(
-        param_groups_weight_decay(net, recipe.weight_decay), rate, fused=True, capturable=on_cuda
-    )
+    pretrained = {id(weight) for weight in backbone}
+    groups = []
+    for group in param_groups_weight_decay(net, recipe.weight_decay):
+        for known in (False, True):
+            rate = recipe.learning_rate * (recipe.backbone_rate if known else 1.0)
+            weights = [each for each in group["params"] if (id(each) in pretrained) is known]
+            if weights:
+                lr = torch.tensor(rate, device=device) if on_cuda else rate
+                groups.append({**group, "params": weights, "lr": lr})
+    return torch.optim.AdamW(groups, fused=True, capturable=on_cuda)
 
 
 def schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, n_steps: int) -> Callable[[], None]:
@@ -44,12 +53,27 @@ def schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, n_steps: int) -> 
     if recipe.schedule == "one-cycle":
         return lr_scheduler.OneCycleLR(
             optimiser,
-            recipe.learning_rate,
+            [float(group["lr"]) for group in optimiser.param_groups],
             n_steps,
             pct_start=WARM_UP_SHARE,
             cycle_momentum=False,
         ).step
     return lambda: None
+
+
+def train_mode(net: nn.Module, backbone: Sequence[Tensor], frozen: bool) -> None:
+    """Set a net to training, its backbone frozen or not.
+
+    What is frozen whole also keeps to its evaluation mode: its batch normalisation uses and leaves
+    the averages it came with.
+    """
+    for weight in backbone:
+        weight.requires_grad_(not frozen)
+    net.train()
+    for module in net.modules() if frozen and backbone else ():
+        weights = [*module.parameters()]
+        if weights and not any(weight.requires_grad for weight in weights):
+            module.eval()
 
 
 def step_aside(net: nn.Module, radius: float) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""The nets of the FER-2013 poster: a small one, and a VGG of five blocks."""
+"""The nets of the FER-2013 poster: a small one, and a VGG of five blocks, fine-tuned or not."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ def baseline(n_classes: int, size: int, hidden: int = 128) -> nn.Module:
 
 
 @register(
+    "poster-vgg-finetuned",
+    family="VGG",
+    smallest=32,
+    adaptation="as poster-vgg; the convolutions of a VGG16 with batch normalisation",
+    settings={"pretrained": True},
+    hub="vgg16_bn",
+    head=("head.",),
+)
+@register(
     "poster-vgg",
     family="VGG",
     smallest=32,
@@ -58,11 +67,15 @@ def vgg(
     dropout : float
         Share of its inputs dropped.
     """
+    from collections import OrderedDict
+
     from torch import nn
     from torchvision.models import vgg as parts
 
-    return nn.Sequential(
-        parts.make_layers(parts.cfgs["D"], batch_norm),
+    features = parts.make_layers(parts.cfgs["D"], batch_norm)
+    head = nn.Sequential(
         *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout)),
         *(nn.Linear(512, hidden), nn.ReLU(), nn.Linear(hidden, n_classes)),
     )
+    # Named as VGG16's published weights are.
+    return nn.Sequential(OrderedDict(features=features, head=head))

@@ -34,6 +34,8 @@ class Recipe:
     balance_strength: float = 1.0
     label_smoothing: float = 0.0
     auxiliary_weight: float = 0.0
+    frozen_epochs: int = 3
+    backbone_rate: float = 0.1
     test_time_flip: bool = False
     stop: Literal["stale", "rises"] = "stale"
     patience: int | None = 10
@@ -41,6 +43,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         least = {"max_epochs": 1, "batch_size": 1, "weight_decay": 0, "sam": 0}
+        least |= {"frozen_epochs": 0, "backbone_rate": 0}
         for name, value in least.items():
             if getattr(self, name) < value:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be {value} or more")

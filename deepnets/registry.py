@@ -33,6 +33,11 @@ class Architecture:
         Parameters of `NetClassifier` that belong to the architecture, such as label smoothing.
     smallest : int
         Width of the smallest picture the net works on, in pixels; smaller ones are enlarged to it.
+    hub : str
+        Name of timm's architecture whose published weights fit the backbone; "" if none do.
+    head : tuple of str
+        How the names of tensors begin that are not of the backbone, beside those whose shape the
+        number of classes decides; see `deepnets.pretrained`.
     """
 
     name: str
@@ -41,6 +46,8 @@ class Architecture:
     adaptation: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     smallest: int = 1
+    hub: str = ""
+    head: tuple[str, ...] = ()
 
 
 ARCHITECTURES: dict[str, Architecture] = {}
@@ -52,6 +59,8 @@ def register(
     adaptation: str,
     settings: Mapping[str, Any] | None = None,
     smallest: int = 1,
+    hub: str = "",
+    head: tuple[str, ...] = (),
 ) -> Callable[[Build], Build]:
     """Put a builder on the list of nets under a name (a decorator)."""
 
@@ -59,7 +68,7 @@ def register(
         if name in ARCHITECTURES:
             raise ValueError(f"two nets are called '{name}'")
         ARCHITECTURES[name] = Architecture(
-            name, family, build, adaptation, settings or {}, smallest
+            name, family, build, adaptation, settings or {}, smallest, hub, head
         )
         return build
 
@@ -87,4 +96,4 @@ def architecture(name: str) -> Architecture:
         near = difflib.get_close_matches(wanted, timm.list_models(), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() names them"
         raise ValueError(f"timm has no architecture called '{wanted}': {hint}")
-    return Architecture(name, "timm", any_timm.builder(wanted), any_timm.ADAPTATION)
+    return Architecture(name, "timm", any_timm.builder(wanted), any_timm.ADAPTATION, hub=wanted)

@@ -81,6 +81,20 @@ def shapes(shapes_folder: Path) -> Dataset:
     return datasets.load(shapes_folder)
 
 
+@pytest.fixture(scope="session")
+def vgg16_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What stands for timm's VGG16 where there is no network: its convolutions, untrained."""
+    import safetensors.torch
+
+    import deepnets
+
+    net = deepnets.architecture("poster-vgg").build(2, 32).state_dict()
+    path = tmp_path_factory.mktemp("weights") / "vgg16.safetensors"
+    features = {name: value for name, value in net.items() if name.startswith("features.")}
+    safetensors.torch.save_file(features, path)
+    return path
+
+
 @pytest.fixture
 def run_command(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

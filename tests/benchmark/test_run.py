@@ -390,6 +390,28 @@ def test_wrong_flags_and_names_are_one_line_and_status_2(
     assert not (tmp_path / "out").exists(), "nothing half-written"
 
 
+def test_pretrained_nets_without_their_weights_are_refused_before_anything_is_fitted(
+    run_command: Command, shapes_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    (tmp_path / "text").write_text("no weights")
+    usual = ("--data", shapes_folder, "--train-size", 40, "--out", tmp_path / "out")
+    for arguments, words in (
+        (("--model", "knn,poster-vgg-finetuned"), "give a file with --weights FILE"),
+        (("--model", "timm:test_resnet", "--pretrained"), "cannot be had from the hub"),
+        (("--model", "vgg11", "--pretrained"), "the hub has no weights of vgg11"),
+        (("--model", "knn", "--pretrained"), "knn has no parameter 'pretrained'"),
+        (("--model", "vgg11", "--weights", tmp_path / "none"), "does not exist"),
+        (("--model", "vgg11", "--weights", tmp_path / "text"), "cannot be read as safetensors"),
+    ):
+        status, _, err = run_command(run.main, *arguments, *usual)
+        assert status == 2
+        assert words in err
+        assert len(err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
 def test_wrong_pictures_are_one_line_and_status_2(
     run_command: Command, tmp_path: Path, picture: Callable[..., None]
 ) -> None:

@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
+import timm
+import torch
 from rich.console import Console
 
 import baselines
-from benchmark import grid, models, store, work
+from benchmark import grid, leaderboard, models, store, work
 from benchmark.progress import Display
 from benchmark.protocols import Fair, Slides
 from datasets import Dataset, InputError, faces
@@ -65,6 +68,37 @@ def test_the_key_does_not_change_with_what_decides_nothing(run: work.Run) -> Non
     assert dataclasses.replace(run, device="mps").key == run.key, "knn knows no Apple device"
     assert dataclasses.replace(run, device="cuda").key != run.key
     assert dataclasses.replace(run, protocol=Fair(train_size=40, repeats=9)).key == run.key
+
+
+def test_of_pretrained_weights_the_content_counts_and_the_reader_is_told(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path
+) -> None:
+    files = [tmp_path / name for name in ("a.safetensors", "b.safetensors", "c.safetensors")]
+    for file, seed in zip(files, (1, 1, 2), strict=True):
+        torch.manual_seed(seed)
+        safetensors.torch.save_file(timm.create_model("test_resnet").state_dict(), file)
+    (net,) = models.find("timm:test_resnet")
+    anew, *others = (
+        dataclasses.replace(
+            a_run(shapes_folder, shapes), model=net, settings={"max_epochs": 1, **settings}
+        )
+        for settings in ({}, *({"weights": str(file)} for file in files))
+    )
+    assert len({anew.key, others[0].key, others[2].key}) == 3
+    assert others[1].key == others[0].key, "a copy under another name"
+    assert str(tmp_path) not in store.to_text(others[0].record("ok"))
+    assert others[0].label == "timm:test_resnet[max_epochs=1,pretrained=a.safetensors]"
+    hub = dataclasses.replace(anew, settings={"pretrained": True})
+    assert hub.label == "timm:test_resnet[pretrained]"
+
+    run = others[0]
+    assert work.execute(run, tmp_path)["status"] == "ok"
+    store.put_on_board(tmp_path, {run.row: {**run.shown, "keys": [run.key]}})
+    (note,) = leaderboard.collect(tmp_path)["note"]
+    assert "pre-trained on other pictures (a.safetensors)" in note
+
+    files[0].write_bytes(files[2].read_bytes())
+    assert "changed while it was used" in work.execute(run, tmp_path)["reason"]
 
 
 def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: Path) -> None:

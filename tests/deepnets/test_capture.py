@@ -44,14 +44,18 @@ def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Graph]:
     return made
 
 
-def trained(graph: bool) -> tuple[dict[str, torch.Tensor], list[float], str]:
+def trained(
+    graph: bool, frozen_epochs: int | None = None
+) -> tuple[dict[str, torch.Tensor], list[float], str]:
+    """Train a net whose convolution and normalisation are pre-trained if they are to be frozen."""
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 2))
     images = torch.rand(N, 3, 4, 4)
-    recipe = Recipe(EPOCHS, BATCH, 1e-2, patience=None)
+    recipe = Recipe(EPOCHS, BATCH, 1e-2, patience=None, frozen_epochs=frozen_epochs or 0)
+    backbone = [*net[:2].parameters()] if frozen_epochs is not None else []
     where = Backend(torch.device("cpu"), bf16=False, graph=graph)
     data = Pictures(images, torch.arange(N) % 2)
-    history, _, note = train(net, data, None, 2, recipe, where, 0)
+    history, _, note = train(net, data, None, 2, recipe, where, 0, backbone=backbone)
     return net.state_dict(), [epoch.train_loss for epoch in history], note
 
 
@@ -68,6 +72,18 @@ def test_one_graph_serves_all_full_batches_and_the_last_short_one_goes_without(
 ) -> None:
     trained(graph=True)
     assert [graph.replays for graph in graphs] == [EPOCHS * (N // BATCH)]
+
+
+def test_a_step_is_captured_anew_when_the_backbone_is_no_longer_frozen(
+    graphs: list[Graph],
+) -> None:
+    weights, losses, note = trained(graph=True, frozen_epochs=1)
+    full = N // BATCH
+    assert [graph.replays for graph in graphs] == [full, (EPOCHS - 1) * full]
+    expected_weights, expected_losses, _ = trained(graph=False, frozen_epochs=1)
+    assert losses == expected_losses
+    assert all(torch.equal(weights[name], expected_weights[name]) for name in weights)
+    assert note == ""
 
 
 def test_a_step_that_cannot_be_captured_runs_as_it_is_and_says_so_once(

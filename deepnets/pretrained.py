@@ -1,0 +1,168 @@
+"""Weights that a net starts from, learnt on other pictures: from timm's hub or from a file.
+
+What the number of classes changes in a net is its head, and starts anew; all else is its backbone,
+and comes from the weights, every tensor of it, or the weights are refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import timm
+import torch
+from torch import Tensor, nn
+
+from deepnets.registry import Architecture
+
+REACH_SECONDS = 5.0  # for the hub to answer at all
+WEIGHTS_FILE = "model.safetensors"
+NOT_LEARNT = "num_batches_tracked"  # of batch normalisation; older files lack it
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Pre-trained weights on this machine.
+
+    Attributes
+    ----------
+    path : Path
+        A safetensors file, named as timm names its tensors or as `NetClassifier.save` does.
+    source : str
+        What they are, for the reader of a leaderboard.
+    from_hub : bool
+        Whether timm published them.
+    """
+
+    path: Path
+    source: str
+    from_hub: bool
+
+
+def find(net: Architecture, file: str | None) -> Weights:
+    """Find the weights a net is to start from, and get them from the hub if need be.
+
+    Parameters
+    ----------
+    net : Architecture
+        What starts from them.
+    file : str or None
+        A safetensors file; None: those timm publishes for the architecture.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be had, in one line with the remedy.
+    """
+    if file is not None:
+        path = Path(file)
+        try:
+            with safetensors.safe_open(path, framework="pt"):
+                return Weights(path, f"other pictures ({path.name})", False)
+        except (OSError, safetensors.SafetensorError) as error:
+            raise ValueError(f"{file} cannot be read as safetensors: {error}") from error
+    about = timm.get_pretrained_cfg(net.hub) if net.hub else None
+    if about is None or not about.hf_hub_id:
+        raise ValueError(f"the hub has no weights of {net.name}: give a file with --weights FILE")
+    try:
+        path = _from_hub(about.hf_hub_id)
+    except Exception as error:  # Whatever the hub's library and the network below it raise.
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"the weights of {net.name} cannot be had from the hub ({reason}): "
+            "give a file with --weights FILE"
+        ) from error
+    tag = about.tag or ""
+    only = tag.endswith("_in1k") and "_ft_" not in tag
+    return Weights(path, f"{'ImageNet-1k' if only else 'other pictures'} ({about.hf_hub_id})", True)
+
+
+def _from_hub(name: str) -> Path:
+    """The file of these weights, from the hub's cache on this machine or from the hub."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    repository, _, revision = name.partition("@")
+    wanted = partial(hf_hub_download, repository, WEIGHTS_FILE, revision=revision or None)
+    try:
+        return Path(wanted(local_files_only=True))
+    except LocalEntryNotFoundError:
+        # The download itself tries again and again for half a minute where there is no network.
+        url = hf_hub_url(repository, WEIGHTS_FILE, revision=revision or None)
+        get_hf_file_metadata(url, timeout=REACH_SECONDS)
+        return Path(wanted())
+
+
+def start(net: nn.Module, other: nn.Module, about: Architecture, weights: Weights) -> list[Tensor]:
+    """Put pre-trained weights in a net's backbone, and its input's scaling in place of its own.
+
+    Parameters
+    ----------
+    net : nn.Module
+        A `Standardised` net; changed.
+    other : nn.Module
+        The same for another number of classes, by which the head is known.
+    about : Architecture
+        What it is.
+    weights : Weights
+        Where they lie.
+
+    Returns
+    -------
+    list of Tensor
+        The backbone's parameters.
+
+    Raises
+    ------
+    ValueError
+        If a tensor of the backbone is missing or of another shape.
+    """
+    found = _tensors(about, weights)
+    shapes = {_bare(name): value.shape for name, value in other.state_dict().items()}
+    backbone = {
+        name: value
+        for name, value in net.state_dict().items()
+        if value.shape == shapes[_bare(name)]
+        and not _bare(name).startswith(about.head)
+        and not name.endswith(NOT_LEARNT)
+    }
+    misfits = [
+        _bare(name)
+        for name, value in backbone.items()
+        if _bare(name) not in found or found[_bare(name)].shape != value.shape
+    ]
+    if misfits:
+        more = ", ..." if len(misfits) > 3 else ""
+        raise ValueError(
+            f"{weights.path.name} does not fit {about.name}: {len(misfits)} of the backbone's "
+            f"{len(backbone)} tensors are missing or of another shape "
+            f"({', '.join(misfits[:3])}{more}): give weights of this architecture"
+        )
+    net.load_state_dict({name: found[_bare(name)] for name in backbone}, strict=False)
+    return [p for name, p in net.named_parameters() if name in backbone and p.requires_grad]
+
+
+def _tensors(about: Architecture, weights: Weights) -> dict[str, Tensor]:
+    """Every tensor by its bare name, with the scaling of the input that they were learnt with."""
+    if weights.from_hub:  # timm renames what needs it, and is strict for the published classes
+        read = {"file": str(weights.path), "custom_load": False}
+        net = timm.create_model(about.hub, pretrained=True, pretrained_cfg_overlay=read)
+        found = net.state_dict()
+    else:
+        found = safetensors.torch.load_file(weights.path)
+    found = {_bare(name): value for name, value in found.items()}
+    published = timm.get_pretrained_cfg(about.hub) if about.hub else None
+    if "mean" not in found and published is not None:
+        for name, share in (("mean", published.mean), ("deviation", published.std)):
+            found[name] = 255 * torch.tensor(share).view(1, 3, 1, 1)
+    return found
+
+
+def _bare(name: str) -> str:
+    """A tensor's name without the wrappers its net is in, which differ with the pictures' size."""
+    while name.startswith("net."):
+        name = name.removeprefix("net.")
+    return name
