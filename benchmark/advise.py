@@ -13,7 +13,17 @@ import pandas as pd
 from rich.console import Console
 
 from benchmark import batch, grid, learning_curve, models, store
-from benchmark.command import DEVICE, DROP_DUPLICATES, JOBS, SIZE, TIME_LIMIT, chosen, command
+from benchmark.command import (
+    CROP,
+    DEVICE,
+    DROP_CLASS,
+    DROP_DUPLICATES,
+    JOBS,
+    SIZE,
+    TIME_LIMIT,
+    chosen,
+    command,
+)
 from benchmark.evidence import Evidence
 from benchmark.leaderboard import Leaderboard
 from benchmark.protocols import Curve, possible_splits
@@ -226,7 +236,9 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
 
 @command
 @click.option("--data", required=True, help="A folder with one folder a class, or a name.")
+@DROP_CLASS
 @DROP_DUPLICATES
+@CROP
 @click.option("--model", default=USUAL, show_default=True, help="Names, 'vgg*', timm:NAME; commas.")
 @click.option(
     "--train-size",
@@ -247,7 +259,9 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
 )
 def main(
     data: str,
+    drop_classes: tuple[str, ...],
     drop_duplicates: bool,
+    crop: str,
     model: str,
     train_size: int | None,
     repeats: int,
@@ -259,7 +273,7 @@ def main(
 ) -> int:
     """Say in five lines which model suits the pictures, how good it is and what it costs."""
     console = Console(stderr=True)
-    data = chosen(data, drop_duplicates)
+    data = chosen(data, drop_duplicates, drop_classes, crop=crop)
     entries = models.find(f"{BASELINE},{model}")
     dataset = load(data, size)
     protocols = steps(dataset, train_size, repeats)

@@ -16,8 +16,8 @@ import numpy as np
 
 import datasets
 from benchmark import plots, report, store, words
-from benchmark.command import DROP_DUPLICATES, OUT, chosen, command
-from benchmark.protocols import Fair, Protocol, Slides
+from benchmark.command import DROP_CLASS, DROP_DUPLICATES, OUT, chosen, command
+from benchmark.protocols import Fair, Protocol, Slides, possible_splits
 from datasets import Dataset, InputError, audit
 from datasets.duplicates import conflicting, identical
 
@@ -29,6 +29,7 @@ SPLITS: dict[str, tuple[Protocol, bool]] = {
     "fair random": (Fair(split="random"), False),
     "fair identity": (Fair(split="identity"), False),
     "fair official": (Fair(split="official"), False),
+    "fair across": (Fair(split="across"), False),
 }
 PAIRS_DRAWN = 40
 PAIRS_LISTED = 1000
@@ -86,6 +87,8 @@ def examine(dataset: Dataset) -> dict[str, Any]:
         "shortcuts": [],
     }
     for name, (protocol, deep) in SPLITS.items():
+        if (protocol.split == "across") != ("across" in possible_splits(dataset)):
+            continue
         needed = {"identity": dataset.groups, "official": dataset.parts}
         if needed.get(protocol.split, True) is None:
             continue
@@ -244,12 +247,15 @@ def write(dataset: Dataset, out: Path) -> dict[str, Any]:
 @command
 @click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
 @click.option("--size", type=click.IntRange(8, 1024), default=32, show_default=True, help="Pixels.")
+@DROP_CLASS
 @DROP_DUPLICATES
 @OUT
-def main(data: str | None, size: int, drop_duplicates: bool, out: Path) -> None:
+def main(
+    data: str | None, size: int, drop_classes: tuple[str, ...], drop_duplicates: bool, out: Path
+) -> None:
     """Look in pictures for copies, leaks across the splits and shortcuts; train nothing."""
     store.check_writable(out)
-    dataset = datasets.load(chosen(data, drop_duplicates), size)
+    dataset = datasets.load(chosen(data, drop_duplicates, drop_classes), size)
     found = write(dataset, out)
     if store.read_board(out):
         report.publish(out)

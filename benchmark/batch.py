@@ -46,6 +46,8 @@ def say_what(dataset: datasets.Dataset, console: Console) -> None:
             f"{dataset.size} x {dataset.size} pixels{left_out}"
         )
     )
+    for remark in dataset.remarks:
+        console.print(Text(remark), soft_wrap=True)
 
 
 def plan(
@@ -87,7 +89,8 @@ def make(
     """Make the runs that have no result yet, publish, and return records and leaderboard."""
     board: dict[str, dict[str, Any]] = {}
     for run in runs:
-        board.setdefault(run.row, {**run.shown, "keys": []})["keys"].append(run.key)
+        for row, shown in run.on_board.items():
+            board.setdefault(row, {**shown, "keys": []})["keys"].append(run.key)
     store.put_on_board(out, board)  # first, so that what an interrupted call made is shown
     with Display(console) as display:
         records = grid.run_all(runs, out, jobs, time_limit, display)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,7 +14,7 @@ import click
 import yaml
 
 import datasets
-from datasets import InputError
+from datasets import InputError, crops
 
 WRONG_INPUT = 2
 
@@ -85,12 +85,56 @@ def typed(text: str) -> Any:
     return value
 
 
-def chosen(data: str | None, drop_duplicates: bool) -> str:
-    """Return what `datasets.load` takes for the flags ``--data`` and ``--drop-duplicates``."""
+def _settings(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> dict[str, Any]:
+    settings = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"'{value}' is not of the form NAME=VALUE")
+        settings[name] = typed(text)
+    return settings
+
+
+SET = click.option(
+    "--set", "settings", multiple=True, callback=_settings, help="A parameter: NAME=VALUE."
+)
+
+
+DROP_CLASS = click.option(
+    "--drop-class",
+    "drop_classes",
+    multiple=True,
+    help="Leave out a class; may be given several times.",
+)
+
+
+CROP = click.option(
+    "--crop",
+    type=click.Choice(crops.CROPS),
+    default=crops.NONE,
+    show_default=True,
+    help="Part of the face that is looked at.",
+)
+
+
+def chosen(
+    data: str | None,
+    drop_duplicates: bool,
+    drop_classes: Sequence[str] = (),
+    test_data: str | None = None,
+    crop: str = crops.NONE,
+) -> str:
+    """Return what `datasets.load` takes for the flags on data."""
     data = data or datasets.default()
+    if test_data is not None:
+        data = datasets.on(data, test_data)
+    for class_name in sorted(set(drop_classes)):
+        data = f"{datasets.WITHOUT}{class_name}:{data}"
     if drop_duplicates and not data.startswith(datasets.DEDUPLICATED):
-        return f"{datasets.DEDUPLICATED}{data}"
-    return data
+        data = f"{datasets.DEDUPLICATED}{data}"
+    return data if crop == crops.NONE else f"{crop}:{data}"
 
 
 def command(function: Callable[..., Any]) -> Callable[..., NoReturn]:
@@ -160,6 +204,6 @@ def read_config(context: click.Context, parameter: click.Parameter, path: Path |
         flag = flags[key]
         if isinstance(value, list) and not flag.multiple:  # names as a list, not with commas
             value = ",".join(map(str, value))
-        elif isinstance(value, str) and flag.multiple:
+        elif flag.multiple and not isinstance(value, list):
             value = [value]
         context.default_map[str(flag.name)] = value

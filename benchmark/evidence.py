@@ -11,6 +11,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark import metrics, store
+from datasets import crops
+
+WITHIN, ACROSS = "within", "across"  # splits of the rows on which a transfer is shown
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,25 @@ def read(out: Path) -> list[Evidence]:
 
 def data_name(name: str, generated: bool) -> str:
     """What a reader is told the data are: drawn faces never pass for a set of photographs."""
-    return "generated faces" if generated else name
+    said, crop = crops.parted(name)
+    if generated:
+        joined = "+" in said or "-on-" in said
+        said = f"{said} (generated faces among them)" if joined else "generated faces"
+    return said if crop == crops.NONE else f"{said}, {crops.WORDS[crop]}"
+
+
+def about(entry: Mapping[str, Any]) -> str:
+    """Say on which classes a row is, and what was done to its data; nothing of a set as it came."""
+    remarks = entry["dataset"].get("remarks", [])
+    shown = [name for name, count in entry["dataset"]["class_counts"].items() if count]
+    return f"On {len(shown)} classes, {', '.join(shown)}: {'; '.join(remarks)}." if remarks else ""
+
+
+def split_name(split: str) -> str:
+    """What a reader is told the test pictures are."""
+    return {WITHIN: "tested within the set", ACROSS: "tested across sets"}.get(
+        split, f"{split} split"
+    )
 
 
 def place(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
@@ -110,10 +131,19 @@ def place(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
     return entry["dataset"]["name"], protocol["label"], protocol["split"], entry["model"]["label"]
 
 
+def rows_of(shown: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the leaderboard that a run is shown on: one, or for a transfer across and within."""
+    rows = [dict(shown)]
+    if shown["protocol"]["split"] == ACROSS:
+        rows.append({**shown, "protocol": {**shown["protocol"], "split": WITHIN}})
+    return rows
+
+
 def board_names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name the protocol and split of each row: ``fair-500``, or ``fair-500-random``.
 
-    The split that the protocol uses by itself on a data set goes without saying. Rows of before
+    The split that the protocol uses by itself on a data set goes without saying, but for within and
+    across, which always stand beside each other. Rows of before
     rows said which that is follow those beside them, or else the usage of their time: random.
     """
     places = [(entry["dataset"]["name"], entry["protocol"]["label"]) for entry in entries]
@@ -124,7 +154,9 @@ def board_names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
     }
     splits = [entry["protocol"]["split"] for entry in entries]
     return [
-        label if split == usual.get((data, label), "random") else f"{label}-{split}"
+        label
+        if split != ACROSS and split == usual.get((data, label), "random")
+        else f"{label}-{split}"
         for (data, label), split in zip(places, splits, strict=True)
     ]
 
@@ -142,9 +174,19 @@ def read_row(out: Path, entry: dict[str, Any], board: str = "") -> Evidence:
                 reason = "its predictions are damaged: run it again"
                 record = {"status": "failed", "reason": reason}
             else:
-                good.append(predictions)
+                good.append(_of_row(entry, predictions))
         records.append({**record, "key": key, "repeat": repeat})
     return Evidence(entry, board, records, _score(good) if good else None)
+
+
+def _of_row(entry: Mapping[str, Any], predictions: store.Predictions) -> store.Predictions:
+    """Those of a run's predictions that a row is about."""
+    split = entry["protocol"]["split"]
+    if split not in (WITHIN, ACROSS):
+        return predictions
+    across = predictions.rows >= entry["dataset"]["across_from"]
+    chosen = across if split == ACROSS else ~across
+    return store.Predictions(*(column[chosen] for column in vars(predictions).values()))
 
 
 def _score(runs: list[store.Predictions]) -> Scored:

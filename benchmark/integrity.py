@@ -14,7 +14,7 @@ from rich.progress import track
 
 import datasets
 from benchmark import evidence, protocols, store, trials
-from datasets import Dataset, InputError
+from datasets import Dataset, InputError, crops
 
 SUM_TOLERANCE = 1e-3  # of the probabilities of a picture, as float32
 AGAIN = "remove that folder and run its command again"
@@ -121,8 +121,8 @@ def _wrong_in_run(
     if not key == record["key"] == store.digest(record["parts"]):
         return f"{where}/run.json: the key is not that of its parts"
     parts, shown = record["parts"], ("model", "protocol")
-    if (parts["data"], parts["repeat"]) != (entry["dataset"]["fingerprint"], repeat) or any(
-        record[name] != entry[name] for name in shown
+    if (parts["data"], parts["repeat"]) != (entry["dataset"]["fingerprint"], repeat) or not any(
+        all(row[name] == entry[name] for name in shown) for row in evidence.rows_of(record)
     ):
         return f"{where}/run.json: a run of something else"
     if "files" in record:
@@ -134,7 +134,8 @@ def _wrong_in_run(
                 return f"{where}/{name}: changed since it was written"
             if name not in present and not name.startswith("model."):
                 return f"{where}/{name}: missing"
-            found.models_absent += name not in present
+            # A run that is on two rows counts once.
+            found.models_absent += name not in present and key not in found.records
     if record["status"] != "ok":
         return ""
     predictions = store.read_predictions(out, key)
@@ -169,11 +170,11 @@ def check_data(
     out: Path, board: Board, given: str | None, required: bool, found: Findings
 ) -> Iterator[str]:
     """Check the sound runs against their pictures, as far as these are here."""
-    sets: dict[tuple[str, str, int], list[str]] = {}
+    sets: dict[tuple[str, str, int], dict[str, None]] = {}  # the keys of the runs, in order
     for entry in board.values():
         about = entry["dataset"]
-        keys = sets.setdefault((about["name"], about["source"], about["size"]), [])
-        keys += [key for key in entry["keys"] if key in found.records]
+        keys = sets.setdefault((about["name"], about["source"], about["size"]), {})
+        keys |= dict.fromkeys(key for key in entry["keys"] if key in found.records)
     for (name, source, size), keys in sets.items():
         try:
             dataset = _load(name, source, size, given, alone=len({n for n, _, _ in sets}) == 1)
@@ -203,15 +204,16 @@ def check_data(
 
 def _load(name: str, source: str, size: int, given: str | None, alone: bool) -> Dataset:
     """Load what runs call by a name, or what is given in its place."""
+    whole, crop = crops.parted(name)
     if given is not None:
-        dataset = datasets.load(given, size)
+        dataset = datasets.load(given, size, crop)
         if alone or dataset.name == name:
             return dataset
         raise InputError(f"{given} is {dataset.name}")
     # Drawn faces may lie where the real pictures are looked for.
-    usual = [datasets.default()] if name == "generated" else []
-    for named in dict.fromkeys([*usual, name]):
-        dataset = datasets.load(named, size)
+    usual = [datasets.default()] if whole == "generated" else []
+    for named in dict.fromkeys([*usual, whole]):
+        dataset = datasets.load(named, size, crop)
         if (dataset.name, dataset.source) == (name, source):
             return dataset
     raise InputError(f"'{name}' is here {dataset.source}, and was {source}")

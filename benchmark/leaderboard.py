@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark import comparison, evidence, learning_curve, recognition, statistics, trials
+from benchmark import comparison, contrast, evidence, learning_curve, statistics, trials
 from benchmark.evidence import Evidence
 from benchmark.trials import Search
 
@@ -64,11 +64,11 @@ BOARD = ["dataset", "protocol", "split"]  # rows that agree in these are ranked 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The leaderboard, the pairs it rests on, its splits, curves and searches, and its source."""
+    """The leaderboard, the pairs it rests on, contrasts, curves and searches, and its source."""
 
     table: pd.DataFrame
     pairs: pd.DataFrame
-    recognised: pd.DataFrame
+    contrasts: dict[contrast.Contrast, pd.DataFrame]
     points: pd.DataFrame
     crossovers: pd.DataFrame
     searches: list[Search]
@@ -91,13 +91,15 @@ def compute(out: Path) -> Leaderboard:
     Returns
     -------
     Leaderboard
-        ``table``: the columns `COLUMNS`, and ``board``, see `evidence.board_names`; best first.
+        ``table``: the columns `COLUMNS`; ``board`` and ``about``, see `evidence`; and
+        ``crop_found``, the share of pictures in which what they are cropped to was found. Best
+        first.
         Times in seconds and milliseconds, memory in units of 10**6 bytes, scores as fractions,
         ``data`` the beginning of the data's fingerprint. Models are ranked among those scored on
         the same pictures of a board, and share a rank where these cannot tell them apart, see
         `comparison.compare`; a row that is not ``ok`` has no rank. Scores of repeats are averaged;
         the interval is that of the mean, for other test pictures drawn like these. ``pairs``: the
-        columns `comparison.PAIRS`. ``recognised``: see `recognition.compute`.
+        columns `comparison.PAIRS`. ``contrasts``: those that there are, see `contrast.compute`.
         ``points`` and ``crossovers``: see `learning_curve`. ``searches``: see `trials`; the row of
         a winner says how many trials it was the best of and how many seconds they took, its own
         run not counted.
@@ -112,7 +114,7 @@ def compute(out: Path) -> Leaderboard:
         _row(row, facts.get(id(row), {}), [each for each in searches if each.won_by(row)])
         for row in rows
     ]
-    table = pd.DataFrame(described, columns=[*COLUMNS, "board"])
+    table = pd.DataFrame(described, columns=[*COLUMNS, "board", "about", "crop_found"])
     for name in (
         "rank",
         "n_train",
@@ -128,12 +130,13 @@ def compute(out: Path) -> Leaderboard:
     )
     table = order.drop(columns=["fewer", "worse"]).reset_index(drop=True)
     pairs = [found for _, _, found in compared if len(found)]
+    contrasts = {kind: contrast.compute(rows, facts, kind) for kind in contrast.CONTRASTS}
     return Leaderboard(
         table,
         pd.concat(pairs, ignore_index=True)
         if pairs
         else pd.DataFrame(columns=list(comparison.PAIRS)),
-        recognition.compute(rows),
+        {kind: found for kind, found in contrasts.items() if len(found)},
         learning_curve.points(table, rows),
         learning_curve.crossovers(rows),
         searches,
@@ -166,6 +169,8 @@ def _row(row: Evidence, compared: Mapping[str, Any], won: Sequence[Search]) -> d
         "data": entry["dataset"]["fingerprint"][:12],
         "board": row.board,
         **_cost_of_search(won),
+        "about": evidence.about(entry),
+        "crop_found": entry["dataset"].get("crop_found"),
     }
     if row.scored is None:
         return about
@@ -192,7 +197,7 @@ def _scores(row: Evidence, scored: evidence.Scored, won: Sequence[Search]) -> di
         "n_validation": row.good[0]["n_validation"],
         "n_test": n_test,
         "fit_seconds": facts["fit_seconds"].mean(),
-        "predict_ms_per_image": facts["predict_seconds"].mean() / n_test * 1000,
+        "predict_ms_per_image": (facts["predict_seconds"] / facts["n_test"]).mean() * 1000,
         "peak_memory_mb": facts["peak_memory_mb"].max(),
         "parameters": row.good[0]["parameters"],
         "note": "; ".join(_notes(row, scored, won)),
@@ -214,7 +219,7 @@ def _notes(row: Evidence, scored: evidence.Scored, won: Sequence[Search]) -> lis
     notes.append(row.entry["protocol"]["note"])
     for search in won:
         of = f"best of {len(search.table):,} trials on validation"
-        notes.append(f"{of}, which took {search.seconds:,.0f} s")
+        notes.append(f"{of}, which took {search.seconds:,.1f} s")
     counts = row.entry["dataset"]["class_counts"]
     tested = set(scored.labels.tolist())
     untested = [name for i, name in enumerate(names) if i not in tested and counts[name]]
@@ -226,9 +231,12 @@ def _notes(row: Evidence, scored: evidence.Scored, won: Sequence[Search]) -> lis
 
 @functools.cache
 def published_figures() -> pd.DataFrame:
-    """Every figure a source document states, with its rank among those on as many pictures."""
-    table = pd.read_csv(Path(__file__).with_name("published.csv"))
-    table["rank"] = 0
+    """Every figure a source document states, with its rank among those on as many pictures.
+
+    One whose document does not say on how many has no rank.
+    """
+    table = pd.read_csv(Path(__file__).with_name("published.csv"), dtype={"n_test": "Int64"})
+    table["rank"] = pd.array([pd.NA] * len(table), "Int64")
     for _, part in table.groupby(["dataset", "protocol", "n_test"]):
         stated, n = part["accuracy"].to_numpy(), int(part["n_test"].iloc[0])
         pairs = zip(*np.triu_indices(len(stated), 1), strict=True)
@@ -237,8 +245,10 @@ def published_figures() -> pd.DataFrame:
     return table
 
 
-def published(entry: dict[str, Any]) -> float | None:
+def published(entry: Mapping[str, Any]) -> float | None:
     """Return the accuracy a source document states for this data set, protocol and model."""
+    if entry["protocol"]["split"] == evidence.WITHIN:
+        return None  # a transfer is published by its score across sets
     table = published_figures()
     found = table[
         (table["dataset"] == entry["dataset"]["name"])

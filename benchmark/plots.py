@@ -19,6 +19,8 @@ from PIL import Image
 from sklearn.isotonic import isotonic_regression
 
 from benchmark import trials
+from benchmark.contrast import NAMES, Contrast
+from benchmark.evidence import split_name
 from benchmark.learning_curve import SCORES
 from benchmark.trials import Search, setting
 
@@ -132,8 +134,9 @@ def confusion(
             axes.add_patch(mpl.patches.Rectangle((i, i), 1, 1, fill=False, ec="#d55e00", lw=1.6))
         n_seen = int((totals > 0).sum())
         figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+        lines = textwrap.fill(what, int(16 * (figure.get_figwidth() - 1.8)))
         axes.set_title(
-            f"{what}\nframed: right answers; mean recall of {n_seen} classes "
+            f"{lines}\nframed: right answers; mean recall of {n_seen} classes "
             f"{100 * recalls[totals[:, 0] > 0].mean():.1f} %",
             fontsize=9,
         )
@@ -201,7 +204,9 @@ def told_apart(panels: Sequence[tuple[str, pd.DataFrame]], title: str) -> Figure
     heights = [len(order) + 2.5 for order in orders]
     widest = max(map(len, orders))
     with mpl.rc_context(STYLE):
-        size = max(3.4 + 0.46 * widest, 6.5), 1.8 + 0.3 * sum(heights)  # the words take the rest
+        letters = max(len(_shortened(model)) for order in orders for model in order)
+        words = 0.09 * max(letters, 20)  # inches that the longest name takes
+        size = max(1.6 + words + 0.46 * widest, 6.5), 0.9 + words / 2 + 0.3 * sum(heights)
         figure = Figure(figsize=size, layout="constrained")
         columns = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (name, pairs), order in zip(columns, panels, orders, strict=True):
@@ -223,9 +228,10 @@ def told_apart(panels: Sequence[tuple[str, pd.DataFrame]], title: str) -> Figure
             axes.set(xlim=(1, max(widest, 2)), ylim=(len(order) - 1, 0))
             axes.set_yticks(
                 np.arange(len(order) - 1) + 0.5,
-                [f"{model}  {100 * scores[model]:.1f} %" for model in order[:-1]],
+                [f"{_shortened(model)}  {100 * scores[model]:.1f} %" for model in order[:-1]],
             )
-            axes.set_xticks(np.arange(1, len(order)) + 0.5, order[1:], rotation=40, ha="right")
+            names = [_shortened(model) for model in order[1:]]
+            axes.set_xticks(np.arange(1, len(order)) + 0.5, names, rotation=40, ha="right")
             axes.tick_params(length=0)
             axes.spines[:].set_visible(False)
             axes.set_title(name, fontsize=9)
@@ -244,10 +250,10 @@ def curves(histories: Sequence[pd.DataFrame], title: str, what: str, selected_on
         figure = Figure(figsize=(9, 3.8), layout="constrained")
         for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
             for i, history in enumerate(histories):
-                for side, colour, line in (
-                    ("train", TRAINING, "-"),
-                    ("validation", SELECTION, "--"),
-                ):
+                sides = {"train": (TRAINING, "-"), "validation": (SELECTION, "--")}
+                if history["validation_accuracy"].isna().all():  # nothing was selected on
+                    del sides["validation"]
+                for side, (colour, line) in sides.items():
                     name = "training" if side == "train" else selected_on
                     axes.plot(
                         history["epoch"],
@@ -258,12 +264,14 @@ def curves(histories: Sequence[pd.DataFrame], title: str, what: str, selected_on
                         label=name if i == 0 else None,
                         marker="." if len(history) == 1 else None,
                     )
-                best = int(history["validation_accuracy"].to_numpy().argmax())
+                # The best, or the last where there is none.
+                judged = history["validation_accuracy"].fillna(history["epoch"])
+                best = int(judged.to_numpy().argmax())
                 axes.plot(
                     history["epoch"].iloc[best],
-                    history[f"validation_{quantity}"].iloc[best],
+                    history[f"{side}_{quantity}"].iloc[best],
                     "o",
-                    color=SELECTION,
+                    color=colour,
                     label="epoch kept" if i == 0 else None,
                 )
             axes.set_xlabel("epoch")
@@ -299,15 +307,13 @@ def classes(counts: Mapping[str, int], title: str) -> Figure:
     return figure
 
 
-def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) -> Figure:
+def board(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
     """Draw accuracy with its interval for every model, one column of points a protocol.
 
     Parameters
     ----------
     tables : mapping
         Rows of the leaderboard by protocol and split, all of one data set.
-    published : Series
-        Stated accuracies by model; may be empty.
     title : str
         Data set and number of pictures.
     """
@@ -344,9 +350,10 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
                     alpha=0.6,
                     label=f"always the commonest class of the {n_test:,}",
                 )
-            stated = published[published.index.isin(place)] if name == "slides" else published[:0]
+            stated = table.dropna(subset=["published_accuracy"])
             if len(stated):
-                axes.plot(stated, stated.index.map(place), "kx", label="published")
+                published = stated["published_accuracy"]
+                axes.plot(published, stated["model"].map(place), "kx", label="published")
             split = table["split"].iloc[0]
             unsaid = split == "identity" and not name.endswith(split)
             what = f"{name}, {split} split" if unsaid else name
@@ -359,7 +366,7 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
                 label: handle
                 for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
             }
-        all_axes[0].set_yticks(range(len(order)), order)
+        all_axes[0].set_yticks(range(len(order)), [_shortened(model) for model in order])
         figure.legend(
             handles.values(),
             handles,
@@ -372,48 +379,124 @@ def board(tables: Mapping[str, pd.DataFrame], published: pd.Series, title: str) 
     return figure
 
 
-def splits(table: pd.DataFrame, title: str) -> Figure:
-    """Draw the accuracy of every model under both splits, and the difference with its interval.
+def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[str] = ()) -> Figure:
+    """Draw the scores of every model on two test sets, and the difference, with intervals.
 
     Parameters
     ----------
     table : DataFrame
-        One of `recognition.boards`, the best first.
+        One of `contrast.boards`, the best first.
+    kind : Contrast
+        What it is of.
     title : str
         Data set, protocol and what is shown.
+    about : sequence of str
+        Lines on what was done to the data.
     """
     first, place = table.iloc[0], np.arange(len(table))[::-1]
+    heading = textwrap.wrap(title, 78)
+    below = [line for text in about for line in textwrap.wrap(text, 110)]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.6 + 0.34 * len(table)), layout="constrained")
-        left, right = figure.subplots(1, 2, sharey=True, width_ratios=[3, 2])
-        left.hlines(place, table["accuracy_identity"], table["accuracy_random"], color="0.6", lw=2)
-        for split, colour, marker in (("random", SELECTION, "s"), ("identity", TRAINING, "o")):
-            n, people = first[f"n_test_{split}"], first[f"n_people_{split}"]
-            left.plot(
-                *(table[f"accuracy_{split}"], place, marker),
-                color=colour,
-                label=f"{split} split: {n:,} test pictures of {people:,} people",
+        height = 2 + 2 * (0.8 + 0.34 * len(table)) + 0.2 * len(heading + below)
+        figure = Figure(figsize=(9, height), layout="constrained")
+        panels = figure.subplots(2, 2, sharey=True, width_ratios=[3, 2])
+        for (left, right), score in zip(panels, kind.scores, strict=True):
+            drawn = ((SELECTION, "s", 0.12), (TRAINING, "o", -0.12))
+            for side, (colour, marker, up) in zip(kind.sides, drawn, strict=True):
+                n, people = first[f"n_test_{side}"], first[f"n_people_{side}"]
+                shown = "" if n == people else f" of {people:,} people"
+                left.errorbar(
+                    *(table[f"{score}_{side}"], place + up),
+                    xerr=_ends(table, f"{score}_{side}"),
+                    fmt=marker,
+                    color=colour,
+                    capsize=2,
+                    label=f"{split_name(side)}: {n:,} test pictures{shown}",
+                )
+            left.set_yticks(place, table["model"])
+            right.errorbar(
+                *(100 * table[f"{score}_difference"], place),
+                xerr=100 * _ends(table, f"{score}_difference"),
+                fmt="kd",
+                capsize=2,
+                label=f"{kind.sides[0]} less {kind.sides[1]}",
             )
-        left.set_yticks(place, table["model"])
-        left.set_xlabel("accuracy")
-        left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        difference = 100 * table["accuracy_difference"]
-        ends = 100 * table["accuracy_difference_lo"], 100 * table["accuracy_difference_hi"]
-        right.errorbar(
-            *(difference, place),
-            xerr=[difference - ends[0], ends[1] - difference],
-            fmt="kd",
-            capsize=2,
-            label="random less identity",
+            right.axvline(0, color="0.5", lw=1)
+            left.set_xlabel(f"{NAMES[score]}, 95 % interval")
+            right.set_xlabel("difference in points, 95 % interval")
+            for axes in (left, right):
+                axes.grid(axis="y", color="0.9")
+                axes.set_axisbelow(True)
+                axes.set_ylim(-0.6, len(table) - 0.4)
+            left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        handles, labels = (
+            [each for axes in panels[0] for each in axes.get_legend_handles_labels()[i]]
+            for i in (0, 1)
         )
-        right.axvline(0, color="0.5", lw=1)
-        right.set_xlabel("difference in points, 95 % interval")
-        for axes in (left, right):
+        figure.legend(
+            handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9
+        )
+        figure.suptitle("\n".join(heading), x=0.01, ha="left", fontsize=12, fontweight="bold")
+        if below:
+            panels[0, 0].set_title("\n".join(below), fontsize=9)
+    return figure
+
+
+def _ends(table: pd.DataFrame, score: str) -> np.ndarray:
+    """How far the ends of a score's interval lie off, as error bars are given: ``(2, n)``."""
+    ends = table[score] - table[f"{score}_lo"], table[f"{score}_hi"] - table[score]
+    return np.stack([each.to_numpy(np.float64) for each in ends])
+
+
+def worth(table: pd.DataFrame, title: str) -> Figure:
+    """Draw what each part of a recipe is worth, in accuracy and macro-F1.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `ablation.table` but for the whole recipe's.
+    title : str
+        Recipe, model, data set, protocol and pictures.
+    """
+    place = np.arange(len(table))[::-1]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 2.4 + 0.36 * len(table)), layout="constrained")
+        for axes, score, times, unit in zip(
+            figure.subplots(1, 2, sharey=True),
+            ("accuracy", "macro_f1"),
+            (100, 1),
+            ("points of accuracy", "macro-F1"),
+            strict=True,
+        ):
+            value, low, high, se = (
+                times * table[f"{score}_worth{end}"] for end in ("", "_lo", "_hi", "_se")
+            )
+            axes.axvline(0, color="0.5", lw=1)
+            of_pictures = axes.errorbar(
+                *(value, place),
+                xerr=[value - low, high - value],
+                fmt="o",
+                color=TRAINING,
+                capsize=3,
+            )
+            of_repeats = axes.hlines(
+                place, value - se, value + se, color=SELECTION, lw=6, alpha=0.6, zorder=0
+            )
+            axes.set_xlabel(f"worth in {unit}")
+            axes.set_yticks(place, table["left_out"])
             axes.grid(axis="y", color="0.9")
             axes.set_axisbelow(True)
-            axes.set_ylim(-0.6, len(table) - 0.4)
-        figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        figure.supylabel("left out", fontsize=10)
+        figure.legend(
+            [of_pictures, of_repeats],
+            ["95 % interval, for other test pictures", "± standard error of the repeats"],
+            loc="outside lower center",
+            ncols=2,
+            frameon=False,
+            fontsize=9,
+        )
+        first, *others = textwrap.wrap(title.replace("\n", ": ", 1), 120)
+        figure.suptitle("\n".join([first, *others]), x=0.01, ha="left", fontsize=11)
     return figure
 
 
@@ -550,17 +633,19 @@ def search(found: Search, title: str) -> Figure:
         Data set, model, protocol, number of pictures.
     """
     metric, table = found.entry["metric"], found.table
-    tried = trials.varied(found) or {"trial": [*table["trial"]]}
+    alone = {name: [*found.table[name].unique()] for name in found.parameters}
+    tried = trials.varied(found) or alone  # of one trial
     shares = trials.importance(found)
     good, n_bad = table.dropna(subset=["accuracy"]), int(table["accuracy"].isna().sum())
     n_columns = min(len(tried), PARAMETERS_A_ROW)
     n_rows = -(-len(tried) // n_columns)
     apart = good["told_apart_from_best"].fillna(False).astype(bool)
-    kinds = [
+    every = [
         (good[apart], f"told apart from the best ({apart.sum()})", "x", "0.55"),
         (good[~apart & ~good["best"]], f"not told apart ({found.n_tied})", "o", TRAINING),
         (good[good["best"]], "the best", "*", SELECTION),
     ]
+    kinds = [kind for kind in every if len(kind[0])]
     with mpl.rc_context(STYLE):
         size = max(3.1 * n_columns + 0.6, 9), 1.9 + 3.1 * n_rows
         figure = Figure(figsize=size, layout="constrained")
@@ -568,17 +653,19 @@ def search(found: Search, title: str) -> Figure:
         for axes in cells.flat[len(tried) :]:
             axes.set_axis_off()
         for axes, (name, values) in zip(cells.flat, tried.items(), strict=False):
-            listed = len(values) <= trials.FEW
-            place = {repr(value): i for i, value in enumerate(values)}
+            numbers = pd.to_numeric(pd.Series(values), errors="coerce").notna().all()
+            listed = len(values) <= trials.FEW or not numbers
+            place = {value: i for i, value in enumerate(values)}
+            if listed:  # beside each other in the order tried, so that none hides another
+                same = good.groupby(good[name])["trial"]
+                beside = (same.cumcount() + 0.5) / same.transform("size") - 0.5
+                x = good[name].map(place).astype(float) + 0.7 * beside
+            else:
+                x = good[name].astype(float)
             for part, label, marker, colour in kinds:
-                if listed:  # beside each other in the order tried, so that none hides another
-                    beside = (part["trial"] - 0.5) / len(table) - 0.5
-                    x = part[name].map(repr).map(place).astype(float) + 0.6 * beside
-                else:
-                    x = part[name].astype(float)
                 star = marker == "*"
                 axes.plot(
-                    *(x, part[metric].astype(float), marker),
+                    *(x[part.index], part[metric].astype(float), marker),
                     color=colour,
                     ms=15 if star else 5,
                     mec="k" if star else colour,
@@ -587,7 +674,7 @@ def search(found: Search, title: str) -> Figure:
                     label=label,
                 )
             if listed:
-                medians = good.groupby(good[name].map(repr))[metric].median()
+                medians = good.groupby(good[name])[metric].median()
                 at = [place[value] for value in medians.index]
                 axes.hlines(
                     *(medians.astype(float), np.array(at) - 0.38, np.array(at) + 0.38),
@@ -597,11 +684,13 @@ def search(found: Search, title: str) -> Figure:
                 )
                 axes.set_xticks(range(len(values)), [setting(value) for value in values])
                 axes.set_xlim(-0.5, len(values) - 0.5)
-            elif min(values) > 0 and max(values) / min(values) > LOGARITHMIC_FROM:
+            elif x.min() > 0 and x.max() / x.min() > LOGARITHMIC_FROM:
                 axes.set_xscale("log")
             axes.set_xlabel(name)
             if name in shares:
-                axes.set_title(f"{100 * shares[name]:.0f} % of the spread", fontsize=9)
+                axes.set_title(
+                    f"{100 * shares[name]:.0f} % of the spread between trials", fontsize=9
+                )
             axes.grid(axis="y", color="0.92")
             axes.set_axisbelow(True)
         for axes in cells[:, 0]:
@@ -613,7 +702,7 @@ def search(found: Search, title: str) -> Figure:
             handles.append(mpl.patches.Patch(fc="none", ec="none"))
             labels.append(f"without a score and not drawn: {n_bad}")
         figure.legend(handles, labels, loc="outside lower left", ncols=5, frameon=False, fontsize=9)
-        wrapped = textwrap.fill(title, int(12 * size[0]))
+        wrapped = textwrap.fill(title, int(10 * size[0]))
         figure.suptitle(wrapped, x=0.01, ha="left", fontsize=11, fontweight="bold")
     return figure
 
@@ -646,11 +735,11 @@ def pairs(shown: Sequence[Pair], title: str) -> Figure:
             for axes, side in zip(cell.subplots(1, 2), (pair.left, pair.right), strict=True):
                 axes.imshow(np.broadcast_to(side.picture, (*side.picture.shape[:2], 3)))
                 axes.set_axis_off()
-                axes.set_title(f"{_shortened(side.name)}\n{side.label}", y=-0.24, fontsize=8.5)
+                axes.set_title(f"{_shortened(side.name, 26)}\n{side.label}", y=-0.24, fontsize=8.5)
         figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
     return figure
 
 
-def _shortened(name: str, most: int = 26) -> str:
+def _shortened(name: str, most: int = 44) -> str:
     """A file name with its middle left out where it is long; its end tells files apart."""
     return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-(most // 2) :]}"

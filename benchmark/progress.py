@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -103,9 +104,11 @@ class Display:
             return
         most = run.parts["parameters"]["max_epochs"]
         self.share[key] = epoch.epoch / most
+        on, accuracy = run.protocol.selected_on, epoch.validation_accuracy
+        if math.isnan(accuracy):  # nothing is selected on
+            on, accuracy = "training", epoch.train_accuracy
         state = (
-            f"epoch {epoch.epoch}/{most}  loss {epoch.train_loss:.3f}  "
-            f"{run.protocol.selected_on} accuracy {epoch.validation_accuracy:.1%}"
+            f"epoch {epoch.epoch}/{most}  loss {epoch.train_loss:.3f}  {on} accuracy {accuracy:.1%}"
         )
         if key in self.tasks:
             self.bars.update(self.tasks[key], completed=self.share[key], state=state)

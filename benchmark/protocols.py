@@ -16,16 +16,18 @@ from sklearn.model_selection import train_test_split
 from datasets import Dataset, InputError
 from datasets.dataset import Part
 from datasets.duplicates import sides
-from datasets.splits import hold_out, stratified_order
+from datasets.splits import TEST_PARTS, hold_out, stratified_order
 
 logger = logging.getLogger(__name__)
 
-Split = Literal["random", "identity", "official", "slides"]
+Split = Literal["random", "identity", "official", "across", "slides"]
 
 
 def possible_splits(dataset: Dataset) -> list[Split]:
     """Splits that a data set allows, the soundest first."""
     parts = set() if dataset.parts is None else set(dataset.parts)
+    if Part.ACROSS in parts:
+        return ["across"]
     allowed: dict[Split, bool] = {
         "official": {Part.TRAINING, Part.TEST} <= parts,
         "identity": dataset.groups is not None,
@@ -58,10 +60,11 @@ class Protocol:
 
     Attributes
     ----------
-    split : {"random", "identity", "official", "slides"}
+    split : {"random", "identity", "official", "across", "slides"}
         ``identity`` keeps each person, and a picture under two people's names, on one side;
-        ``official`` takes the parts that the data set comes with; ``slides`` the test set of the
-        slides, whoever is shown.
+        ``official`` takes the parts that the data set comes with; ``across`` takes those of two
+        sets, to learn from one and be tested on both (see `datasets.aggregate.transfer`);
+        ``slides`` takes the test set of the slides, whoever is shown.
     repeats : int
         Runs of each model, with seeds of their own.
     train_size : int or None
@@ -75,6 +78,7 @@ class Protocol:
     name: ClassVar[str]
     selected_on: ClassVar[str]
     note: ClassVar[str]
+    keeps_models: ClassVar[bool] = True
 
     @property
     def label(self) -> str:
@@ -151,6 +155,7 @@ class Slides(Protocol):
 
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
         """Rows as published; the same for every repeat."""
+        _check_split(dataset, self.split)
         training, test = _of_slides(min(self.NET_ROWS, len(dataset)) if deep else len(dataset))
         if len(np.unique(dataset.labels[training])) < 2:
             raise InputError("the slides' training rows show one class only: use --protocol fair")
@@ -168,14 +173,14 @@ class Fair(Protocol):
     A third of all pictures is the test set, whatever the training size, the same in every repeat.
     Of the others a repeat draws `train_size`, four fifths to train on and one fifth to select on.
     Under the official split the set's own test part is the test set, and what is selected on comes
-    from its validation part if it has one.
+    from its validation part if it has one. So it does across sets, where the test set is that part
+    and the other set.
     """
 
     name: ClassVar[str] = "fair"
     selected_on: ClassVar[str] = "validation"
     note: ClassVar[str] = ""
 
-    TEST_PARTS: ClassVar[int] = 3
     VALIDATION_PARTS: ClassVar[int] = 5
 
     @classmethod
@@ -216,29 +221,43 @@ def _divided(
     dataset: Dataset, split: Split, repeat: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All rows to train on, to select on and to be scored on."""
-    if split == "official":
-        return _as_it_comes(dataset, repeat)
+    _check_split(dataset, split)
+    if split in ("official", "across"):
+        return _as_it_comes(dataset, split, repeat)
     if split == "slides":
         pool, test = _of_slides(len(dataset))
         return *_without_validation(dataset, split, repeat, pool, None), test
-    groups = None
-    if split == "identity":
-        groups = sides(dataset)
-        if groups is None:
-            raise InputError(f"{dataset.source} does not say who is shown: use --split random")
-    pool, test = hold_out(dataset.labels, groups, Fair.TEST_PARTS, derive_seed("test set", split))
+    groups = sides(dataset) if split == "identity" else None
+    pool, test = hold_out(dataset.labels, groups, TEST_PARTS, derive_seed("test set", split))
     return *_without_validation(dataset, split, repeat, pool, groups), test
 
 
-def _as_it_comes(dataset: Dataset, repeat: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    if dataset.parts is None or "official" not in possible_splits(dataset):
+def _check_split(dataset: Dataset, split: Split) -> None:
+    possible = possible_splits(dataset)
+    if split in possible or (split == "slides" and "across" not in possible):
+        return
+    if "across" in possible:
         raise InputError(
-            f"{dataset.source} comes without a training and a test part: use another --split"
+            f"{dataset.name} learns from one set and is tested on both: "
+            "leave out --split, and use --protocol fair or curve"
         )
-    training, selection, test = (np.flatnonzero(dataset.parts == part) for part in Part)
+    lacking = {
+        "identity": "does not say who is shown: use --split random",
+        "official": "comes without a training and a test part: use another --split",
+        "across": "is one set: name another with --test-data, or use another --split",
+    }
+    raise InputError(f"{dataset.source} {lacking[split]}")
+
+
+def _as_it_comes(
+    dataset: Dataset, split: Split, repeat: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    training, selection, own, other = (np.flatnonzero(dataset.parts == part) for part in Part)
+    test = np.concatenate([own, other])
     if len(selection) == 0:
-        return *_without_validation(dataset, "official", repeat, training, None), test
-    rng = np.random.default_rng(derive_seed("order", "official", repeat))
+        groups = sides(dataset) if split == "across" else None
+        return *_without_validation(dataset, split, repeat, training, groups), test
+    rng = np.random.default_rng(derive_seed("order", split, repeat))
     training, selection = (
         rows[stratified_order(dataset.labels[rows], rng)] for rows in (training, selection)
     )
@@ -351,6 +370,7 @@ class Search(Fair):
 
     name: ClassVar[str] = "search"
     note: ClassVar[str] = "scored on the validation pictures"
+    keeps_models: ClassVar[bool] = False  # those of a hundred trials would fill a disk
 
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
         """Fair's rows, those to select on in place of the test set."""

@@ -18,17 +18,9 @@ import click
 import jinja2
 import pandas as pd
 
-from benchmark import (
-    evidence,
-    leaderboard,
-    learning_curve,
-    metrics,
-    plots,
-    recognition,
-    store,
-    words,
-)
+from benchmark import contrast, evidence, leaderboard, learning_curve, metrics, plots, store, words
 from benchmark.command import OUT, command
+from benchmark.contrast import Contrast
 from benchmark.evidence import Evidence, Scored
 from benchmark.leaderboard import Leaderboard
 from benchmark.models import code_hash
@@ -66,16 +58,16 @@ def publish(out: Path) -> Leaderboard:
     """
     found = leaderboard.compute(out)
     table = found.table
-    _write_table(out / "leaderboard.csv", table[list(leaderboard.COLUMNS)])
+    write_table(out / "leaderboard.csv", table[list(leaderboard.COLUMNS)])
     audit = _audit(out, table)
     sections = words.curves(found)
     searched = words.searches(found)
-    text = words.markdown(table, audit, found.recognised, sections, searched)
+    text = words.markdown(table, audit, found.contrasts, sections, searched)
     store.write_text(out / "leaderboard.md", text)
-    _write_table(out / "comparisons.csv", found.pairs)
+    write_table(out / "comparisons.csv", found.pairs)
     if sections:
-        _write_table(out / "learning-curves.csv", found.points)
-        _write_table(out / "crossovers.csv", found.crossovers)
+        write_table(out / "learning-curves.csv", found.points)
+        write_table(out / "crossovers.csv", found.crossovers)
     by_row = {
         (row["dataset"], row["protocol"], row["split"], row["model"]): row
         for row in table.to_dict(orient="records")
@@ -96,31 +88,33 @@ def publish(out: Path) -> Leaderboard:
                 pictures.append(_draw_row(out, by_row[place], row, row.scored, classes))
     overviews = [path for about in datasets.values() for path in _draw_overview(out, table, about)]
     apart = [_draw_told_apart(out, part, found.pairs) for _, part in words.boards(table)]
-    if len(found.recognised):
-        _write_table(out / "splits.csv", found.recognised)
-    splits = [
-        (title, recognition.for_people(part), _draw_splits(out, title, part))
-        for title, part in recognition.boards(found.recognised)
-    ]
+    contrasts = []
+    for kind, whole in found.contrasts.items():
+        write_table(out / f"{kind.name}.csv", whole[list(kind.columns)])
+        for title, part in contrast.boards(whole, kind):
+            picture = _draw_contrast(out, title, part, kind)
+            rows = contrast.for_people(part, kind)
+            contrasts.append((title, words.about(part), rows, picture, kind.how_to_read))
     for section in sections:
         _draw_curves(out, section)
     for each in searched:
-        _write_table(out / f"{each.file}.csv", each.search.table)
+        write_table(out / f"{each.file}.csv", each.search.table)
         plots.save(plots.search(each.search, each.title), out / f"{each.file}.png")
-    page = _page(out, table, audit, overviews, splits, sections, searched, apart, pictures)
+    page = _page(out, table, audit, overviews, contrasts, sections, searched, apart, pictures)
     store.write_text(out / "report.html", page)
     return found
 
 
-def _write_table(path: Path, table: pd.DataFrame) -> None:
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table whole or not at all, to as many digits as processors agree in."""
     store.write_text(path, table.to_csv(index=False, float_format=DIGITS))
 
 
-def _draw_splits(out: Path, title: str, part: pd.DataFrame) -> Path:
-    """Draw what the models of a protocol score under both splits."""
+def _draw_contrast(out: Path, title: str, part: pd.DataFrame, kind: Contrast) -> Path:
+    """Draw what the models of a protocol score on both sides."""
     first = part.iloc[0]
-    name = words.picture_name("splits", first["dataset"], first["protocol"])
-    plots.save(plots.splits(part, title), out / f"{name}.png")
+    name = words.picture_name(kind.name, first["dataset"], first["protocol"])
+    plots.save(plots.contrast(part, kind, title, words.about(part)), out / f"{name}.png")
     return out / f"{name}.png"
 
 
@@ -176,7 +170,8 @@ def _draw_row(
     data = evidence.data_name(row["dataset"], row["generated_data"])
     repeats = f", {len(records)} repeats" if len(records) > 1 else ""
     what = (
-        f"{data}, {about['size']} px, protocol {row['protocol']}, {row['split']} split, "
+        f"{data}, {about['size']} px, protocol {row['protocol']}, "
+        f"{evidence.split_name(row['split'])}, "
         f"{row['n_test']:,} test pictures{repeats}"
     )
     deep = found.entry["model"]["deep"]
@@ -238,7 +233,7 @@ def _draw_told_apart(out: Path, part: pd.DataFrame, pairs: pd.DataFrame) -> Path
         panels.append((f"{same['n_test'].iloc[0]:,} test pictures {shown}", same))
     data = evidence.data_name(first["dataset"], first["generated_data"])
     title = (
-        f"{data}, protocol {first['protocol']}, {first['split']} split:\n"
+        f"{data}, protocol {first['protocol']}, {evidence.split_name(first['split'])}:\n"
         "by how many points of accuracy the row is better than the column"
     )
     plots.save(plots.told_apart(panels, title), out / name)
@@ -262,11 +257,10 @@ def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tup
     boards = sorted(
         part.groupby("board", sort=False), key=lambda item: (item[0] != "slides", item[0])
     )
-    stated = part.dropna(subset=["published_accuracy"]).set_index("model")["published_accuracy"]
     pixels = f"{about['size']} x {about['size']} pixels"
     title = f"{data}: {about['n']:,} pictures at {pixels}"
     board, classes = out / f"leaderboard.{about['name']}.png", out / f"classes.{about['name']}.png"
-    plots.save(plots.board(dict(boards), stated, title), board)
+    plots.save(plots.board(dict(boards), title), board)
     title = f"{data}: {about['n']:,} pictures by class"
     plots.save(plots.classes(about["class_counts"], title), classes)
     return board, classes
@@ -277,7 +271,7 @@ def _page(
     table: pd.DataFrame,
     audit: str,
     overviews: list[Path],
-    splits: list[tuple[str, pd.DataFrame, Path]],
+    contrasts: list[tuple[str, list[str], pd.DataFrame, Path, str]],
     sections: list[CurveSection],
     searched: list[SearchSection],
     apart: list[Path | None],
@@ -291,11 +285,10 @@ def _page(
         curves=[(each, out / each.picture if each.picture else None) for each in sections],
         searches=[(each, out / f"{each.file}.png") for each in searched],
         boards=[
-            (title, words.for_people(part), list(part["status"]), picture)
+            (title, words.about(part), words.for_people(part), list(part["status"]), picture)
             for (title, part), picture in zip(words.boards(table), apart, strict=True)
         ],
-        splits=splits,
-        how_to_read_splits=recognition.HOW_TO_READ,
+        contrasts=contrasts,
         how_to_read=words.HOW_TO_READ,
         published_ranks=words.PUBLISHED_RANKS,
         overviews=overviews,

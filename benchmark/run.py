@@ -14,12 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 import datasets
-from benchmark import batch, cost, grid, leaderboard, models, recognition, store, words
+from benchmark import batch, contrast, cost, events, grid, leaderboard, models, store, words
 from benchmark.command import (
+    CROP,
     DEVICE,
+    DROP_CLASS,
     DROP_DUPLICATES,
     JOBS,
     OUT,
+    SET,
     SIZE,
     THREADS,
     TIME_LIMIT,
@@ -27,7 +30,6 @@ from benchmark.command import (
     chosen,
     command,
     read_config,
-    typed,
 )
 from benchmark.progress import Display
 from benchmark.protocols import PROTOCOLS, Protocol, Search, Split, possible_splits
@@ -53,22 +55,17 @@ def _words(*known: str) -> Callable[..., list[str]]:
     return parse
 
 
-def _settings(
-    context: click.Context, parameter: click.Parameter, values: Sequence[str]
-) -> dict[str, Any]:
-    settings = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        if not equals or not name:
-            raise click.BadParameter(f"'{value}' is not of the form NAME=VALUE")
-        settings[name] = typed(text)
-    return settings
-
-
 @command
 @click.option("--model", default="all", show_default=True, help="Names, 'vgg*', timm:NAME; commas.")
 @click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
+@click.option(
+    "--test-data",
+    multiple=True,
+    help="Test on this too, on the classes both have; several times: on each in its turn.",
+)
+@DROP_CLASS
 @DROP_DUPLICATES
+@CROP
 @click.option(
     "--protocol",
     default="fair",
@@ -84,15 +81,13 @@ def _settings(
     callback=_words(*get_args(Split)),
     help="random, identity, official: commas.  "
     "[default for fair: official where the data come in parts, else identity where they say "
-    "who is shown, else random]",
+    "who is shown, else random; with --test-data there is no choice]",
 )
 @DEVICE
 @JOBS
 @THREADS
 @TIME_LIMIT
-@click.option(
-    "--set", "settings", multiple=True, callback=_settings, help="A parameter: NAME=VALUE."
-)
+@SET
 @click.option(
     "--pretrained", is_flag=True, help="Start nets from the weights timm publishes for them."
 )
@@ -110,12 +105,16 @@ def _settings(
     expose_value=False,
     help="YAML file whose keys are these flags' names.",
 )
+@click.option("--tensorboard", is_flag=True, help="Write the nets' epochs for TensorBoard too.")
 @click.option("--estimate", is_flag=True, help="Say what the runs would cost here; make none.")
 @click.option("--list", "list_models", is_flag=True, help="Show the models and the data sets.")
 def main(
     model: str,
     data: str | None,
+    test_data: tuple[str, ...],
+    drop_classes: tuple[str, ...],
     drop_duplicates: bool,
+    crop: str,
     protocol: list[str],
     train_size: int | None,
     repeats: int,
@@ -129,6 +128,7 @@ def main(
     pretrained: bool,
     weights: Path | None,
     out: Path,
+    tensorboard: bool,
     estimate: bool,
     list_models: bool,
 ) -> int:
@@ -142,25 +142,36 @@ def main(
     elif pretrained:
         settings["pretrained"] = True
     entries = models.find(model)
-    data = chosen(data, drop_duplicates)
-    dataset = load(data, size)
-    wanted = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
-    protocols = [each for named in wanted for each in named.series(dataset)]
+    if tensorboard:
+        events.check_installed()
     where = batch.usable_device(device)
-    runs = batch.plan(data, dataset, protocols, entries, settings, where, threads)
+    sets, runs = [], []
+    for tested in dict.fromkeys(test_data) or [None]:
+        given = chosen(data, drop_duplicates, drop_classes, tested, crop)
+        dataset = load(given, size)
+        wanted = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
+        protocols = [each for named in wanted for each in named.series(dataset)]
+        runs += batch.plan(given, dataset, protocols, entries, settings, where, threads)
+        sets.append(dataset)
     jobs = jobs or grid.default_jobs(where, size)
     if estimate:
         _estimate(runs, out, jobs, console)
         return 0
     store.check_writable(out)
-    batch.say_what(dataset, console)
+    for dataset in sets:
+        batch.say_what(dataset, console)
     records, found = batch.make(runs, out, jobs, time_limit, console)
-    _show(found, dataset, batch.output())
+    if tensorboard:
+        events.write(out, found.rows)
+    for dataset in sets:
+        _show(found, dataset, batch.output())
     of_curves = "learning-curves.csv, crossovers.csv, " if len(found.points) else ""
-    of_splits = "splits.csv, " if len(found.recognised) else ""
+    of_contrasts = "".join(f"{kind.name}.csv, " for kind in found.contrasts)
+    of_epochs = ", tensorboard/" if tensorboard else ""
     click.echo(
         f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, comparisons.csv, "
-        f"{of_splits}{of_curves}told-apart/, confusion/, classes/, reliability/, curves/"
+        f"{of_contrasts}{of_curves}told-apart/, confusion/, classes/, reliability/, curves/"
+        f"{of_epochs}"
     )
     return batch.tell_failures(records, console)
 
@@ -221,18 +232,17 @@ def _list(console: Console) -> None:
 
 
 def _show(found: leaderboard.Leaderboard, dataset: datasets.Dataset, console: Console) -> None:
-    """Print the boards, splits and learning curves of the data set just used."""
-    mine, recognised = (
-        table[table["dataset"] == dataset.name] for table in (found.table, found.recognised)
-    )
+    """Print the boards, contrasts and learning curves of a data set just used."""
+    mine = found.table[found.table["dataset"] == dataset.name]
     for title, part in words.boards(mine):
         text = words.for_people(part)
         batch.print_table(console, title, text.drop(columns=[words.SHOWN[n] for n in LESS]))
     for title, text in words.comparisons(mine):
         batch.print_table(console, title, text)
-    for title, part in recognition.boards(recognised):
-        batch.print_table(console, title, recognition.for_people(part))
-        console.print(Text(recognition.HOW_TO_READ))
+    for kind, whole in found.contrasts.items():
+        for title, part in contrast.boards(whole[whole["dataset"] == dataset.name], kind):
+            batch.print_table(console, title, contrast.for_people(part, kind))
+            console.print(Text(" ".join([*words.about(part), kind.how_to_read])))
     for section in words.curves(replace(found, table=mine)):
         batch.print_table(console, section.title, section.table)
         for line in section.lines:

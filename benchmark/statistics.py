@@ -179,7 +179,8 @@ def shared_people_interval(
     if np.ptp(drawn) < 1e-9:
         each = [accuracy_interval(score, n) for score, n in zip(scores, people, strict=True)]
         return unpaired_interval(*scores[::-1], *each[::-1])
-    return difference_interval(scores[0] - scores[1], drawn, min(people))
+    low, high = difference_interval(scores[0] - scores[1], drawn, min(people))
+    return max(low, -1.0), min(high, 1.0)  # of a handful of people it would be wider
 
 
 def _half_width(draws: np.ndarray, people: float) -> float:

@@ -106,9 +106,6 @@ def write(
             )
         if model is not None:
             _save_model(draft, model)
-            # A class never trained on is then told from one that is only never predicted.
-            classes = [int(c) for c in getattr(model, "classes_", ())]
-            record = {**record, "trained_classes": classes}
         digests = {path.name: file_digest(path) for path in sorted(draft.iterdir())}
         whole = json.loads(to_text({"schema": SCHEMA, **record, "files": digests}))
         whole.pop("digest", None)  # of a record that was read before

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 
 from benchmark import comparison, evidence, statistics, store
-from benchmark.evidence import Evidence
+from benchmark.evidence import Evidence, Scored
 from benchmark.protocols import Protocol
 from benchmark.work import Run
 
 METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "log_loss": "log loss"}
 NOT_RUN = "skipped"
 FEW = 8  # values of a parameter that are shown one by one
+LONG = 8  # letters from which on a number is rounded for a reader
 SCORES = (
     *("accuracy", "accuracy_lo", "accuracy_hi", "macro_f1", "macro_f1_lo", "macro_f1_hi"),
     *("log_loss", "epochs", "seconds", "told_apart_from_best", "best", "run"),
@@ -37,9 +38,10 @@ class Search:
     board : str
         Name of the trials' protocol and split, see `evidence.board_names`.
     table : DataFrame
-        A row a trial, in the order tried: ``trial`` from 1, the parameters, ``status``, ``reason``
-        and `SCORES` on the validation pictures. ``seconds`` are those to fit and to predict, or
-        until it failed, ``told_apart_from_best`` is for the accuracy, and ``run`` is the key.
+        A row a trial, in the order tried: ``trial`` from 1, the parameters as text, empty where
+        not set, ``status``, ``reason`` and `SCORES` on the validation pictures. ``seconds`` are
+        those to fit and to predict, or until it failed; ``told_apart_from_best`` is for the
+        accuracy, and ``run`` is the key.
     n_validation : int
         Pictures that the trials are scored on; 0 if none was.
     """
@@ -74,15 +76,11 @@ class Search:
     @property
     def n_tied(self) -> int:
         """Trials, the best not counted, that the pictures cannot tell from the best."""
-        return int((self.table["told_apart_from_best"] == False).sum())  # noqa: E712
+        return int((~self.table["told_apart_from_best"]).sum())
 
     def order(self) -> pd.Index:
         """Row labels of the trials that have a score, the best first."""
-        metric = self.entry["metric"]
-        good = self.table.dropna(subset=["accuracy"])
-        lower = [name == "log_loss" for name in (metric, "log_loss")]
-        scores = good[[metric, "log_loss"]].set_axis(["metric", "log_loss"], axis="columns")
-        return scores.sort_values(["metric", "log_loss"], ascending=lower, kind="stable").index
+        return _best_first(self.table.dropna(subset=["accuracy"]), self.entry["metric"])
 
     def won_by(self, row: Evidence) -> bool:
         """Whether a row of the leaderboard is of the best trial's parameters."""
@@ -129,17 +127,18 @@ def name(search: Mapping[str, Any]) -> str:
 def rows(searches: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Trials as rows like those of ``board.json``, by names of their own."""
     found = {}
-    for name, search in searches.items():
+    for named, search in searches.items():
         shown = {part: search[part] for part in ("model", "protocol", "dataset", "device")}
-        for trial in search["trials"]:
+        for number, trial in enumerate(search["trials"], 1):
             model = {**search["model"], "label": trial["label"]}
-            found[f"{name}: {trial['label']}"] = {**shown, "model": model, "keys": [trial["key"]]}
+            row = {**shown, "model": model, "keys": [trial["key"]]}
+            found[f"{named}, trial {number}"] = row
     return found
 
 
 def parameters(trials: Sequence[Mapping[str, Any]]) -> list[str]:
     """Names of the parameters that trials set."""
-    return sorted({name for trial in trials for name in trial["settings"]})
+    return sorted({parameter for trial in trials for parameter in trial["settings"]})
 
 
 def read(out: Path) -> list[Search]:
@@ -147,20 +146,25 @@ def read(out: Path) -> list[Search]:
     searches = store.read_searches(out)
     boards = evidence.board_names([*searches.values()])
     return [
-        Search(name, search, board, *_scored(out, name, search))
-        for (name, search), board in zip(searches.items(), boards, strict=True)
+        Search(named, search, board, *_scored(out, search))
+        for (named, search), board in zip(searches.items(), boards, strict=True)
     ]
 
 
-def _scored(out: Path, name: str, search: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
-    found = [evidence.read_row(out, row) for row in rows({name: search}).values()]
-    best = _best(found, search["metric"])
-    compared = _compared(found, best)
+def _scored(out: Path, search: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
+    """The table of a search, and the number of pictures that its trials were scored on."""
+    found = [evidence.read_row(out, row) for row in rows({"": search}).values()]
+    scored = {i: row.scored for i, row in enumerate(found) if row.scored is not None}
+    best, n_validation, compared = -1, 0, {}
+    if scored:
+        scores = pd.DataFrame({i: one.scores.iloc[0] for i, one in scored.items()}).T
+        best = int(_best_first(scores, search["metric"])[0])
+        n_validation, compared = len(scored[best].rows), _compared(scored, best)
     columns = parameters(search["trials"])
     described = [
         {
             "trial": i + 1,
-            **trial["settings"],
+            **{parameter: str(value) for parameter, value in trial["settings"].items()},
             **_described(row, i == best),
             **compared.get(i, {}),
             "run": trial["key"],
@@ -168,11 +172,10 @@ def _scored(out: Path, name: str, search: Mapping[str, Any]) -> tuple[pd.DataFra
         for i, (trial, row) in enumerate(zip(search["trials"], found, strict=True))
     ]
     table = pd.DataFrame(described, columns=["trial", *columns, "status", "reason", *SCORES])
-    table[columns] = table[columns].astype(object)
+    table[columns] = table[columns].fillna("")
     table["epochs"] = table["epochs"].astype("Int64")
     table["told_apart_from_best"] = table["told_apart_from_best"].astype("boolean")
-    scored = [row.scored for row in found if row.scored is not None]
-    return table, len(scored[0].rows) if scored else 0
+    return table, n_validation
 
 
 def _described(row: Evidence, is_best: bool) -> dict[str, Any]:
@@ -196,19 +199,15 @@ def goodness(row: Evidence, metric: str) -> float | None:
     return -score if metric == "log_loss" else score
 
 
-def _best(found: Sequence[Evidence], metric: str) -> int | None:
-    """The trial with the best score; of equals that with the lower log loss, then the earlier."""
-    scored = [i for i, row in enumerate(found) if row.scored is not None]
-    if not scored:
-        return None
-    return max(scored, key=lambda i: (goodness(found[i], metric), goodness(found[i], "log_loss")))
+def _best_first(scores: pd.DataFrame, metric: str) -> pd.Index:
+    """Row labels by the metric; of equals that with the lower log loss first, then the earlier."""
+    keys = pd.DataFrame({"metric": scores[metric], "log_loss": scores["log_loss"]})
+    ascending = [metric == "log_loss", True]
+    return keys.sort_values(["metric", "log_loss"], ascending=ascending, kind="stable").index
 
 
-def _compared(found: Sequence[Evidence], best: int | None) -> dict[int, dict[str, Any]]:
+def _compared(scored: Mapping[int, Scored], best: int) -> dict[int, dict[str, Any]]:
     """Intervals of the trials that have scores, and whether each is told apart from the best."""
-    scored = {i: row.scored for i, row in enumerate(found) if row.scored is not None}
-    if best is None:
-        return {}
     who, pictures, _ = comparison.who_is_shown([*scored.values()])
     effective = statistics.effective_people(pictures)
     answers = {i: comparison.answers(one, who, len(pictures)) for i, one in scored.items()}
@@ -225,21 +224,17 @@ def _compared(found: Sequence[Evidence], best: int | None) -> dict[int, dict[str
     }
 
 
-def varied(search: Search) -> dict[str, list[Any]]:
-    """Values tried of each parameter that has several, in order."""
-    tried = {name: _values(search.table[name]) for name in search.parameters}
+def varied(search: Search) -> dict[str, list[str]]:
+    """Values tried of each parameter that has several, as text: numbers in order, then words."""
+
+    def place(text: str) -> tuple[float, str]:
+        try:
+            return float(text), ""
+        except ValueError:
+            return np.inf, text
+
+    tried = {name: sorted({*search.table[name]}, key=place) for name in search.parameters}
     return {name: values for name, values in tried.items() if len(values) > 1}
-
-
-def _values(column: pd.Series) -> list[Any]:
-    """The different values, numbers first and in order; what is not set or None last."""
-    found = list(dict.fromkeys(None if _is_nan(value) else value for value in column))
-    numbers = [value for value in found if isinstance(value, int | float)]
-    return [*sorted(numbers), *sorted((v for v in found if v not in numbers), key=str)]
-
-
-def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and np.isnan(value)
 
 
 def importance(search: Search) -> dict[str, float]:
@@ -251,24 +246,25 @@ def importance(search: Search) -> dict[str, float]:
     Returns
     -------
     dict
-        By parameter, the largest first; those with more than `FEW` values left out, which were
-        drawn from a range, and all where no two trials differ.
+        By parameter, the largest first. Nothing where no two scores differ, where one parameter
+        was searched, or where values were sampled, so few of each that any would seem to matter.
     """
     good = search.table.dropna(subset=["accuracy"])
     score = good[search.entry["metric"]].astype(np.float64)
     whole = float(((score - score.mean()) ** 2).sum())
-    if not whole > 0:
+    tried = varied(search)
+    if search.entry["sampler"] != "grid" or len(tried) < 2 or not whole > 0:
         return {}
     shares = {}
-    for name, values in varied(search).items():
-        if len(values) <= FEW:
-            of_value = score.groupby(good[name].map(repr)).transform("mean")
-            shares[name] = float(((of_value - score.mean()) ** 2).sum()) / whole
+    for name in tried:
+        of_value = score.groupby(good[name]).transform("mean")
+        shares[name] = float(((of_value - score.mean()) ** 2).sum()) / whole
     return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
 
-def setting(value: Any) -> str:
-    """A parameter's value as text; empty where a trial does not set it."""
-    if isinstance(value, float):
-        return "" if pd.isna(value) else f"{value:g}"
-    return str(value)
+def setting(text: str) -> str:
+    """A parameter's value as a reader wants it: four digits of one drawn from a range."""
+    try:
+        return f"{float(text):.4g}" if len(text) > LONG else text
+    except ValueError:
+        return text

@@ -29,7 +29,7 @@ STATED = {"board.json", "searches.json", "audit.json"}  # what is published from
 # What `report.publish` writes: folders, and how the names of its files begin. All files so called
 # are its own, so that those of rows no longer on the board are found.
 PUBLISHED = {
-    *("leaderboard", "comparisons", "splits", "learning-curves", "crossovers"),
+    *("leaderboard", "comparisons", "splits", "transfer", "learning-curves", "crossovers"),
     *("report", "classes", "trials"),
     *("confusion", "curves", "reliability", "told-apart"),
 }

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from benchmark import evidence, leaderboard, learning_curve, recognition, trials
+from benchmark import contrast, evidence, leaderboard, learning_curve, trials
 from benchmark.leaderboard import Leaderboard
 from benchmark.protocols import Curve
 from benchmark.trials import Search, setting
+from datasets import crops
 
 HOW_TO_GET_REAL = (
     "These are generated faces, drawn by this project, not photographs of people: the figures say "
@@ -40,6 +41,9 @@ def heading(part: pd.DataFrame, protocol: str = "") -> str:
     """One line that says what a board is about: data, protocol, split, pictures, selection."""
     first = part.iloc[0]
     data = evidence.data_name(first["dataset"], first["generated_data"])
+    if not pd.isna(first["crop_found"]):
+        crop = crops.parted(first["dataset"])[1]
+        data += f" ({crops.said(crop, first['crop_found'])})"
     pixels = " or ".join(f"{size}" for size in sorted(part["size"].unique()))
     counts = " or ".join(f"{n:,}" for n in sorted(part["n_test"].dropna().unique()))
     people = " or ".join(f"{n:,}" for n in sorted(part["n_people"].dropna().unique()))
@@ -48,8 +52,14 @@ def heading(part: pd.DataFrame, protocol: str = "") -> str:
     left_out = f", {first['n_left_out']} unreadable left out" if first["n_left_out"] else ""
     return (
         f"{data} at {pixels} px, protocol {protocol or first['protocol']}, "
-        f"{first['split']} split, selection on {first['selected_on']}{tested}{left_out}"
+        f"{evidence.split_name(first['split'])}, selection on {first['selected_on']}"
+        f"{tested}{left_out}"
     )
+
+
+def about(part: pd.DataFrame) -> list[str]:
+    """Lines to stand above a board on what was done to its data: none or one."""
+    return [*filter(None, part["about"].dropna().unique())]
 
 
 SHOWN = {
@@ -248,11 +258,13 @@ def _search_section(search: Search, found: Leaderboard) -> SearchSection:
     entry = search.entry
     about, protocol = entry["dataset"], entry["protocol"]
     data = evidence.data_name(about["name"], about["generated"])
+    scored = (
+        f", scored on {search.n_validation:,} validation pictures" if search.n_validation else ""
+    )
     title = (
         f"{data} at {about['size']} px: {len(search.table):,} trials of {entry['model']['label']} "
         f"({entry['space']}, {entry['sampler']}), protocol {protocol['label']}, "
-        f"{protocol['split']} split, scored on {search.n_validation:,} validation pictures, "
-        f"best in {trials.METRICS[entry['metric']]}"
+        f"{protocol['split']} split{scored}, best in {trials.METRICS[entry['metric']]}"
     )
     words = (about["name"], search.board, entry["model"]["label"])
     name = picture_name(*words, entry["space"], entry["sampler"], entry["metric"])
@@ -261,12 +273,11 @@ def _search_section(search: Search, found: Leaderboard) -> SearchSection:
 
 
 def _best_trials(search: Search) -> pd.DataFrame:
-    parameters = search.parameters
     best_first = search.table.loc[search.order()].head(BEST_TRIALS)
     lines = [
         {
             "trial": f"{row['trial']}",
-            **{name: setting(row[name]) for name in parameters},
+            **{name: setting(row[name]) for name in search.parameters},
             "accuracy % (95 % interval)": with_interval(row, "accuracy", percent),
             "macro-F1": with_interval(row, "macro_f1", lambda value: number(value, 3)),
             "log loss": number(row["log_loss"], 3),
@@ -300,18 +311,20 @@ def _on_search(search: Search, found: Leaderboard) -> list[str]:
                 f"Under {row['board']} that is {with_interval(row, 'accuracy', percent)} % of "
                 f"{row['n_test']:,} test pictures, which counted in no choice."
             )
-        lines.append(
-            f"{search.n_tied:,} of the other {n - 1:,} trials cannot be told from it by these "
-            "pictures (McNemar's test on the accuracy, pictures of one person taken together, at "
-            "5 % for all of them after Holm)."
-        )
+        others = int(search.table["accuracy"].notna().sum()) - 1
+        if others:
+            lines.append(
+                f"Of {others:,} others with a score, {search.n_tied:,} cannot be told from it by "
+                "these pictures (McNemar's test on the accuracy, pictures of one person taken "
+                "together, at 5 % for all of them after Holm)."
+            )
     matters = trials.importance(search)
     if matters:
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in matters.items())
         metric = trials.METRICS[search.entry["metric"]]
         lines.append(
-            f"Of the spread between trials in {metric} lies between the values of {shares} "
-            "(correlation ratio); the rest is noise and what they do together."
+            f"Of the trials' spread in {metric}, this much lies between the values of a parameter: "
+            f"{shares} (correlation ratio); the rest is noise and what parameters do together."
         )
     bad = search.table[~search.table["status"].isin(["ok", trials.NOT_RUN])]
     if len(bad):
@@ -320,7 +333,7 @@ def _on_search(search: Search, found: Leaderboard) -> list[str]:
             f"{len(bad):,} trials have no score; the first is trial {first['trial']}: "
             f"{first['status']}: {first['reason']}."
         )
-    lines.append(f"All trials took {search.seconds:,.0f} s, one after the other.")
+    lines.append(f"All trials took {search.seconds:,.1f} s, one after the other.")
     return lines
 
 
@@ -330,8 +343,8 @@ def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     drawn = set(table.loc[table["generated_data"], "dataset"])
     for dataset, wide in leaderboard.side_by_side(table).items():
         text = wide.map(lambda value: "" if pd.isna(value) else f"{100 * value:.1f}")
-        if "published" in text:
-            ranks = published_ranks(dataset)
+        ranks = published_ranks(dataset)
+        if "published" in text and ranks:
             text.insert(1, "its rank", [ranks.get(name, "") for name in text.index])
         data = evidence.data_name(dataset, dataset in drawn)
         result.append((f"{data}: accuracy in percent, side by side", text.reset_index()))
@@ -339,9 +352,10 @@ def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 
 def published_ranks(dataset: str) -> dict[str, str]:
-    """Rank of each published figure by model, such as ``1= of 8 on 165 pictures``."""
+    """Rank of each published figure beside others by model, as ``1= of 8 on 165 pictures``."""
     table = leaderboard.published_figures()
-    table = table[table["dataset"] == dataset]
+    table = table[table["dataset"] == dataset].dropna(subset=["rank"])
+    table = table[table.duplicated("n_test", keep=False)]
     beside = table.groupby("n_test")["model"].transform("size")
     shared = table.duplicated(["n_test", "rank"], keep=False)
     return {
@@ -367,11 +381,11 @@ def told_apart_name(part: pd.DataFrame) -> str | None:
 def markdown(
     table: pd.DataFrame,
     audit: str = "",
-    recognised: pd.DataFrame | None = None,
+    contrasts: Mapping[contrast.Contrast, pd.DataFrame] | None = None,
     sections: Sequence[CurveSection] = (),
     searched: Sequence[SearchSection] = (),
 ) -> str:
-    """The leaderboard as Markdown, with what an audit said and splits, curves, searches show."""
+    """The leaderboard as Markdown, with what an audit said and contrasts, curves, searches show."""
     parts = ["# Leaderboard"]
     if table["generated_data"].any():
         parts.append(f"**{HOW_TO_GET_REAL}**")
@@ -379,12 +393,13 @@ def markdown(
         parts.append(re.sub(r"([\\`*_<|])", r"\\\1", audit))  # file names are no Markdown
     for title, text in comparisons(table):
         parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
-        if "published" in text:
+        if "its rank" in text:
             parts.append(PUBLISHED_RANKS)
-    for title, part in [] if recognised is None else recognition.boards(recognised):
-        text = recognition.for_people(part)
-        parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
-        parts.append(recognition.HOW_TO_READ)
+    for kind, whole in (contrasts or {}).items():
+        for title, part in contrast.boards(whole, kind):
+            text = contrast.for_people(part, kind)
+            parts += [f"## {title}", *about(part)]
+            parts += [text.to_markdown(index=False, disable_numparse=True), kind.how_to_read]
     for section in sections:
         wide = section.table.to_markdown(index=False, disable_numparse=True)
         parts += [f"## {section.title}", wide, " ".join(section.lines)]
@@ -396,7 +411,7 @@ def markdown(
         parts.append(f"![The trials by parameter](<{each.file}.png>)")
     for title, part in boards(table):
         text = for_people(part)
-        parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
+        parts += [f"## {title}", *about(part), text.to_markdown(index=False, disable_numparse=True)]
         picture = told_apart_name(part)
         if picture:
             parts.append(f"![Which of these models are told apart](<{picture}>)")

@@ -23,10 +23,11 @@ from sklearn.base import BaseEstimator, clone
 
 import datasets
 from benchmark import store
-from benchmark.evidence import board_names
+from benchmark.evidence import board_names, place, rows_of
 from benchmark.models import Model, code_hash
 from benchmark.protocols import Protocol, Rows, derive_seed, possible_splits
 from datasets import Dataset, InputError
+from datasets.dataset import Part
 
 if TYPE_CHECKING:
     from deepnets.pretrained import Weights
@@ -72,8 +73,12 @@ class Run:
 
     @functools.cached_property
     def label(self) -> str:
-        """The model's name with the parameters by which the user's differs from the usual one."""
-        usual = self.model.estimator(self._procedure_settings).get_params()
+        """The model's name with the parameters by which the user's differs from the usual one.
+
+        Of a recipe it has the name, and what differs from the recipe.
+        """
+        recipe = {name: self.settings[name] for name in ("recipe",) if name in self.settings}
+        usual = self.model.estimator({**self._procedure_settings, **recipe}).get_params()
         changed = {k: v for k, v in self.settings.items() if k not in usual or usual[k] != v}
         if "weights" in changed:  # by the file's name, whatever folder it is in
             changed["pretrained"] = Path(changed.pop("weights")).name
@@ -81,10 +86,9 @@ class Run:
         return f"{self.model.name}[{','.join(sorted(words))}]" if words else self.model.name
 
     @property
-    def row(self) -> str:
-        """The name of the leaderboard row this run belongs to; repeats share it."""
-        protocol = self.protocol
-        return "/".join([self.dataset["name"], protocol.label, protocol.split, self.label])
+    def on_board(self) -> dict[str, dict[str, Any]]:
+        """The rows of the leaderboard this run belongs to, by name; repeats share them."""
+        return {"/".join(place(row)): row for row in rows_of(self.shown)}
 
     @property
     def board(self) -> str:
@@ -171,7 +175,7 @@ class Run:
 
     @property
     def shown(self) -> dict[str, Any]:
-        """What a leaderboard row says of the run besides its results; repeats share it."""
+        """What the leaderboard says of the run besides its results; repeats share it."""
         return {
             "model": {
                 "label": self.label,
@@ -207,8 +211,10 @@ class Run:
 
 def describe(dataset: Dataset) -> dict[str, Any]:
     """What the record of a run tells of its data."""
-    return {
+    found = {} if dataset.found is None else {"crop_found": float(dataset.found.mean())}
+    about: dict[str, Any] = {
         "name": dataset.name,
+        **found,
         "source": dataset.source,
         "generated": dataset.generated,
         "size": dataset.size,
@@ -218,6 +224,11 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "left_out": [list(entry) for entry in dataset.left_out],
         "fingerprint": dataset.fingerprint,
     }
+    if dataset.remarks:
+        about["remarks"] = list(dataset.remarks)
+    if dataset.parts is not None and Part.ACROSS in dataset.parts:
+        about["across_from"] = int(np.argmax(dataset.parts == Part.ACROSS))  # a row number
+    return about
 
 
 def versions(run: Run) -> dict[str, str]:
@@ -304,7 +315,8 @@ def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) 
         }
         estimator, predictions, measured = _fit_and_predict(run, dataset, rows, on_epoch)
         record = run.record("ok", **facts, **measured)
-        store.write(out, record, predictions, getattr(estimator, "history_", ()), estimator)
+        kept = estimator if run.protocol.keeps_models else None
+        store.write(out, record, predictions, getattr(estimator, "history_", ()), kept)
     except Exception as error:  # Any fault of a run becomes its row; the other runs go on.
         no_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
         reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -350,6 +362,8 @@ def _fit_and_predict(
         "epochs": len(getattr(estimator, "history_", ())),
         "device": getattr(estimator, "device_", "cpu"),
         "note": getattr(estimator, "note_", ""),
+        # A class never trained on is then told from one that is only never predicted.
+        "trained_classes": estimator.classes_.tolist(),
     }
     groups = rows.test if dataset.groups is None else dataset.groups[rows.test]
     stored = store.Predictions(rows.test, labels[rows.test], probabilities, groups)

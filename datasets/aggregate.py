@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from datasets import subset
 from datasets.dataset import Dataset, Listing, Part, assemble
+from datasets.duplicates import sides
 from datasets.errors import InputError
+from datasets.splits import TEST_PARTS, hold_out
 
 # A data set and the rows of it that are used.
 Chosen = tuple[Dataset, np.ndarray]
@@ -18,10 +21,11 @@ def aggregate(sets: Sequence[Dataset]) -> Dataset:
     """Join data sets of one picture size, one after the other, by the names of their classes.
 
     A class that a set shows no picture of is left out of all, since it could be told by the look of
-    the sets that do; `Dataset.source` says what that leaves out. People and films of different sets
-    are different ones; where one set tells them and another does not, each picture of the other is
-    a person and a film of its own. Parts are kept if all sets have them. Where one set has votes, a
-    row of another has all of them for its label. The contributor of a row is its set, so that an
+    the sets that do; `Dataset.remarks` says what that leaves out. People and films of different
+    sets are different ones; where one set tells them and another does not, each picture of the
+    other is a person and a film of its own. Parts are kept if a set has them; of a set that then
+    has no test part a third is held out, by person where people are known. Where one set has votes,
+    a row of another has all of them for its label. The contributor of a row is its set, so that an
     audit shows what the look of the sets tells of the labels.
 
     Parameters
@@ -32,26 +36,32 @@ def aggregate(sets: Sequence[Dataset]) -> Dataset:
     Raises
     ------
     InputError
-        If a set is named twice, or the sets share fewer than two classes.
+        If a set is named twice, the sets share fewer than two classes, or one shows too few people
+        to hold out some.
     """
     classes = shared_classes(sets)
-    chosen = [(each, _showing(each, classes)) for each in sets]
-    parts = [each.parts[rows] for each, rows in chosen if each.parts is not None]
+    chosen = [(each, subset.showing(each, classes)) for each in sets]
+    remarks = [_left_out((each, np.arange(len(each))), classes) for each in sets]
+    parts = None
+    if any(each.parts is not None for each in sets):
+        parts = np.concatenate([_parts(each) for each in chosen])
+        remarks += [_held_out(each) for each in chosen]
     return _joined(
         "+".join(each.name for each in sets),
         " and ".join(each.source for each in sets),
         chosen,
         classes,
-        np.concatenate(parts) if len(parts) == len(sets) else None,
+        parts,
+        remarks,
     )
 
 
 def transfer(learned: Dataset, tested: Dataset) -> Dataset:
-    """Join two data sets so that the official split learns from one and tests on the other.
+    """Join two data sets to learn from one and test on both: within that set and across sets.
 
-    What is tested on is the test part of `tested`, or all of it where it has none. The test part of
-    `learned`, if it has one, is left out: so the same pictures are learned from as under its own
-    official split, and the two scores can be compared.
+    The parts of `learned` are kept, and a third is held out as `aggregate` does where it has no
+    test part. The test part of `tested`, or all of it where it has none, is `Part.ACROSS`; its
+    other rows are not used.
 
     Parameters
     ----------
@@ -61,24 +71,23 @@ def transfer(learned: Dataset, tested: Dataset) -> Dataset:
     Raises
     ------
     InputError
-        If both are one set, or they share fewer than two classes.
+        As `aggregate`.
     """
     classes = shared_classes([learned, tested])
-    chosen, parts = [], []
-    for each, other in ((learned, Part.TRAINING), (tested, Part.TEST)):
-        known = each.parts
-        if known is None or not (known == other).any():
-            known = np.full(len(each), other, np.int8)
-        rows = _showing(each, classes)
-        rows = rows[(known[rows] == Part.TEST) == (other is Part.TEST)]
-        chosen.append((each, rows))
-        parts.append(known[rows])
+    whole = [(each, np.arange(len(each))) for each in (learned, tested)]
+    if _has_test_part(whole[1]):
+        whole[1] = tested, np.flatnonzero(tested.parts == Part.TEST)
+    own, other = (
+        (each, np.intersect1d(rows, subset.showing(each, classes))) for each, rows in whole
+    )
+    across = np.full(len(other[1]), Part.ACROSS, np.int8)
     return _joined(
         f"{learned.name}-on-{tested.name}",
         f"{learned.source}, tested on {tested.source}",
-        chosen,
+        [own, other],
         classes,
-        np.concatenate(parts),
+        np.concatenate([_parts(own), across]),
+        [*(_left_out(each, classes) for each in whole), _held_out(own)],
     )
 
 
@@ -100,10 +109,41 @@ def shared_classes(sets: Sequence[Dataset]) -> tuple[str, ...]:
     return classes
 
 
-def _showing(dataset: Dataset, classes: Sequence[str]) -> np.ndarray:
-    """Rows of some classes."""
-    wanted = [name in classes for name in dataset.class_names]
-    return np.flatnonzero(np.array(wanted)[dataset.labels])
+def _has_test_part(chosen: Chosen) -> bool:
+    dataset, rows = chosen
+    return dataset.parts is not None and Part.TEST in dataset.parts[rows]
+
+
+def _parts(chosen: Chosen) -> np.ndarray:
+    """Part of each row, int8; a third is held out where there is no test part."""
+    dataset, rows = chosen
+    if dataset.parts is not None and _has_test_part(chosen):
+        return dataset.parts[rows]
+    parts = np.full(len(rows), Part.TRAINING, np.int8)
+    people = sides(dataset)
+    groups = None if people is None else people[rows]
+    parts[hold_out(dataset.labels[rows], groups, TEST_PARTS, seed=0)[1]] = Part.TEST
+    return parts
+
+
+def _held_out(chosen: Chosen) -> str:
+    """Say that `_parts` held out a third, or nothing."""
+    if _has_test_part(chosen):
+        return ""
+    by_person = "" if chosen[0].groups is None else ", by person"
+    return f"a third of {chosen[0].name} held out to test on{by_person}"
+
+
+def _left_out(chosen: Chosen, classes: Sequence[str]) -> str:
+    """Say how many pictures are of other classes, or nothing."""
+    dataset, rows = chosen
+    counts = np.bincount(dataset.labels[rows], minlength=len(dataset.class_names))
+    others = [
+        f"{count:,} {name}"
+        for name, count in zip(dataset.class_names, counts, strict=True)
+        if count and name not in classes
+    ]
+    return f"without {', '.join(others)} of {dataset.name}" if others else ""
 
 
 def _joined(
@@ -112,23 +152,18 @@ def _joined(
     chosen: Sequence[Chosen],
     classes: tuple[str, ...],
     parts: np.ndarray | None,
+    remarks: Sequence[str],
 ) -> Dataset:
     sets = [each for each, _ in chosen]
     if len({each.name for each in sets}) < len(sets):
         raise InputError(f"{name} names a set twice: name each once")
-    left_out = [
-        f"{count:,} {class_name} of {each.name}"
-        for each in sets
-        for class_name, count in each.class_counts.items()
-        if count and class_name not in classes
-    ]
-    listings = [subset.listing(each, rows) for each, rows in chosen]
+    listings = [subset.listing(each, rows, classes) for each, rows in chosen]
     distribution = None
-    if any(each.distribution is not None for each in sets):
-        distribution = np.concatenate([_shares(each, rows, classes) for each, rows in chosen])
+    if any(one.distribution is not None for one in listings):
+        distribution = np.concatenate([_shares(one) for one in listings])
     listing = Listing(
         [f"{each.name}/{each.ids[row]}" for each, rows in chosen for row in rows],
-        [classes.index(one.class_names[label]) for one in listings for label in one.labels],
+        [label for one in listings for label in one.labels],
         classes,
         people=_told_apart([one.people for one in listings], chosen),
         contributors=[each.name for each, rows in chosen for _ in rows],
@@ -136,13 +171,15 @@ def _joined(
         sequences=_told_apart([one.sequences for one in listings], chosen),
         distribution=distribution,
     )
-    return assemble(
+    joined = assemble(
         name,
         listing,
         subset.packed(chosen),
-        f"{source} (left out, as not in all: {', '.join(left_out)})" if left_out else source,
+        source,
         generated=any(each.generated for each in sets),
+        remarks=(*(each for one in sets for each in one.remarks), *filter(None, remarks)),
     )
+    return dataclasses.replace(joined, left_out=tuple(e for one in sets for e in one.left_out))
 
 
 def _told_apart(
@@ -158,10 +195,8 @@ def _told_apart(
     ]
 
 
-def _shares(dataset: Dataset, rows: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """Votes of some rows for some classes, which make up all of theirs."""
-    votes = dataset.distribution
-    if votes is None:
-        votes = np.eye(len(dataset.class_names), dtype=np.float32)[dataset.labels]
-    shares = votes[rows][:, [dataset.class_names.index(name) for name in classes]]
-    return shares / shares.sum(axis=1, keepdims=True)
+def _shares(listing: Listing) -> np.ndarray:
+    """Votes of each row; where there are none, all for its label."""
+    if listing.distribution is not None:
+        return listing.distribution
+    return np.eye(len(listing.class_names), dtype=np.float32)[listing.labels]

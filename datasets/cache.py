@@ -28,7 +28,7 @@ import platformdirs
 from rich.console import Console
 from rich.progress import track
 
-from datasets import images
+from datasets import crops, images
 from datasets.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -38,8 +38,9 @@ BATCH = 512
 BLOCK = 1 << 22  # bytes of a packed set whose checksum a thread takes at a time
 HANDFUL = 16  # files a thread takes at a time: fewer cost turns, more cost memory
 
-# What a producer yields: rows of pictures in order, and the rows it could not read with the reason.
-Chunk = tuple[np.ndarray, list[tuple[int, str]]]
+# What a producer yields: pictures in order of their rows, the rows it could not read and why, and
+# for each picture whether what it was cropped to was found (None where nothing was cropped).
+Chunk = tuple[np.ndarray, list[tuple[int, str]], np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,14 @@ class Packed:
         SHA-256 of the images.
     unreadable : tuple of (int, str)
         Index in the order asked for, and the reason, of each picture left out.
+    found : ndarray of bool, shape (n,), or None
+        Whether what each was cropped to was found; None where nothing was cropped.
     """
 
     images: np.ndarray
     digest: str
     unreadable: tuple[tuple[int, str], ...] = ()
+    found: np.ndarray | None = None
 
 
 def folder() -> Path:
@@ -66,7 +70,7 @@ def folder() -> Path:
     return Path(platformdirs.user_cache_dir("classical-or-deep", appauthor=False))
 
 
-def packed_files(paths: Sequence[str | Path], size: int) -> Packed:
+def packed_files(paths: Sequence[str | Path], size: int, crop: str = crops.NONE) -> Packed:
     """Pictures of the given files, stretched to ``size`` x ``size``, decoded at most once.
 
     Files whose name, size and times are those seen before are not read again; a change of content
@@ -78,6 +82,8 @@ def packed_files(paths: Sequence[str | Path], size: int) -> Packed:
         In row order; a name may come twice. Plain names take least time and memory.
     size : int
         Width and height in pixels.
+    crop : str
+        One of `crops.CROPS`; what is cropped to is stretched.
 
     Raises
     ------
@@ -85,7 +91,7 @@ def packed_files(paths: Sequence[str | Path], size: int) -> Packed:
         If a file is not there.
     """
     key = {"contents": contents(paths), "size": size, "preparation": images.PREPARATION}
-    return packed(key, size, lambda: _decode(paths, size))
+    return packed({**key, **crops.key(crop)}, size, lambda: _decode(paths, size, crop))
 
 
 def contents(paths: Sequence[str | Path]) -> str:
@@ -156,15 +162,18 @@ def _usable() -> Iterator[None]:
 
 
 def _fill(draft: Path, chunks: Iterable[Chunk]) -> None:
-    digest, n, unreadable = hashlib.sha256(), 0, []
+    digest, n = hashlib.sha256(), 0
+    unreadable: list[tuple[int, str]] = []
+    found: list[bool] = []
     with (draft / "images.u8").open("wb") as out:
-        for pictures, failures in chunks:
+        for pictures, failures, hits in chunks:
             data = np.ascontiguousarray(pictures).data
             digest.update(data)
             out.write(data)
             n += len(pictures)
             unreadable += failures
-    meta = {"n": n, "sha256": digest.hexdigest(), "unreadable": unreadable}
+            found += [] if hits is None else hits.tolist()
+    meta = {"n": n, "sha256": digest.hexdigest(), "unreadable": unreadable, "found": found}
     sealed = {"meta": meta, "seal": _hash([meta, *_blocks(draft / "images.u8")])}
     (draft / "meta.json").write_text(json.dumps(sealed))
 
@@ -183,27 +192,31 @@ def _open(home: Path, size: int) -> Packed | None:
         else:
             pictures = np.memmap(home / "images.u8", np.uint8, mode="r", shape=shape)
         unreadable = tuple((int(row), str(reason)) for row, reason in meta["unreadable"])
+        hits = meta.get("found")  # sets packed before there were crops have none
+        found = np.array(hits, bool) if hits else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         logger.warning("the picture cache %s is damaged (%s): building it again", home, error)
         return None
-    return Packed(pictures, meta["sha256"], unreadable)
+    return Packed(pictures, meta["sha256"], unreadable, found)
 
 
-def _decode(paths: Sequence[str | Path], size: int) -> Iterator[Chunk]:
+def _decode(paths: Sequence[str | Path], size: int, crop: str) -> Iterator[Chunk]:
     decode = joblib.delayed(images.load_all)
     with joblib.Parallel(n_jobs=joblib.cpu_count(), prefer="threads") as parallel:
         for start in show(range(0, len(paths), BATCH), "reading pictures"):
             batch = paths[start : start + BATCH]
             handfuls = (batch[i : i + HANDFUL] for i in range(0, len(batch), HANDFUL))
-            read = parallel(decode(some, size) for some in handfuls)
+            read = parallel(decode(some, size, crop) for some in handfuls)
             failures = [
                 (i * HANDFUL + row, reason)
-                for i, (_, reasons) in enumerate(read)
+                for i, (_, reasons, _) in enumerate(read)
                 for row, reason in reasons.items()
             ]
-            pictures = np.concatenate([some for some, _ in read])
             bad = [row for row, _ in failures]
-            yield np.delete(pictures, bad, axis=0), [(start + row, why) for row, why in failures]
+            pictures = np.delete(np.concatenate([some for some, _, _ in read]), bad, axis=0)
+            hits = [some for _, _, some in read if some is not None]
+            found = np.delete(np.concatenate(hits), bad) if hits else None
+            yield pictures, [(start + row, why) for row, why in failures], found
 
 
 def show(steps: Sequence[int], what: str) -> Iterable[int]:

@@ -63,7 +63,7 @@ def _recognises(root: Path) -> bool:
 
 
 @register("ckplus", recognises=_recognises)
-def load(root: Path | None, size: int) -> Dataset:
+def load(root: Path | None, size: int, crop: str) -> Dataset:
     """Load the last frames of the labelled films, with who is shown and the film of each.
 
     Parameters
@@ -73,6 +73,8 @@ def load(root: Path | None, size: int) -> Dataset:
         ``$CKPLUS_DIR``.
     size : int
         Width and height in pixels.
+    crop : str
+        One of `crops.CROPS`.
 
     Raises
     ------
@@ -101,6 +103,8 @@ def load(root: Path | None, size: int) -> Dataset:
     return assemble(
         "ckplus",
         Listing(ids, labels, CLASSES, people, root=home, sequences=films),
-        files.packed([f"{home}/{name}" for name in ids], size, "it went away while being read"),
+        files.packed(
+            [f"{home}/{name}" for name in ids], size, crop, "it went away while being read"
+        ),
         "CK+",
     )

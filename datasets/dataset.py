@@ -20,11 +20,15 @@ TAKEN_AT_ONCE = 1000  # pictures; each may bring sixteen pages of the map into m
 
 
 class Part(enum.IntEnum):
-    """Part of the official split of a data set that a row is in."""
+    """Part of the official split of a data set that a row is in.
+
+    Rows `ACROSS` are of another set than the others, and only tested on.
+    """
 
     TRAINING = 0
     VALIDATION = 1
     TEST = 2
+    ACROSS = 3
 
 
 @dataclass(frozen=True, eq=False)  # one is equal to itself alone, and can be a cache's key
@@ -64,6 +68,11 @@ class Dataset:
         Which film a row is a frame of; None where the pictures are single.
     distribution : ndarray of float32, shape (n, n_classes), or None
         Share of each class in the votes of a row's annotators; None where a row has but its label.
+    remarks : tuple of str
+        What was done to the set or sets it is made of, in words for a reader of the scores.
+    found : ndarray of bool, shape (n,), or None
+        Whether what a picture was cropped to was found in it, see `crops.cut`; None where pictures
+        are not cropped.
     """
 
     name: str
@@ -81,6 +90,8 @@ class Dataset:
     parts: np.ndarray | None = None
     sequences: np.ndarray | None = None
     distribution: np.ndarray | None = None
+    remarks: tuple[str, ...] = ()
+    found: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -128,7 +139,13 @@ class Listing:
 
 
 def assemble(
-    name: str, listing: Listing, packed: Packed, source: str, *, generated: bool = False
+    name: str,
+    listing: Listing,
+    packed: Packed,
+    source: str,
+    *,
+    generated: bool = False,
+    remarks: tuple[str, ...] = (),
 ) -> Dataset:
     """Join a listing with its packed pictures into a checked data set.
 
@@ -144,6 +161,8 @@ def assemble(
         Where the pictures come from, in words.
     generated : bool
         Whether the faces are drawn.
+    remarks : tuple of str
+        See `Dataset`.
 
     Raises
     ------
@@ -196,6 +215,8 @@ def assemble(
         parts=parts,
         sequences=sequences,
         distribution=distribution,
+        remarks=remarks,
+        found=packed.found,
     )
 
 
@@ -208,6 +229,9 @@ def _numbered(names: Sequence[str] | None, kept: Sequence[int]) -> np.ndarray | 
     return np.array([number[name] for name in chosen], dtype=np.int64)
 
 
+Load = Callable[[Path | None, int, str], Dataset]
+
+
 @dataclass(frozen=True)
 class Loader:
     """How one data set is found and read.
@@ -215,12 +239,12 @@ class Loader:
     Attributes
     ----------
     load : callable
-        Takes a folder, or None to look in the usual places, and the picture size.
+        Takes a folder, or None to look in the usual places, the picture size and the crop.
     recognises : callable
         Whether a folder is laid out as this set is.
     """
 
-    load: Callable[[Path | None, int], Dataset]
+    load: Load
     recognises: Callable[[Path], bool]
 
 
@@ -229,12 +253,10 @@ LOADERS: dict[str, Loader] = {}
 
 def register(
     name: str, recognises: Callable[[Path], bool] = lambda folder: False
-) -> Callable[[Callable[[Path | None, int], Dataset]], Callable[[Path | None, int], Dataset]]:
+) -> Callable[[Load], Load]:
     """Make a loader available under a name (a decorator)."""
 
-    def add(
-        load: Callable[[Path | None, int], Dataset],
-    ) -> Callable[[Path | None, int], Dataset]:
+    def add(load: Load) -> Load:
         if name in LOADERS:
             raise ValueError(f"two data sets are called '{name}'")
         LOADERS[name] = Loader(load, recognises)

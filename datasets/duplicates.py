@@ -103,5 +103,6 @@ def without_duplicates(dataset: Dataset) -> Dataset:
         subset.packed([(dataset, rows)]),
         f"{dataset.source}, {n} duplicate{'' if n == 1 else 's'} left out",
         generated=dataset.generated,
+        remarks=dataset.remarks,
     )
     return dataclasses.replace(clean, left_out=dataset.left_out)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets import cache, files, folder, images
+from datasets import cache, crops, files, folder, images
 from datasets.dataset import Dataset, Listing, Part, assemble, register
 from datasets.errors import InputError
 from datasets.labels import emotion, numbered
@@ -116,7 +116,7 @@ def picture(pixels: bytes) -> np.ndarray:
 
     Returns
     -------
-    ndarray of uint8, shape (48, 48)
+    ndarray of uint8, shape (48, 48, 1)
 
     Raises
     ------
@@ -131,10 +131,10 @@ def picture(pixels: bytes) -> np.ndarray:
         raise ValueError(f"{len(numbers)} pixels, must be {SIDE**2} ({SIDE} x {SIDE})")
     if numbers.min() < 0 or numbers.max() > 255:
         raise ValueError("a pixel is not from 0 to 255")
-    return numbers.astype(np.uint8).reshape(SIDE, SIDE)
+    return numbers.astype(np.uint8).reshape(SIDE, SIDE, 1)
 
 
-def packed(table: Table, rows: np.ndarray, size: int) -> cache.Packed:
+def packed(table: Table, rows: np.ndarray, size: int, crop: str) -> cache.Packed:
     """Packed pictures of some rows of a CSV, grey in three equal planes.
 
     Parameters
@@ -144,6 +144,8 @@ def packed(table: Table, rows: np.ndarray, size: int) -> cache.Packed:
         Ascending.
     size : int
         Width and height in pixels, 8 to 1024.
+    crop : str
+        One of `crops.CROPS`.
 
     Raises
     ------
@@ -157,19 +159,24 @@ def packed(table: Table, rows: np.ndarray, size: int) -> cache.Packed:
         wanted[rows] = True
         texts = compress((pixels for _, _, pixels, _ in _rows(table.path)), wanted)
         for start in cache.show(range(0, len(rows), cache.BATCH), "reading pictures"):
-            pictures, failures = [], []
+            read, failures = [], []
             for row in range(start, min(start + cache.BATCH, len(rows))):
                 try:
-                    pictures.append(images.stretch(picture(next(texts)), size))
+                    read.append(picture(next(texts)))
                 except ValueError as error:
                     failures.append((row, str(error)))
-            yield np.repeat(np.array(pictures, np.uint8).reshape(-1, 1, size, size), 3, 1), failures
+            parts, found = crops.cut_all(read, crop)
+            planes = np.empty((len(read), 3, size, size), np.uint8)
+            for row, part in enumerate(parts):
+                planes[row] = images.stretch(part, size)
+            yield planes, failures, found
 
     key = {
         "table": cache.contents([table.path]),
         "rows": rows.tolist(),
         "size": size,
         "preparation": images.PREPARATION,
+        **crops.key(crop),
     }
     return files.borne(
         cache.packed(key, size, produce),
@@ -180,7 +187,7 @@ def packed(table: Table, rows: np.ndarray, size: int) -> cache.Packed:
 
 
 @register("fer2013", recognises=lambda root: find_table(root) is not None)
-def load(root: Path | None, size: int) -> Dataset:
+def load(root: Path | None, size: int, crop: str) -> Dataset:
     """Load the CSV in its own order, or class folders.
 
     Parameters
@@ -190,6 +197,8 @@ def load(root: Path | None, size: int) -> Dataset:
         ``test/<class>/*`` (and ``validation/<class>/*``); None looks in ``$FER2013_DIR``.
     size : int
         Width and height in pixels.
+    crop : str
+        One of `crops.CROPS`.
 
     Raises
     ------
@@ -202,10 +211,10 @@ def load(root: Path | None, size: int) -> Dataset:
         table = read_table(path)
         rows = np.arange(len(table.lines))
         listing = Listing(names(rows), table.labels, CLASSES, parts=table.parts)
-        pictures = packed(table, rows, size)
+        pictures = packed(table, rows, size, crop)
     else:
         found = folder.find(root)
         labels = [emotion(word, CLASSES, f"{root}, folder {word}") for word in found.classes]
         listing = Listing(found.ids, labels, CLASSES, root=root, parts=found.parts)
-        pictures = folder.packed(root, found, size)
+        pictures = folder.packed(root, found, size, crop)
     return assemble("fer2013", listing, pictures, "FER2013")

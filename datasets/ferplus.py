@@ -70,7 +70,7 @@ def read_votes(path: Path, table: fer2013.Table) -> np.ndarray:
     return np.array(votes, dtype=np.int64)
 
 
-def _load(root: Path | None, size: int, name: str) -> Dataset:
+def _load(root: Path | None, size: int, crop: str, name: str) -> Dataset:
     root = files.on_request(root, name, VARIABLE, ASKED)
     path = fer2013.find_table(root)
     if path is None or not (root / VOTES).is_file():
@@ -89,11 +89,11 @@ def _load(root: Path | None, size: int, name: str) -> Dataset:
         parts=[table.parts[row] for row in rows],
         distribution=shares if name == "ferplus-distribution" else None,
     )
-    return assemble(name, listing, fer2013.packed(table, rows, size), "FER+")
+    return assemble(name, listing, fer2013.packed(table, rows, size, crop), "FER+")
 
 
 @register("ferplus", recognises=lambda root: (root / VOTES).is_file())
-def load(root: Path | None, size: int) -> Dataset:
+def load(root: Path | None, size: int, crop: str) -> Dataset:
     """Load the pictures with the label that most annotators gave.
 
     Parameters
@@ -102,16 +102,18 @@ def load(root: Path | None, size: int) -> Dataset:
         Folder of ``fer2013new.csv`` and FER2013's CSV; None looks in ``$FERPLUS_DIR``.
     size : int
         Width and height in pixels.
+    crop : str
+        One of `crops.CROPS`.
 
     Raises
     ------
     InputError
         If a file is not there or cannot be used, or the two do not belong together.
     """
-    return _load(root, size, "ferplus")
+    return _load(root, size, crop, "ferplus")
 
 
 @register("ferplus-distribution")
-def load_distribution(root: Path | None, size: int) -> Dataset:
+def load_distribution(root: Path | None, size: int, crop: str) -> Dataset:
     """Load the same rows as `load`, with each class's share of the votes besides."""
-    return _load(root, size, "ferplus-distribution")
+    return _load(root, size, crop, "ferplus-distribution")

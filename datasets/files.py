@@ -61,7 +61,7 @@ def on_request(folder: Path | None, name: str, variable: str, asked: str) -> Pat
     return found
 
 
-def packed(paths: Sequence[str], size: int, missing: str) -> cache.Packed:
+def packed(paths: Sequence[str], size: int, crop: str, missing: str) -> cache.Packed:
     """Packed pictures of the files, with the few unreadable ones reported and left out.
 
     Parameters
@@ -70,6 +70,8 @@ def packed(paths: Sequence[str], size: int, missing: str) -> cache.Packed:
         In row order.
     size : int
         Width and height in pixels, 8 to 1024.
+    crop : str
+        One of `crops.CROPS`.
     missing : str
         What to do about a file that is not there.
 
@@ -80,7 +82,7 @@ def packed(paths: Sequence[str], size: int, missing: str) -> cache.Packed:
     """
     check_size(size)
     try:
-        result = cache.packed_files(paths, size)
+        result = cache.packed_files(paths, size, crop)
     except FileNotFoundError as error:
         gone = sum(not Path(path).exists() for path in set(paths)) - 1
         others = f" ({gone} more like it)" if gone > 0 else ""

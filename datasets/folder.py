@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets import files
+from datasets import crops, files
 from datasets.cache import Packed
 from datasets.dataset import LOADERS, Dataset, Listing, Part, assemble, register
 from datasets.errors import InputError
@@ -103,14 +103,14 @@ def _order(name: str) -> bytes:
     return hashlib.sha256(os.fsencode(name)).digest()
 
 
-def packed(folder: Path, found: Found, size: int) -> Packed:
+def packed(folder: Path, found: Found, size: int, crop: str) -> Packed:
     """Packed pictures of what was found; raises as `datasets.files.packed` does."""
     paths = [f"{folder}/{name}" for name in found.ids]
-    return files.packed(paths, size, "it went away while being read")
+    return files.packed(paths, size, crop, "it went away while being read")
 
 
 @register("folder")
-def load(folder: Path | None, size: int) -> Dataset:
+def load(folder: Path | None, size: int, crop: str) -> Dataset:
     """Load a folder of class folders, divided into parts or not.
 
     Parameters
@@ -119,6 +119,8 @@ def load(folder: Path | None, size: int) -> Dataset:
         Where the class folders are; None is an error, a folder has no usual place.
     size : int
         Width and height in pixels.
+    crop : str
+        One of `crops.CROPS`.
 
     Raises
     ------
@@ -133,9 +135,9 @@ def load(folder: Path | None, size: int) -> Dataset:
     labels = [number[class_name] for class_name in found.classes]
     name = folder.resolve().name
     return assemble(
-        # A folder must not pass for a set that is known by its name.
-        f"{name}-folder" if name in LOADERS else name,
+        # A folder must not pass for a set that is known by its name, nor for a cropped one.
+        f"{name}-folder" if name in LOADERS or crops.parted(name)[1] != crops.NONE else name,
         Listing(found.ids, labels, classes, root=folder, parts=found.parts),
-        packed(folder, found, size),
+        packed(folder, found, size, crop),
         f"pictures in {name}/",
     )

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets import anatomy, cache, cast, faces
+from datasets import anatomy, cache, cast, crops, faces, images
 from datasets.dataset import Dataset, Listing, assemble, register
 from datasets.errors import InputError
 
 SEED = 0
+CROPPED_FROM = 96  # pixels at which faces are drawn of which a part is kept
 
 
 @register("generated")
-def load(folder: Path | None, size: int) -> Dataset:
+def load(folder: Path | None, size: int, crop: str) -> Dataset:
     """Draw the default faces, or take them from the cache.
 
     Parameters
@@ -25,6 +26,8 @@ def load(folder: Path | None, size: int) -> Dataset:
         Must be None: drawn faces lie in no folder.
     size : int
         Width and height in pixels, 16 to 224.
+    crop : str
+        One of `crops.CROPS`; what is cropped is drawn larger.
 
     Raises
     ------
@@ -39,11 +42,18 @@ def load(folder: Path | None, size: int) -> Dataset:
     drawn_up = cast.cast(cast.N_FACES, SEED)
 
     def produce() -> Iterator[cache.Chunk]:
-        for start in cache.show(range(0, cast.N_FACES, cache.BATCH), "drawing faces"):
-            stop = min(start + cache.BATCH, cast.N_FACES)
-            yield faces.draw(drawn_up, np.arange(start, stop), size), []
+        n = len(drawn_up.labels)
+        for start in cache.show(range(0, n, cache.BATCH), "drawing faces"):
+            rows = np.arange(start, min(start + cache.BATCH, n))
+            if crop == crops.NONE:
+                yield faces.draw(drawn_up, rows, size), [], None
+                continue
+            drawn = faces.draw(drawn_up, rows, CROPPED_FROM).transpose(0, 2, 3, 1)
+            parts, found = crops.cut_all([*drawn], crop)
+            yield np.stack([images.stretch(part, size) for part in parts]), [], found
 
-    pictures = cache.packed({"generated": _source(), "seed": SEED}, size, produce)
+    key = {"generated": _source(), "seed": SEED, **crops.key(crop)}
+    pictures = cache.packed(key, size, produce)
     people = [str(who) for who in drawn_up.people]
     return assemble(
         "generated",

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import simplejpeg
 
+from datasets import crops
+
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -132,14 +134,16 @@ def load(path: str | Path, size: int) -> np.ndarray:
     ValueError
         If the file cannot be read as a picture; the message is the reason alone.
     """
-    pictures, reasons = load_all([path], size)
+    pictures, reasons, _ = load_all([path], size)
     if reasons:
         raise ValueError(reasons[0])
     return pictures[0]
 
 
-def load_all(paths: Sequence[str | Path], size: int) -> tuple[np.ndarray, dict[int, str]]:
-    """Read picture files as `load` does.
+def load_all(
+    paths: Sequence[str | Path], size: int, crop: str = crops.NONE
+) -> tuple[np.ndarray, dict[int, str], np.ndarray | None]:
+    """Read picture files as `load` does, cropped if asked.
 
     Grey pictures of one shape are stretched four at a time, as the channels of one picture: that
     gives each the same pixels and, where the stretch is no whole number, takes cv2 half the time.
@@ -150,8 +154,11 @@ def load_all(paths: Sequence[str | Path], size: int) -> tuple[np.ndarray, dict[i
         Undefined where a file cannot be read.
     reasons : dict of int to str
         Why not, by the place in `paths`.
+    found : ndarray of bool, shape (len(paths),), or None
+        See `crops.cut`; None without a crop.
     """
     pictures = np.empty((len(paths), 3, size, size), np.uint8)
+    found = None if crop == crops.NONE else np.zeros(len(paths), bool)
     reasons: dict[int, str] = {}
     waiting: dict[tuple[int, ...], dict[int, np.ndarray]] = defaultdict(dict)
 
@@ -170,6 +177,8 @@ def load_all(paths: Sequence[str | Path], size: int) -> tuple[np.ndarray, dict[i
         except ValueError as error:
             reasons[row] = str(error)
             continue
+        if found is not None:
+            picture, found[row] = crops.cut(picture, crop)
         height, width, channels = picture.shape
         if channels == 3 or (height % size == width % size == 0):
             pictures[row] = stretch(picture, size)
@@ -179,4 +188,4 @@ def load_all(paths: Sequence[str | Path], size: int) -> tuple[np.ndarray, dict[i
                 finish(waiting.pop(picture.shape))
     for greys in waiting.values():
         finish(greys)
-    return pictures, reasons
+    return pictures, reasons, found

@@ -69,7 +69,7 @@ def read_legend(path: Path) -> list[tuple[str, int, str]]:
 
 
 @register("muxspace", recognises=lambda folder: (folder / "data" / "legend.csv").is_file())
-def load(folder: Path | None, size: int) -> Dataset:
+def load(folder: Path | None, size: int, crop: str) -> Dataset:
     """Load the pictures in legend order.
 
     Parameters
@@ -78,6 +78,8 @@ def load(folder: Path | None, size: int) -> Dataset:
         The repository as cloned; None looks where `find` does.
     size : int
         Width and height in pixels.
+    crop : str
+        One of `crops.CROPS`.
 
     Raises
     ------
@@ -98,6 +100,7 @@ def load(folder: Path | None, size: int) -> Dataset:
     pictures = files.packed(
         [f"{folder}/images/{image}" for image in names],
         size,
+        crop,
         missing=f"{legend} names it: run 'make data' again or take the row out",
     )
     listing = Listing(

@@ -81,7 +81,7 @@ def read_folders(root: Path) -> Listing:
         or ((root / "DATASET").is_dir() and (root / "train_labels.csv").is_file())
     ),
 )
-def load(root: Path | None, size: int) -> Dataset:
+def load(root: Path | None, size: int, crop: str) -> Dataset:
     """Load the aligned pictures.
 
     Parameters
@@ -91,6 +91,8 @@ def load(root: Path | None, size: int) -> Dataset:
         ``DATASET/{train,test}/<number>/*``; None looks in ``$RAFDB_DIR``.
     size : int
         Width and height in pixels.
+    crop : str
+        One of `crops.CROPS`.
 
     Raises
     ------
@@ -101,5 +103,6 @@ def load(root: Path | None, size: int) -> Dataset:
     path = find_list(root)
     listing = read_list(path) if path else read_folders(root)
     missing = f"{path or root} names it: unpack Image/aligned.zip, or take the line out"
-    pictures = files.packed([f"{listing.root}/{name}" for name in listing.ids], size, missing)
+    paths = [f"{listing.root}/{name}" for name in listing.ids]
+    pictures = files.packed(paths, size, crop, missing)
     return assemble("rafdb", listing, pictures, "RAF-DB")

@@ -9,6 +9,8 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from datasets.errors import InputError
 
+TEST_PARTS = 3  # of which one is held out to test on, where a set has no test part
+
 
 def stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Shuffle the rows so that every beginning of the order has the classes in proportion.
@@ -71,7 +73,7 @@ def hold_out(
     if n_people < parts:
         raise InputError(
             f"{n_people} people are too few to hold out one part in {parts} by person: "
-            "use --split random"
+            "use --split random, or pictures of more people"
         )
     folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed % 2**32)
     held = np.zeros(len(labels), dtype=bool)

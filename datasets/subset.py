@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -11,19 +11,39 @@ from datasets import cache
 from datasets.dataset import TAKEN_AT_ONCE, Dataset, Listing
 
 
-def listing(dataset: Dataset, rows: np.ndarray) -> Listing:
-    """All that is known of some rows but for their pictures."""
-    who = dataset.contributors
+def showing(dataset: Dataset, classes: Collection[str]) -> np.ndarray:
+    """Rows of some classes, ascending, int64."""
+    wanted = [name in classes for name in dataset.class_names]
+    return np.flatnonzero(np.array(wanted)[dataset.labels])
+
+
+def listing(dataset: Dataset, rows: np.ndarray, classes: tuple[str, ...] | None = None) -> Listing:
+    """All that is known of some rows but for their pictures.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    rows : ndarray of int64
+    classes : tuple of str, optional
+        The classes that the rows show, to be numbered in this order; votes for them make up all.
+    """
+    who, votes = dataset.contributors, dataset.distribution
+    votes = None if votes is None else votes[rows]
+    if classes is None:
+        classes = dataset.class_names
+    elif votes is not None:
+        votes = votes[:, [dataset.class_names.index(name) for name in classes]]
+        votes = votes / votes.sum(axis=1, keepdims=True)
     return Listing(
         [dataset.ids[row] for row in rows],
-        dataset.labels[rows].tolist(),
-        dataset.class_names,
+        [classes.index(dataset.class_names[label]) for label in dataset.labels[rows]],
+        classes,
         _names(dataset.groups, rows),
         None if who is None else [who[row] for row in rows],
         dataset.root,
         None if dataset.parts is None else dataset.parts[rows].tolist(),
         _names(dataset.sequences, rows),
-        None if dataset.distribution is None else dataset.distribution[rows],
+        votes,
     )
 
 
@@ -44,7 +64,8 @@ def packed(chosen: Sequence[tuple[Dataset, np.ndarray]]) -> cache.Packed:
     def produce() -> Iterator[cache.Chunk]:
         for dataset, rows in chosen:
             for start in range(0, len(rows), TAKEN_AT_ONCE):
-                yield dataset.take(rows[start : start + TAKEN_AT_ONCE]), []
+                part = rows[start : start + TAKEN_AT_ONCE]
+                yield dataset.take(part), [], None if dataset.found is None else dataset.found[part]
 
     key = {
         "rows of": [

@@ -24,6 +24,16 @@ def class_weights(labels: Tensor, n_classes: int, strength: float) -> Tensor:
     return weights * (counts.sum() / (counts * weights).sum())
 
 
+def log_prior(labels: Tensor, n_classes: int, strength: float) -> Tensor:
+    """Logarithm of each class's share, times `strength`: ``(n_classes,)`` of float32 on the CPU.
+
+    Added to the logits while training, so that a net need not learn from the pictures how rare a
+    class is, and answers as if classes were more alike (logit adjustment, arXiv:2007.07314).
+    """
+    counts = torch.bincount(labels.cpu(), minlength=n_classes).clamp_min(1).float()
+    return strength * (counts / counts.sum()).log()
+
+
 class Shown:
     """The rows that an epoch shows, in its order.
 
@@ -31,7 +41,7 @@ class Shown:
     ----------
     labels : Tensor of int64, shape (n,)
     n_classes : int
-    balance : {"none", "weights", "sampling", "bootstrap"}
+    balance : {"none", "weights", "sampling", "bootstrap", "logits"}
         ``sampling`` draws as many rows as there are, with replacement and by the weight of their
         class; ``bootstrap`` shows every row and, drawn once for all epochs, rows of the rarer
         classes again, up to the count of the commonest at full strength; the others show all.

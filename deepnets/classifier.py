@@ -55,9 +55,10 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     augment : str
         How training pictures are changed at random, such as ``flip+shift=0.1+mixup``; see
         `deepnets.augment.USUAL` for the ways and their usual strengths.
-    balance : {"none", "weights", "sampling", "bootstrap"}
-        What makes rare classes count more: weights of the loss, drawing rows by class, or showing
-        rows of rare classes again (bootstrap oversampling).
+    balance : {"none", "weights", "sampling", "bootstrap", "logits"}
+        What makes rare classes count more: weights of the loss, drawing rows by class, showing
+        rows of rare classes again (bootstrap oversampling), or logit adjustment: the loss adds
+        the logarithm of each class's share, which answers then lack.
     balance_strength : float in [0, 1]
         How much more: 1 makes all classes alike, 0.5 goes half way (in the logarithm).
     stop : {"stale", "rises"}

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from deepnets.augment import Augmentation
-from deepnets.balance import Shown, class_weights
+from deepnets.balance import Shown, class_weights, log_prior
 from deepnets.capture import NotCapturableError, Step, captured
 from deepnets.optimise import optimiser, schedule, step_aside, train_mode
 from deepnets.recipes import Recipe
@@ -191,6 +191,9 @@ def train(
     weights = None
     if recipe.balance == "weights":
         weights = class_weights(majority, n_classes, recipe.balance_strength).to(where.device)
+    more = torch.zeros(n_classes, device=where.device)  # than the logits the net learns to give
+    if recipe.balance == "logits":
+        more = log_prior(majority, n_classes, recipe.balance_strength).to(where.device)
     optimise = optimiser(net, recipe, where.device, backbone)
     n_steps = recipe.max_epochs * math.ceil(len(shown) / recipe.batch_size)
     change_rate = schedule(optimise, recipe, n_steps)
@@ -204,7 +207,7 @@ def train(
             logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
             loss, *extra = (
                 functional.cross_entropy(
-                    each.float(), labels, weights, label_smoothing=recipe.label_smoothing
+                    each.float() + more, labels, weights, label_smoothing=recipe.label_smoothing
                 )
                 for each in (logits, *auxiliary)
             )

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from deepnets.augment import Augmentation
 
-Balance = Literal["none", "weights", "sampling", "bootstrap"]
+Balance = Literal["none", "weights", "sampling", "bootstrap", "logits"]
 Schedule = Literal["constant", "cosine", "one-cycle"]
 
 
@@ -61,5 +61,18 @@ class Recipe:
 # label smoothing) stays where a recipe does not speak of it.
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "published": {},
-    "strong": {},
+    "strong": {
+        "max_epochs": 40,
+        "batch_size": 64,
+        "learning_rate": 1.5e-3,
+        "schedule": "one-cycle",
+        "weight_decay": 0.05,
+        "ema": 0.999,
+        "augment": "flip+shift=0.06+rotation=8+crop=0.9+brightness=0.2+mixup=0.2",
+        "balance": "logits",
+        "balance_strength": 0.25,
+        "label_smoothing": 0.1,
+        "test_time_flip": True,
+        "patience": None,
+    },
 }

@@ -16,6 +16,7 @@ def resnet(
     size: int,
     name: str,
     stem: Literal["published", "7x7", "3x3-pool", "3x3"] = "3x3-pool",
+    width: float = 1.0,
     dropout: float = 0.0,
 ) -> nn.Module:
     """Residual net of timm with a stem for small pictures.
@@ -27,13 +28,16 @@ def resnet(
     stem : {"published", "7x7", "3x3-pool", "3x3"}
         First convolution (7x7 at stride 2 as published, or 3x3 at stride 1) and whether its maps
         are pooled by 2.
+    width : float
+        Share of each stage's channels; the first convolution keeps its 64.
     dropout : float
         Share of the last layer's inputs dropped.
     """
     import timm
     from torch import nn
 
-    net = timm.create_model(name, num_classes=n_classes, drop_rate=dropout)
+    channels = tuple(max(round(width * usual), 8) for usual in (64, 128, 256, 512))
+    net = timm.create_model(name, num_classes=n_classes, channels=channels, drop_rate=dropout)
     if stem.startswith("3x3"):
         net.conv1 = nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
     if stem != "published":

@@ -79,6 +79,12 @@ def test_the_command_works(
             command += " --set max_epochs=1"
     if "advise" in command:
         command += " --model knn,decision-tree"
+    if "search" in command:
+        (tmp_path / "neighbours.yaml").write_text("n_neighbors: [1, 5]")
+        command = command.replace(
+            "--model cnn --grid raf-db-report", "--model knn --grid neighbours.yaml"
+        )
+        command = command.replace("--trials 20", "--trials 2")
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=folder,
@@ -91,6 +97,8 @@ def test_the_command_works(
     assert done.returncode == 0, done.stderr
     if "run" in command and "--list" not in command and "--estimate" not in command:
         assert (out / "leaderboard.csv").is_file()
+    if "search" in command:
+        assert len([*(out / "trials").glob("*.png")]) == 1
     if "advise" in command:
         assert len(done.stdout.splitlines()) == 5
 

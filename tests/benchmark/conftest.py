@@ -25,7 +25,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path, shapes: 
         model = models.models()[name]
         run = work.Run(str(shapes_folder), about, 32, Fair(train_size=40), model, settings)
         work.execute(run, out)
-        store.put_on_board(out, {run.row: {**run.shown, "keys": [run.key]}})
+        (row,) = run.on_board
+        store.put_on_board(out, {row: {**run.shown, "keys": [run.key]}})
     report.publish(out)
     return out
 

@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
-from benchmark.protocols import Curve, Fair, Slides, Whole, derive_seed, possible_splits
+from benchmark.protocols import Curve, Fair, Search, Slides, Whole, derive_seed, possible_splits
 from datasets import Dataset, InputError
 from datasets.dataset import Part
 
@@ -109,16 +109,19 @@ def test_fair_never_lets_test_rows_into_training_or_selection(
         assert not people[1] & people[2]
 
 
+PARTS = (Part.TRAINING, Part.VALIDATION, Part.TEST)
+
+
 def divided(*sizes: int) -> Dataset:
     made = data(sum(sizes))
-    parts = np.repeat(np.array(Part, np.int8), sizes)
+    parts = np.repeat(np.array(PARTS, np.int8), sizes)
     return dataclasses.replace(made, parts=np.random.default_rng(2).permutation(parts))
 
 
 def test_official_parts_are_kept_whole() -> None:
     made = divided(600, 150, 150)
     rows = Fair(split="official").rows(made, deep=True, repeat=0)
-    for part, found in zip(Part, (rows.training, rows.selection, rows.test), strict=True):
+    for part, found in zip(PARTS, (rows.training, rows.selection, rows.test), strict=True):
         assert sorted(found) == np.flatnonzero(made.parts == part).tolist()
 
 
@@ -208,6 +211,26 @@ def test_repeats_draw_other_training_rows_and_keep_the_test_rows() -> None:
     assert set(first.training) != set(second.training)
 
 
+def test_across_sets_training_is_that_of_one_and_the_test_is_on_both() -> None:
+    parts = np.repeat([Part.TRAINING, Part.TEST, Part.ACROSS], [500, 200, 200])
+    made = dataclasses.replace(data(), parts=parts)
+    assert possible_splits(made) == ["across"]
+    rows = Fair(split="across").rows(made, True, 0)
+    assert sorted([*rows.training, *rows.selection]) == list(range(500))
+    assert rows.test.tolist() == list(range(500, 900))
+    assert made.groups is not None
+    assert not set(made.groups[rows.training]) & set(made.groups[rows.selection])
+
+
+def test_sets_to_learn_from_and_to_be_tested_on_are_not_divided_otherwise() -> None:
+    made = dataclasses.replace(data(), parts=np.resize([0, 0, 2, 3], 900))
+    for protocol in (Slides(), Fair(split="random"), Fair(split="identity")):
+        with pytest.raises(InputError, match="leave out --split, and use --protocol fair"):
+            protocol.rows(made, True, 0)
+    with pytest.raises(InputError, match="is one set: name another with --test-data"):
+        Fair(split="across").rows(data(), True, 0)
+
+
 def test_what_cannot_be_divided_is_told() -> None:
     with pytest.raises(InputError, match="more than the 600 pictures"):
         Fair(train_size=601).rows(data(), True, 0)
@@ -276,3 +299,19 @@ def test_labels_and_seeds_follow_from_what_a_run_is() -> None:
     ]
     assert derive_seed("a", 1) == derive_seed("a", 1) != derive_seed("a", 2)
     assert derive_seed("a", "bc") != derive_seed("ab", "c")
+
+
+@pytest.mark.parametrize("split", ["random", "identity"])
+@pytest.mark.parametrize("train_size", [None, 100])
+def test_a_search_sees_what_fair_learns_from_and_no_test_picture(
+    split: str, train_size: int | None
+) -> None:
+    fair, search = (
+        kind(split=split, train_size=train_size).rows(data(), deep=True, repeat=0)
+        for kind in (Fair, Search)
+    )
+    assert (search.training == fair.training).all()
+    assert (search.selection == fair.selection).all()
+    assert (search.test == fair.selection).all()
+    seen = np.concatenate([search.training, search.selection, search.test])
+    assert not np.isin(seen, fair.test).any()

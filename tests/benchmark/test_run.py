@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -193,6 +194,30 @@ def test_generated_faces_are_never_called_anything_else(
         assert "make data" in plain
     assert "generated faces" in (out / "report.html").read_text()
     assert pd.read_csv(out / "leaderboard.csv")["generated_data"].all()
+
+
+def test_a_crop_is_a_data_set_of_its_own_and_says_so_everywhere(
+    tmp_path: Path, faces_folder: Path, run_command: Command
+) -> None:
+    arguments = (*FAST, "--data", faces_folder, "--train-size", 80, "--out", tmp_path)
+    assert run_command(run.main, *arguments)[0] == 0
+    whole = (tmp_path / "confusion" / "generated.fair-80.knn.csv").read_bytes()
+    status, stdout, err = run_command(run.main, *arguments, "--crop", "eyes")
+    assert status == 0
+    assert "2 runs to make" in err
+    said = r"eye strip \(?found in \d+ % of the pictures, else by fixed geometry"
+    for text in (stdout, err, (tmp_path / "leaderboard.md").read_text()):
+        assert re.search(said, " ".join(text.split()))
+    table = pd.read_csv(tmp_path / "leaderboard.csv")
+    assert table.groupby("dataset")["n_test"].nunique().to_dict() == {
+        "generated": 1,
+        "generated-eyes": 1,
+    }
+    assert (tmp_path / "confusion" / "generated-eyes.fair-80.knn.png").is_file()
+    assert (tmp_path / "confusion" / "generated.fair-80.knn.csv").read_bytes() == whole
+    found = verify.verify(tmp_path, str(faces_folder), require_data=True)
+    assert not found.failures
+    assert "generated-eyes: the pictures here have the fingerprint of the runs" in found.notes
 
 
 def test_fair_splits_by_person_where_people_are_known_and_one_call_shows_both_splits(

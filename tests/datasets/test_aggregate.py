@@ -49,7 +49,8 @@ def test_classes_that_a_set_does_not_show_are_left_out_of_all_and_told(root: Pat
     assert both.class_names == ("surprise", "anger")
     assert both.class_counts == {"surprise": 3 + 6, "anger": 3 + 6}
     for name in ("fear", "disgust", "happiness", "sadness", "neutral"):
-        assert f"3 {name} of rafdb" in both.source
+        assert f"3 {name}" in both.remarks[0]
+    assert both.remarks[0].endswith(" of rafdb")
 
 
 def test_people_of_different_sets_differ_and_unknown_ones_are_each_their_own(root: Path) -> None:
@@ -62,7 +63,23 @@ def test_people_of_different_sets_differ_and_unknown_ones_are_each_their_own(roo
     assert len(set(both.groups[12:])) == 6
     assert not set(both.groups[12:]) & set(both.groups[:12])
     assert len(set(both.sequences)) == 4 + 6
-    assert both.parts is None
+
+
+def test_a_set_without_parts_gives_a_third_of_its_people_to_those_of_another(root: Path) -> None:
+    both = datasets.load("rafdb+ckplus")
+    assert both.parts is not None
+    assert both.groups is not None
+    tested = both.parts == Part.TEST
+    assert tested[:6].tolist() == [one.startswith("rafdb/test") for one in both.ids[:6]]
+    assert len(set(both.groups[6:][tested[6:]])) == 1, "of three people"
+    assert not set(both.groups[tested]) & set(both.groups[~tested])
+    assert "a third of ckplus held out to test on, by person" in both.remarks
+
+
+def test_sets_that_all_come_undivided_stay_so(root: Path, shapes_folder: Path) -> None:
+    for seed, word in enumerate(["anger", "anger", "surprise", "surprise"]):
+        samples.write_face(root / "mine" / word / f"{seed}.png", seed)
+    assert datasets.load(f"ckplus+folder:{root / 'mine'}").parts is None
 
 
 def test_a_label_is_all_votes_beside_a_set_with_votes(root: Path) -> None:
@@ -75,7 +92,7 @@ def test_a_label_is_all_votes_beside_a_set_with_votes(root: Path) -> None:
     assert sadness.max() == pytest.approx(0.8)
     assert (both.distribution[-21:].argmax(axis=1) == both.labels[-21:]).all()
     assert set(both.distribution[-21:].ravel()) == {0, 1}
-    assert "3 contempt of ferplus-distribution" in both.source
+    assert both.remarks == ("without 3 contempt of ferplus-distribution",)
     assert np.allclose(both.distribution.sum(axis=1), 1)
 
 
@@ -89,32 +106,66 @@ def test_duplicates_across_sets_are_found(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "learned", "selected", "tested"),
+    ("given", "parts"),  # training, validation, test, across
     [
-        ("fer2013-on-rafdb", 16, 4, 7),
-        ("rafdb-on-fer2013", 14, 0, 4),
-        ("ckplus-on-rafdb", 12, 0, 2),
-        ("rafdb-on-ckplus", 4, 0, 12),
-        ("rafdb+fer2013-on-ckplus", 4 + 6, 0, 12),
+        ("fer2013-on-rafdb", [16, 4, 4, 7]),
+        ("rafdb-on-fer2013", [14, 0, 7, 4]),
+        ("ckplus-on-rafdb", [9, 0, 3, 2]),
+        ("rafdb-on-ckplus", [4, 0, 2, 12]),
+        ("rafdb+fer2013-on-ckplus", [4 + 6, 0, 2 + 1, 12]),
     ],
 )
-def test_one_set_is_learned_from_and_another_tested_on(
-    root: Path, given: str, learned: int, selected: int, tested: int
+def test_one_set_is_learned_from_and_both_are_tested_on(
+    root: Path, given: str, parts: list[int]
 ) -> None:
     data = datasets.load(given)
     assert data.name == given
     assert data.parts is not None
-    assert np.bincount(data.parts, minlength=3).tolist() == [learned, selected, tested]
+    assert np.bincount(data.parts, minlength=4).tolist() == parts
     first, second = given.split("-on-")
     for name, part in zip(data.ids, data.parts, strict=True):
-        assert name.startswith(f"{second}/") == (part == Part.TEST)
-        assert part == Part.TEST or any(name.startswith(one) for one in first.split("+"))
+        assert name.startswith(f"{second}/") == (part == Part.ACROSS)
+        assert part == Part.ACROSS or any(name.startswith(one) for one in first.split("+"))
+
+
+def test_what_is_learned_and_tested_within_does_not_depend_on_the_other_set(root: Path) -> None:
+    one, other = (datasets.load(f"ckplus-on-{name}") for name in ("rafdb", "fer2013"))
+    assert one.parts is not None
+    assert other.parts is not None
+    assert one.ids[:12] == other.ids[:12]
+    assert np.array_equal(one.parts[:12], other.parts[:12])
 
 
 def test_classes_of_one_side_are_left_out_of_a_transfer_and_told(root: Path) -> None:
-    data = datasets.load("fer2013-on-ckplus")
+    data = datasets.load("ckplus-on-rafdb")
     assert data.class_names == ("anger", "surprise")
-    assert data.source.startswith("FER2013, tested on CK+ (left out, as not in all: 4 disgust of ")
+    assert data.source == "CK+, tested on RAF-DB"
+    assert data.remarks == (
+        "without 1 fear, 1 disgust, 1 happiness, 1 sadness, 1 neutral of rafdb",
+        "a third of ckplus held out to test on, by person",
+    )
+
+
+def test_a_folder_may_be_tested_on_by_its_path(root: Path) -> None:
+    given = datasets.on("fer2013+ckplus", str(root / "raf"))
+    assert given == f"fer2013+ckplus-on-rafdb:{root / 'raf'}"
+    assert datasets.load(given).name == "fer2013+ckplus-on-rafdb"
+    both = datasets.on("fer2013", f"rafdb+ckplus:{root / 'CK+48'}")
+    assert datasets.load(both).name == "fer2013-on-rafdb+ckplus"
+
+
+def test_a_class_is_left_out_where_asked_and_told(root: Path) -> None:
+    data = datasets.load("without:neutral:ferplus-distribution-on-rafdb")
+    assert data.name == "ferplus-distribution-on-rafdb-without-neutral"
+    assert "neutral" not in data.class_names
+    assert not any(name.startswith("rafdb/test_0000") for name in data.ids), "which is neutral"
+    assert data.remarks[-1] == "without 4 neutral, as asked"
+    assert data.distribution is not None
+    assert data.distribution.shape[1] == 6
+    assert np.allclose(data.distribution.sum(axis=1), 1)
+    twice = datasets.load("deduplicated:without:fear:without:neutral:rafdb")
+    assert set(words(twice)) == {"surprise", "disgust", "happiness", "sadness", "anger"}
+    assert len(twice.remarks) == 2
 
 
 def refused(given: str, *words: str) -> None:
@@ -130,6 +181,12 @@ def test_sets_that_share_nothing_are_refused(root: Path, shapes_folder: Path) ->
     refused("rafdb+rafdb", "rafdb+rafdb names a set twice")
     refused("rafdb-on-rafdb", "rafdb-on-rafdb names a set twice")
     refused("rafdb+muxspace", "make data")
+    refused("fer2013-on-rafdb-on-ckplus", "names two sets to test on")
+
+
+def test_a_class_that_is_not_shown_cannot_be_left_out(root: Path) -> None:
+    refused("without:contempt:rafdb", "rafdb shows no class 'contempt'", "surprise, fear")
+    refused("without:anger:rafdb+ckplus", "fewer than two classes")
 
 
 def test_a_plus_sign_in_a_path_joins_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,9 +33,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     seen: list[Path] = []
     load_all = images.load_all
 
-    def counting(paths: list[Path], size: int) -> list[np.ndarray | str]:
+    def counting(paths: list[Path], *arguments: Any) -> Any:
         seen.extend(paths)
-        return load_all(paths, size)
+        return load_all(paths, *arguments)
 
     monkeypatch.setattr(images, "load_all", counting)
     return seen
@@ -135,7 +136,7 @@ def in_memory() -> int:
 def many() -> cache.Packed:
     def produce() -> Iterator[cache.Chunk]:
         for i in range(64):
-            yield np.full((1000, 3, 16, 16), i, np.uint8), []
+            yield np.full((1000, 3, 16, 16), i, np.uint8), [], None
 
     return cache.packed({"many": "pictures"}, 16, produce)
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 
-from deepnets.balance import Shown, class_weights
+from deepnets.balance import Shown, class_weights, log_prior
 from deepnets.recipes import Balance
 
 LABELS = torch.tensor([0] * 80 + [1] * 16 + [2] * 4)
@@ -34,7 +34,14 @@ def test_full_weights_are_scikit_learns_balanced_ones() -> None:
     assert class_weights(LABELS, 3, 1.0).tolist() == pytest.approx(expected.tolist())
 
 
-@pytest.mark.parametrize("balance", ["none", "weights"])
+def test_adjusted_logits_take_what_is_known_of_a_classs_share() -> None:
+    adjusted = log_prior(LABELS, 3, 1.0)
+    assert adjusted.exp().tolist() == pytest.approx([0.8, 0.16, 0.04])
+    assert log_prior(LABELS, 3, 0.5).tolist() == pytest.approx((adjusted / 2).tolist())
+    assert log_prior(LABELS, 4, 1.0).isfinite().all()
+
+
+@pytest.mark.parametrize("balance", ["none", "weights", "logits"])
 def test_without_drawing_every_row_is_shown_once(balance: Balance) -> None:
     order = shown(balance).order()
     assert order.sort().values.tolist() == list(range(100))

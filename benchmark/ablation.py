@@ -1,0 +1,283 @@
+"""What each part of a recipe is worth: ``python -m benchmark.ablation --model seresnet18``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+import deepnets
+from benchmark import batch, comparison, grid, models, statistics, store, words
+from benchmark.command import (
+    DEVICE,
+    DROP_DUPLICATES,
+    JOBS,
+    OUT,
+    SET,
+    SIZE,
+    THREADS,
+    TIME_LIMIT,
+    TRAIN_SIZE,
+    chosen,
+    command,
+)
+from benchmark.evidence import Evidence, read_row
+from benchmark.progress import Display
+from benchmark.protocols import Fair, Split, possible_splits
+from benchmark.work import Run, load
+from datasets import InputError
+
+WHOLE = "the whole recipe"
+NOTHING = "all of it"
+SCORES = {"accuracy": (100, 1), "macro_f1": (1, 3)}  # as shown: times, digits
+HOW_TO_READ = (
+    "Worth is the score of the whole recipe less that without the part: above 0 the part helps. "
+    "Its interval is 95 %, for other people and pictures drawn like the test set's (bootstrap by "
+    "person); ± is the standard error that training again with other seeds gives the difference, "
+    "which the interval does not hold."
+)
+
+
+def variants(
+    model: models.Model, recipe: str, settings: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Settings of the whole recipe, of it without each of its parts, and without all of them.
+
+    A part is a parameter that the recipe gives another value than the net has by itself, and each
+    way of changing pictures that its augmentation names.
+
+    Parameters
+    ----------
+    model : Model
+    recipe : str
+        Its name.
+    settings : mapping
+        What the user sets; it stays in all of them, and is no part.
+
+    Returns
+    -------
+    dict
+        By what is left out, in words: `WHOLE` first, `NOTHING` last.
+
+    Raises
+    ------
+    InputError
+        If the model has no recipe, or this one changes nothing of it.
+    """
+    usual, recipes = _parameters(model, settings), {**settings, "recipe": recipe}
+    found = {WHOLE: recipes}
+    for name, value in _parameters(model, recipes).items():
+        before = usual[name]
+        if value == before:
+            continue
+        if name == "augment":
+            ways = value.split("+")
+            for way in ways:
+                found[way] = {**recipes, name: "+".join(each for each in ways if each != way)}
+        else:
+            found[_in_words(name, value, before)] = {**recipes, name: before}
+    if len(found) == 1:
+        raise InputError(f"the recipe '{recipe}' changes nothing of {model.name}: name another")
+    return {**found, NOTHING: dict(settings)}
+
+
+def _in_words(name: str, value: Any, before: Any) -> str:
+    if before in (0, None, False, "none"):
+        return f"{name}={value}"
+    return f"{name}={value} (instead {before})"
+
+
+def _parameters(model: models.Model, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of a net's classifier and, beside them, of its architecture."""
+    parameters = model.estimator(settings).get_params()
+    signature = inspect.signature(deepnets.architecture(model.name).build).parameters
+    usual = {
+        name: each.default for name, each in signature.items() if each.default is not each.empty
+    }
+    return {**usual, **(parameters.pop("options") or {}), **parameters}
+
+
+def table(rows: Mapping[str, Evidence]) -> pd.DataFrame:
+    """Compute what each part is worth.
+
+    Parameters
+    ----------
+    rows : mapping
+        Leaderboard rows by what is left out, `WHOLE` among them, all on the same test pictures.
+        Those that are not ``ok`` have a reason and no score.
+
+    Returns
+    -------
+    DataFrame
+        A row each: ``left_out``, ``repeats``, ``fit_seconds``, ``status``, ``reason``; and for each
+        of `SCORES` its mean over repeats, ``_sd`` of repeats, ``_worth`` with ``_worth_lo`` and
+        ``_worth_hi``, and ``_worth_se``, the standard error from repeats; fractions. Empty if the
+        whole is not ok.
+    """
+    scored = {name: row.scored for name, row in rows.items() if row.scored and row.bad is None}
+    whole = scored.get(WHOLE)
+    if whole is None:
+        return pd.DataFrame()
+    who, pictures, _ = comparison.who_is_shown([*scored.values()])
+    effective = statistics.effective_people(pictures)
+    draws = {
+        name: comparison.answers(one, who, len(pictures)).draws for name, one in scored.items()
+    }
+    lines = []
+    for name, one in scored.items():
+        line: dict[str, Any] = {
+            "left_out": "nothing" if name == WHOLE else name,
+            "status": "ok",
+            "reason": "",
+            "repeats": len(one.scores),
+            "fit_seconds": float(np.mean([run["fit_seconds"] for run in rows[name].good])),
+        }
+        for score in SCORES:
+            mine, theirs = (each.scores[score] for each in (whole, one))
+            worth = float(mine.mean() - theirs.mean())
+            errors = np.array([mine.sem(), theirs.sem()], np.float64)
+            low, high = statistics.difference_interval(
+                worth, draws[WHOLE][score] - draws[name][score], effective
+            )
+            line |= {
+                score: theirs.mean(),
+                f"{score}_sd": theirs.std(),
+                f"{score}_worth": worth,
+                f"{score}_worth_lo": low,
+                f"{score}_worth_hi": high,
+                f"{score}_worth_se": float(np.hypot(*errors)),
+            }
+            if name == WHOLE:
+                line |= {key: np.nan for key in line if key.startswith(f"{score}_worth")}
+        lines.append(line)
+    failed = [
+        {"left_out": name, "status": row.bad["status"], "reason": row.bad["reason"]}
+        for name, row in rows.items()
+        if row.bad is not None
+    ]
+    return pd.DataFrame([*lines, *failed])
+
+
+def for_people(found: pd.DataFrame) -> pd.DataFrame:
+    """The table as text."""
+    lines = []
+    for row in found.to_dict(orient="records"):
+        line: dict[str, str] = {"left out": row["left_out"]}
+        if row["status"] != "ok":
+            lines.append({**line, "accuracy %": f"{row['status']}: {row['reason']}"})
+            continue
+        for score, (times, digits) in SCORES.items():
+            mean, sd, worth, low, high, se = (
+                times * row[f"{score}{end}"]
+                for end in ("", "_sd", "_worth", "_worth_lo", "_worth_hi", "_worth_se")
+            )
+            of_repeats, of_worth = (
+                "" if np.isnan(value) else f" ±{value:.{digits}f}" for value in (sd, se)
+            )
+            shown = "accuracy %" if score == "accuracy" else "macro-F1"
+            line[shown] = f"{mean:.{digits}f}{of_repeats}"
+            line[f"worth, {'points' if score == 'accuracy' else 'macro-F1'} (95 %)"] = (
+                ""
+                if np.isnan(worth)
+                else f"{worth:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f}){of_worth}"
+            )
+        line["fit s"] = f"{row['fit_seconds']:.0f}"
+        lines.append(line)
+    return pd.DataFrame(lines).fillna("")
+
+
+@command
+@click.option("--model", required=True, help="One net, or timm:NAME.")
+@click.option("--recipe", default="strong", show_default=True)
+@click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
+@DROP_DUPLICATES
+@TRAIN_SIZE
+@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True)
+@SIZE
+@click.option("--split", type=click.Choice(get_args(Split)), help="[default: as fair has it]")
+@DEVICE
+@JOBS
+@THREADS
+@TIME_LIMIT
+@SET
+@OUT
+def main(
+    model: str,
+    recipe: str,
+    data: str | None,
+    drop_duplicates: bool,
+    train_size: int | None,
+    repeats: int,
+    size: int,
+    split: Split | None,
+    device: str,
+    jobs: int | None,
+    threads: int,
+    time_limit: float | None,
+    settings: dict[str, Any],
+    out: Path,
+) -> int:
+    """Train a net by a recipe and without each of its parts; write what each is worth."""
+    console = Console(stderr=True)
+    entries = models.find(model)
+    if len(entries) > 1 or not entries[0].deep:
+        raise click.UsageError(f"--model {model}: name one net, for a recipe is a net's")
+    asked = variants(entries[0], recipe, settings)
+    data = chosen(data, drop_duplicates)
+    dataset = load(data, size)
+    usual = split or Fair.usual_split(possible_splits(dataset))
+    protocol = Fair(split=usual, train_size=train_size, repeats=repeats)
+    where = batch.usable_device(device)
+    runs: dict[str, list[Run]] = {
+        name: batch.plan(data, dataset, [protocol], entries, each, where, threads)
+        for name, each in asked.items()
+    }
+    store.check_writable(out)
+    batch.say_what(dataset, console)
+    jobs = jobs or grid.default_jobs(where, size)
+    with Display(console) as display:
+        every = [run for several in runs.values() for run in several]
+        records = grid.run_all(every, out, jobs, time_limit, display)
+    ends = [*runs[WHOLE], *runs[NOTHING]]
+    _, board = batch.make(ends, out, jobs, time_limit, console)
+    found = table(
+        {
+            name: read_row(out, {**several[0].shown, "keys": [run.key for run in several]})
+            for name, several in runs.items()
+        }
+    )
+    if len(found):
+        rows = board.table["board"] == ends[0].board
+        title = (
+            f"What each part of the recipe '{recipe}' is worth to {entries[0].name}\n"
+            f"{words.heading(board.table[rows & (board.table['dataset'] == dataset.name)])}, "
+            f"{repeats} repeat{'s' if repeats > 1 else ''}"
+        )
+        name = words.picture_name("ablation", dataset.name, protocol.label, usual, model, recipe)
+        _write(out / name, found, title)
+        batch.print_table(batch.output(), title, for_people(found))
+        click.echo(HOW_TO_READ)
+        click.echo(f"written: {out / name}.csv, .md and .png, report.html, leaderboard.csv")
+    return batch.tell_failures(records, console)
+
+
+def _write(path: Path, found: pd.DataFrame, title: str) -> None:
+    from benchmark import plots, report  # with matplotlib, which the workers need not load
+
+    report.write_table(path.with_name(f"{path.name}.csv"), found)
+    text = for_people(found).to_markdown(index=False, disable_numparse=True)
+    store.write_text(path.with_name(f"{path.name}.md"), f"# {title}\n\n{text}\n\n{HOW_TO_READ}\n")
+    plots.save(
+        plots.worth(found.iloc[1:].dropna(subset=["accuracy"]), title),
+        path.with_name(f"{path.name}.png"),
+    )
+
+
+if __name__ == "__main__":
+    main()
