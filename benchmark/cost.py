@@ -50,6 +50,7 @@ def trial(run: Run) -> list[Point]:
     estimator = prepared(run)
     if run.model.deep:
         few = _spread(rows.training, estimator.batch_size)
+        estimator.frozen_epochs = 0  # as most epochs of a pre-trained net are
         epochs, estimator.max_epochs = estimator.max_epochs, TRIAL_EPOCHS
         estimator.fit(dataset.take(few), labels[few])
         fit = min(epoch.seconds for epoch in estimator.history_[1:]) * epochs

@@ -23,7 +23,6 @@ def optimiser(
     own.
     """
     on_cuda = device.type == "cuda"
-    # A captured step reads the learning rate where it lies on the card.
     pretrained = {id(weight) for weight in backbone}
     groups = []
     for group in param_groups_weight_decay(net, recipe.weight_decay):
@@ -31,6 +30,7 @@ def optimiser(
             rate = recipe.learning_rate * (recipe.backbone_rate if known else 1.0)
             weights = [each for each in group["params"] if (id(each) in pretrained) is known]
             if weights:
+                # A captured step reads the learning rate where it lies on the card.
                 lr = torch.tensor(rate, device=device) if on_cuda else rate
                 groups.append({**group, "params": weights, "lr": lr})
     return torch.optim.AdamW(groups, fused=True, capturable=on_cuda)

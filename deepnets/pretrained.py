@@ -118,7 +118,7 @@ def start(net: nn.Module, other: nn.Module, about: Architecture, weights: Weight
     Raises
     ------
     ValueError
-        If a tensor of the backbone is missing or of another shape.
+        If a tensor of the backbone is missing or of another shape; names the first of them.
     """
     found = _tensors(about, weights)
     shapes = {_bare(name): value.shape for name, value in other.state_dict().items()}
@@ -149,7 +149,10 @@ def _tensors(about: Architecture, weights: Weights) -> dict[str, Tensor]:
     """Every tensor by its bare name, with the scaling of the input that they were learnt with."""
     if weights.from_hub:  # timm renames what needs it, and is strict for the published classes
         read = {"file": str(weights.path), "custom_load": False}
-        net = timm.create_model(about.hub, pretrained=True, pretrained_cfg_overlay=read)
+        try:
+            net = timm.create_model(about.hub, pretrained=True, pretrained_cfg_overlay=read)
+        except RuntimeError as error:
+            raise ValueError(f"{weights.source} does not fit {about.name}: {error}") from error
         found = net.state_dict()
     else:
         found = safetensors.torch.load_file(weights.path)

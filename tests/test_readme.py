@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import safetensors.torch
+import timm
 
 import baselines
 import datasets
@@ -50,6 +52,9 @@ def test_the_command_works(
     if subprocess.run(["make", "-q", "setup"], cwd=ROOT, check=False).returncode != 0:
         pytest.skip("the environment was not made by make, or is out of date")
     (tmp_path / "my-pictures").symlink_to(shapes_folder)
+    if "--weights" in command:
+        net = timm.create_model("resnet18").state_dict()
+        safetensors.torch.save_file(net, tmp_path / "resnet18.safetensors")
     out = tmp_path / "results"
     variables = {
         **{f"{path.name.upper()}_DIR": str(path) for path in pictures.parent.iterdir()},
