@@ -31,18 +31,18 @@ SAMPLES: dict[str, Callable[[Path], object] | None] = {
 @pytest.fixture(params=sorted(LOADERS), scope="module")
 def loaded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[int], Dataset]:
+) -> Callable[..., Dataset]:
     name = request.param
     assert name in SAMPLES, f"say in SAMPLES how a small '{name}' is written"
     write = SAMPLES[name]
     if write is None:
-        return lambda size: datasets.load(name, size)
+        return lambda size, **more: datasets.load(name, size, **more)
     root = tmp_path_factory.mktemp(name) / "sample"
     write(root)
-    return lambda size: datasets.load(f"{name}:{root}", size)
+    return lambda size, **more: datasets.load(f"{name}:{root}", size, **more)
 
 
-def test_it_keeps_the_contract(loaded: Callable[[int], Dataset]) -> None:
+def test_it_keeps_the_contract(loaded: Callable[..., Dataset]) -> None:
     data = loaded(32)
     n = len(data)
     assert n > 1
@@ -71,7 +71,7 @@ def test_it_keeps_the_contract(loaded: Callable[[int], Dataset]) -> None:
     assert data.images.reshape(n, -1).base is not None, "the flat view is a copy"
 
 
-def test_it_is_frozen(loaded: Callable[[int], Dataset]) -> None:
+def test_it_is_frozen(loaded: Callable[..., Dataset]) -> None:
     data = loaded(32)
     with pytest.raises(dataclasses.FrozenInstanceError):
         data.labels = data.labels  # type: ignore[misc]
@@ -79,20 +79,35 @@ def test_it_is_frozen(loaded: Callable[[int], Dataset]) -> None:
         data.images[0] = 0
 
 
-def test_loading_again_gives_the_same(loaded: Callable[[int], Dataset]) -> None:
+def test_loading_again_gives_the_same(loaded: Callable[..., Dataset]) -> None:
     first, again = loaded(32), loaded(32)
     assert first.fingerprint == again.fingerprint
     assert (first.images == again.images).all()
     assert first.ids == again.ids
 
 
-def test_another_size_keeps_the_rows(loaded: Callable[[int], Dataset]) -> None:
+def test_another_size_keeps_the_rows(loaded: Callable[..., Dataset]) -> None:
     small = loaded(16)
     assert small.size == 16
     assert (small.labels == loaded(32).labels).all()
     assert small.fingerprint != loaded(32).fingerprint
 
 
-def test_generated_faces_are_called_that(loaded: Callable[[int], Dataset]) -> None:
+def test_it_can_be_cropped(loaded: Callable[..., Dataset]) -> None:
+    whole = loaded(16)
+    if len(whole) > 1000:
+        pytest.skip("cropping so many takes minutes; test_crops draws a few")
+    part = loaded(16, crop="mouth")
+    assert part.name == f"{whole.name}-mouth"
+    assert part.images.shape == whole.images.shape
+    assert (part.labels == whole.labels).all()
+    assert part.ids == whole.ids
+    assert part.fingerprint != whole.fingerprint
+    assert part.found is not None
+    assert part.found.shape == (len(part),)
+    assert whole.found is None
+
+
+def test_generated_faces_are_called_that(loaded: Callable[..., Dataset]) -> None:
     data = loaded(32)
     assert data.generated == ("generated" in data.source) == (data.name == "generated")
