@@ -93,7 +93,8 @@ def test_of_pretrained_weights_the_content_counts_and_the_reader_is_told(
 
     run = others[0]
     assert work.execute(run, tmp_path)["status"] == "ok"
-    store.put_on_board(tmp_path, {run.row: {**run.shown, "keys": [run.key]}})
+    (row,) = run.on_board
+    store.put_on_board(tmp_path, {row: {**run.shown, "keys": [run.key]}})
     (note,) = leaderboard.collect(tmp_path)["note"]
     assert "pre-trained on other pictures (a.safetensors)" in note
 
