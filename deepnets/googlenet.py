@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     settings={"auxiliary_weight": 0.3},
 )
 def googlenet(
-    n_classes: int, size: int, stem: Literal["published", "3x3-pool", "3x3"] = "3x3-pool"
+    n_classes: int,
+    size: int,
+    stem: Literal["published", "3x3-pool", "3x3"] = "3x3-pool",
+    dropout: float = 0.2,
 ) -> nn.Module:
     """22 layers with two auxiliary heads, weighted 0.3 as published.
 
@@ -25,6 +28,8 @@ def googlenet(
     ----------
     stem : {"published", "3x3-pool", "3x3"}
         First convolution (stride 2 as published, or 1) and whether its maps are pooled by 2.
+    dropout : float
+        Share of the last layer's inputs dropped.
     """
     from torch import nn
     from torchvision.models import GoogLeNet
@@ -32,7 +37,7 @@ def googlenet(
 
     from deepnets.layers import Outputs
 
-    net = GoogLeNet(n_classes, aux_logits=True, init_weights=False)
+    net = GoogLeNet(n_classes, aux_logits=True, init_weights=False, dropout=dropout)
     if stem != "published":
         net.conv1 = BasicConv2d(3, 64, kernel_size=3, padding=1)
         if stem == "3x3":

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     settings={"auxiliary_weight": 0.4, "label_smoothing": 0.1},
 )
 def inceptionv3(
-    n_classes: int, size: int, stem: Literal["resized", "stride1-pool", "stride1"] = "stride1-pool"
+    n_classes: int,
+    size: int,
+    stem: Literal["resized", "stride1-pool", "stride1"] = "stride1-pool",
+    dropout: float = 0.5,
 ) -> nn.Module:
     """42 layers with factorised convolutions, an auxiliary head and label smoothing.
 
@@ -29,13 +32,15 @@ def inceptionv3(
     ----------
     stem : {"resized", "stride1-pool", "stride1"}
         Enlarge the picture to the smallest the published net accepts, or the paper's two recipes.
+    dropout : float
+        Share of the last layer's inputs dropped.
     """
     from torch import nn
     from torchvision.models import Inception3
 
     from deepnets.layers import Outputs, Resized, SmallMapAuxiliary
 
-    net = Inception3(n_classes, aux_logits=True, init_weights=False)
+    net = Inception3(n_classes, aux_logits=True, init_weights=False, dropout=dropout)
     net.AuxLogits = SmallMapAuxiliary(768, n_classes)
     if stem == "resized":
         return Outputs(Resized(net, max(size, 75)))

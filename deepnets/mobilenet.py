@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     adaptation="first convolution at stride 1 in place of 2; the head's first weights smaller",
 )
 def mobilenet(
-    n_classes: int, size: int, width: float = 1.0, resolution: float = 1.0, stem_stride: int = 1
+    n_classes: int,
+    size: int,
+    width: float = 1.0,
+    resolution: float = 1.0,
+    stem_stride: int = 1,
+    dropout: float = 0.0,
 ) -> nn.Module:
     """Depthwise separable convolutions with the paper's two multipliers.
 
@@ -28,6 +33,8 @@ def mobilenet(
         The paper's rho: share of the picture's width and height.
     stem_stride : int
         Stride of the first convolution; published: 2.
+    dropout : float
+        Share of the last layer's inputs dropped.
 
     Raises
     ------
@@ -41,7 +48,9 @@ def mobilenet(
     for name, value in (("width", width), ("resolution", resolution)):
         if not 0 < value <= 1:
             raise ValueError(f"mobilenet's {name} multiplier is {value}: it must be in (0, 1]")
-    net = _gen_mobilenet_v1("mobilenetv1_100", channel_multiplier=width, num_classes=n_classes)
+    net = _gen_mobilenet_v1(
+        "mobilenetv1_100", channel_multiplier=width, num_classes=n_classes, drop_rate=dropout
+    )
     net.conv_stem.stride = (stem_stride, stem_stride)
     # timm scales this layer's first weights for a thousand classes: for eight they are so large
     # that the first epochs go into undoing them (docs/nets.md).

@@ -109,6 +109,24 @@ def test_pictures_too_small_for_a_net_are_enlarged(name: str) -> None:
     assert model.predict_proba(X).shape == (12, 2)
 
 
+@pytest.mark.parametrize("name", ["googlenet", "inceptionv3", "mobilenet", "resnet18", "vgg11"])
+def test_dropout_is_what_it_is_told(name: str) -> None:
+    pictures = torch.rand(4, 3, 32, 32)
+
+    def spread(dropout: float) -> float:
+        torch.manual_seed(0)
+        net = architecture(name).build(3, 32, dropout=dropout).train()
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        with torch.no_grad():
+            answers = [net(pictures) for _ in range(2)]
+        one, other = (each[0] if isinstance(each, tuple) else each for each in answers)
+        return float((one - other).abs().max())
+
+    assert spread(0.5) > spread(0.0) == 0
+
+
 def test_two_nets_cannot_share_a_name() -> None:
     with pytest.raises(ValueError, match="two nets are called 'vgg11'"):
         register("vgg11", family="other", adaptation="none")(ARCHITECTURES["vgg11"].build)
