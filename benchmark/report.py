@@ -134,7 +134,8 @@ def _audit(out: Path, table: pd.DataFrame) -> str:
 
 def _mark(*parts: object) -> str:
     """What a picture is drawn from: the runs' predictions, the words on it and the drawing code."""
-    code = code_hash(str(plots.__file__), str(metrics.__file__), __file__)
+    drawing = sorted(map(str, Path(plots.__file__).parent.glob("*.py")))
+    code = code_hash(*drawing, str(metrics.__file__), __file__)
     return hashlib.sha256(repr((code, parts)).encode()).hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from benchmark import leaderboard, models, plots, store, words
+from benchmark import leaderboard, models, plots, report, store, words
 from benchmark.progress import Display
 from deepnets.engine import Epoch
 
@@ -303,6 +304,18 @@ def test_a_confusion_matrix_is_drawn_with_empty_classes_and_the_same_bytes_twice
     assert not plots.is_current(tmp_path / "three.png", "m")
     with Image.open(tmp_path / "one.png") as picture:
         assert picture.width > 400
+
+
+@pytest.mark.parametrize("room", ["style", "rows"])
+def test_a_change_to_the_drawing_code_makes_pictures_outdated(
+    room: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = report._mark("words")
+    code = shutil.copytree(Path(plots.__file__).parent, tmp_path / "plots")
+    with (code / f"{room}.py").open("a") as file:
+        file.write("CHANGED = True\n")
+    monkeypatch.setattr(plots, "__file__", str(code / "__init__.py"))
+    assert report._mark("words") != mark
 
 
 def test_a_class_that_was_not_in_training_is_marked_in_its_confusion_matrix() -> None:
