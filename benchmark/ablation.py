@@ -15,7 +15,9 @@ from rich.console import Console
 import deepnets
 from benchmark import batch, comparison, grid, models, statistics, store, words
 from benchmark.command import (
+    CROP,
     DEVICE,
+    DROP_CLASS,
     DROP_DUPLICATES,
     JOBS,
     OUT,
@@ -196,7 +198,9 @@ def for_people(found: pd.DataFrame) -> pd.DataFrame:
 @click.option("--model", required=True, help="One net, or timm:NAME.")
 @click.option("--recipe", default="strong", show_default=True)
 @click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
+@DROP_CLASS
 @DROP_DUPLICATES
+@CROP
 @TRAIN_SIZE
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True)
 @SIZE
@@ -211,7 +215,9 @@ def main(
     model: str,
     recipe: str,
     data: str | None,
+    drop_classes: tuple[str, ...],
     drop_duplicates: bool,
+    crop: str,
     train_size: int | None,
     repeats: int,
     size: int,
@@ -229,7 +235,7 @@ def main(
     if len(entries) > 1 or not entries[0].deep:
         raise click.UsageError(f"--model {model}: name one net, for a recipe is a net's")
     asked = variants(entries[0], recipe, settings)
-    data = chosen(data, drop_duplicates)
+    data = chosen(data, drop_duplicates, drop_classes, crop=crop)
     dataset = load(data, size)
     usual = split or Fair.usual_split(possible_splits(dataset))
     protocol = Fair(split=usual, train_size=train_size, repeats=repeats)

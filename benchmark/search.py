@@ -12,7 +12,9 @@ from rich.text import Text
 
 from benchmark import batch, grid, models, space, store, trials, words
 from benchmark.command import (
+    CROP,
     DEVICE,
+    DROP_CLASS,
     DROP_DUPLICATES,
     JOBS,
     OUT,
@@ -56,7 +58,9 @@ BUDGET = 20
     help="What the best trial is best in, on the validation pictures.",
 )
 @click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
+@DROP_CLASS
 @DROP_DUPLICATES
+@CROP
 @TRAIN_SIZE
 @SIZE
 @click.option("--split", type=click.Choice(get_args(Split)), help="[default: as fair has it]")
@@ -72,7 +76,9 @@ def main(
     budget: int | None,
     metric: str,
     data: str | None,
+    drop_classes: tuple[str, ...],
     drop_duplicates: bool,
+    crop: str,
     train_size: int | None,
     size: int,
     split: Split | None,
@@ -90,7 +96,7 @@ def main(
     if len(entries) > 1:
         raise click.UsageError(f"--model {model} names {len(entries)} models: search one at a time")
     choices = space.read(wanted)
-    data = chosen(data, drop_duplicates)
+    data = chosen(data, drop_duplicates, drop_classes, crop=crop)
     dataset = load(data, size)
     usual = split or Fair.usual_split(possible_splits(dataset))
     fair, tried = (kind(split=usual, train_size=train_size) for kind in (Fair, Search))

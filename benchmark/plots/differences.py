@@ -93,6 +93,8 @@ def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[st
         panels = figure.subplots(2, 2, sharey=True, width_ratios=[3, 2])
         for (left, right), score in zip(panels, kind.scores, strict=True):
             drawn = ((SELECTION, "s", 0.12), (TRAINING, "o", -0.12))
+            is_share = score != "macro_f1"  # of pictures, so in percent
+            times = 100 if is_share else 1
             for side, (colour, marker, up) in zip(kind.sides, drawn, strict=True):
                 n, people = first[f"n_test_{side}"], first[f"n_people_{side}"]
                 shown = "" if n == people else f" of {people:,} people"
@@ -106,20 +108,21 @@ def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[st
                 )
             left.set_yticks(place, table["model"])
             right.errorbar(
-                *(100 * table[f"{score}_difference"], place),
-                xerr=100 * _ends(table, f"{score}_difference"),
+                *(times * table[f"{score}_difference"], place),
+                xerr=times * _ends(table, f"{score}_difference"),
                 fmt="kd",
                 capsize=2,
                 label=f"{kind.sides[0]} less {kind.sides[1]}",
             )
             right.axvline(0, color="0.5", lw=1)
             left.set_xlabel(f"{NAMES[score]}, 95 % interval")
-            right.set_xlabel("difference in points, 95 % interval")
+            right.set_xlabel(f"difference{' in points' if is_share else ''}, 95 % interval")
             for axes in (left, right):
                 axes.grid(axis="y", color="0.9")
                 axes.set_axisbelow(True)
                 axes.set_ylim(-0.6, len(table) - 0.4)
-            left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            if is_share:
+                left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         handles, labels = (
             [each for axes in panels[0] for each in axes.get_legend_handles_labels()[i]]
             for i in (0, 1)
