@@ -77,6 +77,8 @@ def test_the_command_works(
         command = command.replace("knn,hog-svm,mobilenet", "mobilenet")
         if any(net in command for net in ("seresnet18", "mobilenet", "timm", "vgg")):
             command += " --set max_epochs=1"
+    if "ablation" in command:
+        command += " --set max_epochs=1"
     if "advise" in command:
         command += " --model knn,decision-tree"
     if "search" in command:
