@@ -12,6 +12,7 @@ from torch.optim import lr_scheduler
 from deepnets.recipes import Recipe
 
 WARM_UP_SHARE = 0.2  # of a one-cycle training, while its learning rate rises
+LEAST_CYCLE = 10  # steps of one; a shorter training breaks off
 
 
 def optimiser(
@@ -54,7 +55,7 @@ def schedule(optimiser: torch.optim.Optimizer, recipe: Recipe, n_steps: int) -> 
         return lr_scheduler.OneCycleLR(
             optimiser,
             [float(group["lr"]) for group in optimiser.param_groups],
-            n_steps,
+            max(n_steps, LEAST_CYCLE),
             pct_start=WARM_UP_SHARE,
             cycle_momentum=False,
         ).step

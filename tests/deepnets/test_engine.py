@@ -255,6 +255,18 @@ def test_a_schedule_rises_and_falls_as_it_is_called() -> None:
     assert cycle[-1] < cycle[0] < 0.01
 
 
+@pytest.mark.parametrize("n_steps", range(1, 13))
+@pytest.mark.parametrize("name", ["constant", "cosine", "one-cycle"])
+def test_the_shortest_trainings_have_a_schedule_too(name: str, n_steps: int) -> None:
+    learning = recipe(schedule=name, learning_rate=0.1)
+    optimise = optimiser(linear(), learning, CPU.device)
+    change = schedule(optimise, learning, n_steps)
+    for _ in range(n_steps):
+        assert 0 < optimise.param_groups[0]["lr"] <= 0.1
+        optimise.step()
+        change()
+
+
 def test_weights_decay_and_biases_do_not() -> None:
     def trained(decay: float) -> nn.Module:
         net = linear()
