@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 import numpy as np
@@ -16,6 +16,7 @@ import deepnets
 from benchmark import batch, comparison, grid, models, statistics, store, words
 from benchmark.command import (
     CROP,
+    DATA,
     DEVICE,
     DROP_CLASS,
     DROP_DUPLICATES,
@@ -23,6 +24,7 @@ from benchmark.command import (
     OUT,
     SET,
     SIZE,
+    SPLIT,
     THREADS,
     TIME_LIMIT,
     TRAIN_SIZE,
@@ -197,14 +199,14 @@ def for_people(found: pd.DataFrame) -> pd.DataFrame:
 @command
 @click.option("--model", required=True, help="One net, or timm:NAME.")
 @click.option("--recipe", default="strong", show_default=True)
-@click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
+@DATA
 @DROP_CLASS
 @DROP_DUPLICATES
 @CROP
 @TRAIN_SIZE
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True)
 @SIZE
-@click.option("--split", type=click.Choice(get_args(Split)), help="[default: as fair has it]")
+@SPLIT
 @DEVICE
 @JOBS
 @THREADS

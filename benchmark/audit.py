@@ -16,7 +16,15 @@ import numpy as np
 
 import datasets
 from benchmark import plots, report, store, words
-from benchmark.command import DROP_CLASS, DROP_DUPLICATES, OUT, chosen, command
+from benchmark.command import (
+    DATA,
+    DROP_CLASS,
+    DROP_DUPLICATES,
+    OUT,
+    SIZE,
+    chosen,
+    command,
+)
 from benchmark.protocols import Fair, Protocol, Slides, possible_splits
 from datasets import Dataset, InputError, audit
 from datasets.duplicates import conflicting, identical
@@ -245,8 +253,8 @@ def write(dataset: Dataset, out: Path) -> dict[str, Any]:
 
 
 @command
-@click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
-@click.option("--size", type=click.IntRange(8, 1024), default=32, show_default=True, help="Pixels.")
+@DATA
+@SIZE
 @DROP_CLASS
 @DROP_DUPLICATES
 @OUT

@@ -8,12 +8,13 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import click
 import yaml
 
 import datasets
+from benchmark.protocols import Split
 from datasets import InputError, crops
 
 WRONG_INPUT = 2
@@ -24,6 +25,14 @@ OUT = click.option(
     default=Path("results"),
     show_default=True,
     help="Folder of the results.",
+)
+
+DATA = click.option(
+    "--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]"
+)
+
+SPLIT = click.option(
+    "--split", type=click.Choice(get_args(Split)), help="[default: as fair has it]"
 )
 
 DROP_DUPLICATES = click.option(

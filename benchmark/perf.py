@@ -30,7 +30,11 @@ from rich.console import Console
 import datasets
 import deepnets
 from benchmark import grid, models, peers, store
-from benchmark.command import OUT, command
+from benchmark.command import (
+    DATA,
+    OUT,
+    command,
+)
 from benchmark.progress import Display
 from benchmark.protocols import Fair, Slides
 from benchmark.speed import Measure, as_line, machine, write_section
@@ -372,7 +376,7 @@ SECTIONS = {
 
 
 @command
-@click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
+@DATA
 @click.option("--model", default="all", show_default=True, help="Names, 'vgg*'; commas.")
 @click.option("--only", default=",".join(SECTIONS), show_default=True, help="Sections; commas.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)

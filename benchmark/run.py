@@ -17,6 +17,7 @@ import datasets
 from benchmark import batch, contrast, cost, events, grid, leaderboard, models, store, words
 from benchmark.command import (
     CROP,
+    DATA,
     DEVICE,
     DROP_CLASS,
     DROP_DUPLICATES,
@@ -57,7 +58,7 @@ def _words(*known: str) -> Callable[..., list[str]]:
 
 @command
 @click.option("--model", default="all", show_default=True, help="Names, 'vgg*', timm:NAME; commas.")
-@click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
+@DATA
 @click.option(
     "--test-data",
     multiple=True,
@@ -79,7 +80,7 @@ def _words(*known: str) -> Callable[..., list[str]]:
 @click.option(
     "--split",
     callback=_words(*get_args(Split)),
-    help="random, identity, official: commas.  "
+    help="random, identity, official, slides: commas.  "
     "[default for fair: official where the data come in parts, else identity where they say "
     "who is shown, else random; with --test-data there is no choice]",
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
 
 import click
 from rich.console import Console
@@ -13,12 +12,14 @@ from rich.text import Text
 from benchmark import batch, grid, models, space, store, trials, words
 from benchmark.command import (
     CROP,
+    DATA,
     DEVICE,
     DROP_CLASS,
     DROP_DUPLICATES,
     JOBS,
     OUT,
     SIZE,
+    SPLIT,
     THREADS,
     TIME_LIMIT,
     TRAIN_SIZE,
@@ -57,13 +58,13 @@ BUDGET = 20
     show_default=True,
     help="What the best trial is best in, on the validation pictures.",
 )
-@click.option("--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
+@DATA
 @DROP_CLASS
 @DROP_DUPLICATES
 @CROP
 @TRAIN_SIZE
 @SIZE
-@click.option("--split", type=click.Choice(get_args(Split)), help="[default: as fair has it]")
+@SPLIT
 @DEVICE
 @JOBS
 @THREADS
