@@ -13,7 +13,7 @@ import pandas as pd
 from rich.console import Console
 
 import deepnets
-from benchmark import batch, comparison, grid, models, statistics, store, words
+from benchmark import batch, comparison, grid, models, numbers, statistics, store, words
 from benchmark.command import (
     CROP,
     DATA,
@@ -39,7 +39,7 @@ from datasets import InputError
 
 WHOLE = "the whole recipe"
 NOTHING = "all of it"
-SCORES = {"accuracy": (100, 1), "macro_f1": (1, 3)}  # as shown: times, digits
+SCORES = {"accuracy": ("accuracy %", "points"), "macro_f1": ("macro-F1", "macro-F1")}  # and units
 HOW_TO_READ = (
     "Worth is the score of the whole recipe less that without the part: above 0 the part helps. "
     "Its interval is 95 %, for other people and pictures drawn like the test set's (bootstrap by "
@@ -176,21 +176,13 @@ def for_people(found: pd.DataFrame) -> pd.DataFrame:
         if row["status"] != "ok":
             lines.append({**line, "accuracy %": f"{row['status']}: {row['reason']}"})
             continue
-        for score, (times, digits) in SCORES.items():
-            mean, sd, worth, low, high, se = (
-                times * row[f"{score}{end}"]
-                for end in ("", "_sd", "_worth", "_worth_lo", "_worth_hi", "_worth_se")
+        for score, (shown, unit) in SCORES.items():
+            repeats, again = (
+                numbers.score(row[f"{score}{end}"], score) for end in ("_sd", "_worth_se")
             )
-            of_repeats, of_worth = (
-                "" if np.isnan(value) else f" ±{value:.{digits}f}" for value in (sd, se)
-            )
-            shown = "accuracy %" if score == "accuracy" else "macro-F1"
-            line[shown] = f"{mean:.{digits}f}{of_repeats}"
-            line[f"worth, {'points' if score == 'accuracy' else 'macro-F1'} (95 %)"] = (
-                ""
-                if np.isnan(worth)
-                else f"{worth:+.{digits}f} ({low:+.{digits}f} to {high:+.{digits}f}){of_worth}"
-            )
+            line[shown] = numbers.score(row[score], score) + (repeats and f" ±{repeats}")
+            worth = numbers.difference(row, f"{score}_worth", score)
+            line[f"worth, {unit} (95 %)"] = worth + (again and f" ±{again}")
         line["fit s"] = f"{row['fit_seconds']:.0f}"
         lines.append(line)
     return pd.DataFrame(lines).fillna("")

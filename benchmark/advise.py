@@ -26,6 +26,7 @@ from benchmark.command import (
 )
 from benchmark.evidence import Evidence
 from benchmark.leaderboard import Leaderboard
+from benchmark.numbers import score
 from benchmark.protocols import Curve, possible_splits
 from benchmark.work import load
 from datasets import Dataset, InputError
@@ -120,10 +121,6 @@ def advice(
     ]
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def _interval(low: float, high: float) -> str:
     return f"95 % interval {100 * low:.1f} to {100 * high:.1f}"
 
@@ -131,7 +128,7 @@ def _interval(low: float, high: float) -> str:
 def _which(board: pd.DataFrame, tied: pd.DataFrame, pick: pd.Series, useless: bool) -> str:
     n_test = f"{pick['n_test']:,} test pictures"
     others = [
-        f"{row['model']} {_percent(row['accuracy'])}"
+        f"{row['model']} {score(row['accuracy'])} %"
         for row in tied.to_dict(orient="records")
         if row["model"] != pick["model"]
     ]
@@ -146,7 +143,7 @@ def _which(board: pd.DataFrame, tied: pd.DataFrame, pick: pd.Series, useless: bo
             f"tried, on {n_test}."
         )
     return (
-        f"Which model: {pick['model']} ({_percent(pick['accuracy'])}). These {n_test} cannot tell "
+        f"Which model: {pick['model']} ({score(pick['accuracy'])} %). These {n_test} cannot tell "
         f"it from {', '.join(others)}, which cost more or are right less often."
     )
 
@@ -161,9 +158,9 @@ def _expect(pick: pd.Series, row: Evidence) -> str:
         else ""
     )
     return (
-        f"What to expect: {_percent(pick['accuracy'])} of new pictures like these right "
+        f"What to expect: {score(pick['accuracy'])} % of new pictures like these right "
         f"({_interval(low, high)}); always saying '{commonest}' is right on "
-        f"{_percent(pick['majority_accuracy'])}.{small}"
+        f"{score(pick['majority_accuracy'])} %.{small}"
     )
 
 

@@ -21,6 +21,7 @@ from rich.text import Text
 from benchmark import comparison, evidence, statistics, store
 from benchmark.command import command
 from benchmark.evidence import Evidence, Scored
+from benchmark.numbers import difference, score
 from datasets import InputError
 
 
@@ -197,13 +198,12 @@ def _show(rows: Sequence[Row], a: Path, b: Path, console: Console) -> None:
         if row.real is None:
             cells += ["", "", "", "", "", row.compared]
         else:
-            low, high = 100 * row.difference_lo, 100 * row.difference_hi
             verdict = "real" if row.real else "not told apart"
             pictures = "other pictures" if row.compared == "unpaired" else ""
             cells += [
-                f"{100 * row.accuracy_a:.1f}",
-                f"{100 * row.accuracy_b:.1f}",
-                f"{100 * row.difference:+.1f} ({low:+.1f} to {high:+.1f})",
+                score(row.accuracy_a),
+                score(row.accuracy_b),
+                difference(vars(row), "difference"),
                 "same predictions" if row.same_predictions else verdict,
                 f"x {row.fit_ratio:.2f}",
                 "; ".join(filter(None, [pictures, row.differs])),

@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchmark import comparison, evidence, statistics
 from benchmark.evidence import ACROSS, WITHIN, Evidence, Scored
+from benchmark.numbers import difference, with_interval
 
 NAMES = {
     "accuracy": "accuracy",
@@ -186,21 +187,16 @@ def boards(table: pd.DataFrame, contrast: Contrast) -> list[tuple[str, pd.DataFr
 
 def for_people(part: pd.DataFrame, contrast: Contrast) -> pd.DataFrame:
     """One of `boards` as text."""
-
-    def text(row: Mapping[Any, Any], name: str, score: str, sign: str = "") -> str:
-        scale, digits = (1, 3) if score == "macro_f1" else (100, 1)
-        value, low, high = (
-            f"{scale * row[f'{score}_{name}{end}']:{sign}.{digits}f}" for end in ("", "_lo", "_hi")
-        )
-        return f"{value} ({low}{' to ' if sign else '-'}{high})"
-
     lines = []
     for row in part.to_dict(orient="records"):
         line = {"model": row["model"]}
-        line |= {f"{side} % (95 %)": text(row, side, "accuracy") for side in contrast.sides}
+        line |= {
+            f"{side} % (95 %)": with_interval(row, f"accuracy_{side}", "accuracy")
+            for side in contrast.sides
+        }
         for score, name in zip(contrast.scores, ("difference, points", "of"), strict=True):
             name += "" if score == "accuracy" else f" {NAMES[score]}"
-            line[f"{name} (95 %)"] = text(row, "difference", score, sign="+")
+            line[f"{name} (95 %)"] = difference(row, f"{score}_difference", score)
         line |= {
             name: " / ".join(f"{row[f'{count}_{side}']:,}" for side in contrast.sides)
             for count, name in COUNTS.items()

@@ -18,13 +18,25 @@ import click
 import jinja2
 import pandas as pd
 
-from benchmark import contrast, evidence, leaderboard, learning_curve, metrics, plots, store, words
+from benchmark import (
+    contrast,
+    evidence,
+    leaderboard,
+    learning_curve,
+    markdown,
+    metrics,
+    plots,
+    sections,
+    store,
+    words,
+)
 from benchmark.command import OUT, command
 from benchmark.contrast import Contrast
 from benchmark.evidence import Evidence, Scored
 from benchmark.leaderboard import Leaderboard
 from benchmark.models import code_hash
-from benchmark.words import CurveSection, SearchSection
+from benchmark.numbers import score
+from benchmark.sections import CurveSection, SearchSection
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +72,12 @@ def publish(out: Path) -> Leaderboard:
     table = found.table
     write_table(out / "leaderboard.csv", table[list(leaderboard.COLUMNS)])
     audit = _audit(out, table)
-    sections = words.curves(found)
-    searched = words.searches(found)
-    text = words.markdown(table, audit, found.contrasts, sections, searched)
+    curves = sections.curves(found)
+    searched = sections.searches(found)
+    text = markdown.leaderboard(table, audit, found.contrasts, curves, searched)
     store.write_text(out / "leaderboard.md", text)
     write_table(out / "comparisons.csv", found.pairs)
-    if sections:
+    if curves:
         write_table(out / "learning-curves.csv", found.points)
         write_table(out / "crossovers.csv", found.crossovers)
     by_row = {
@@ -95,12 +107,12 @@ def publish(out: Path) -> Leaderboard:
             picture = _draw_contrast(out, title, part, kind)
             rows = contrast.for_people(part, kind)
             contrasts.append((title, words.about(part), rows, picture, kind.how_to_read))
-    for section in sections:
+    for section in curves:
         _draw_curves(out, section)
     for each in searched:
         write_table(out / f"{each.file}.csv", each.search.table)
         plots.save(plots.search(each.search, each.title), out / f"{each.file}.png")
-    page = _page(out, table, audit, overviews, contrasts, sections, searched, apart, pictures)
+    page = _page(out, table, audit, overviews, contrasts, curves, searched, apart, pictures)
     store.write_text(out / "report.html", page)
     return found
 
@@ -178,7 +190,7 @@ def _draw_row(
     deep = found.entry["model"]["deep"]
     if row["selected_on"] == "test" and deep:
         what += ", epoch chosen on the test set"
-    title = f"{row['model']}: {100 * row['accuracy']:.1f} % right"
+    title = f"{row['model']}: {score(row['accuracy'])} % right"
     sure = f"{row['model']}\ncalibration error {row['ece']:.3f}"
     mark = _mark(what, title, sure, [record["finished"] + record["key"] for record in records])
     result = Pictures(
@@ -305,7 +317,7 @@ def render(template: str, **values: Any) -> str:
     environment.filters["embed"] = lambda path: (
         f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
     )
-    environment.filters["share"] = lambda value: "" if pd.isna(value) else f"{100 * value:.1f}"
+    environment.filters["share"] = score
     return environment.get_template(template).render(**values)
 
 

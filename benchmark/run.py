@@ -14,7 +14,18 @@ from rich.table import Table
 from rich.text import Text
 
 import datasets
-from benchmark import batch, contrast, cost, events, grid, leaderboard, models, store, words
+from benchmark import (
+    batch,
+    contrast,
+    cost,
+    events,
+    grid,
+    leaderboard,
+    models,
+    sections,
+    store,
+    words,
+)
 from benchmark.command import (
     CROP,
     DATA,
@@ -244,7 +255,7 @@ def _show(found: leaderboard.Leaderboard, dataset: datasets.Dataset, console: Co
         for title, part in contrast.boards(whole[whole["dataset"] == dataset.name], kind):
             batch.print_table(console, title, contrast.for_people(part, kind))
             console.print(Text(" ".join([*words.about(part), kind.how_to_read])))
-    for section in words.curves(replace(found, table=mine)):
+    for section in sections.curves(replace(found, table=mine)):
         batch.print_table(console, section.title, section.table)
         for line in section.lines:
             console.print(Text(line), soft_wrap=True)

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from benchmark import batch, grid, models, space, store, trials, words
+from benchmark import batch, grid, models, sections, space, store, trials
 from benchmark.command import (
     CROP,
     DATA,
@@ -146,7 +146,7 @@ def main(
 
 def _show(board: Leaderboard, name: str, console: Console) -> None:
     """Print the best trials and what is to be said of them."""
-    (section,) = (each for each in words.searches(board) if each.search.name == name)
+    (section,) = (each for each in sections.searches(board) if each.search.name == name)
     batch.print_table(console, section.title, section.table)
     for line in section.lines:
         console.print(Text(line), soft_wrap=True)

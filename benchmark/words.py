@@ -1,18 +1,14 @@
-"""The leaderboard in words: headings, tables for people, and the Markdown file."""
+"""The leaderboard in words: headings, tables for people, and what to mind in reading them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from benchmark import contrast, evidence, leaderboard, learning_curve, trials
-from benchmark.leaderboard import Leaderboard
-from benchmark.protocols import Curve
-from benchmark.trials import Search, setting
+from benchmark import evidence, leaderboard, learning_curve
+from benchmark.numbers import number, score, with_interval
 from datasets import crops
 
 HOW_TO_GET_REAL = (
@@ -85,9 +81,9 @@ def for_people(part: pd.DataFrame) -> pd.DataFrame:
     lines = []
     shared = part.duplicated(["data", "n_test", "rank"], keep=False)
     for (_, row), tie in zip(part.iterrows(), shared, strict=True):
-        accuracy = with_interval(row, "accuracy", percent)
+        accuracy = with_interval(row, "accuracy")
         if not pd.isna(row["accuracy_sd_of_repeats"]):
-            accuracy += f", repeats ±{100 * row['accuracy_sd_of_repeats']:.1f}"
+            accuracy += f", repeats ±{score(row['accuracy_sd_of_repeats'])}"
         trouble = "" if row["status"] == "ok" else f"{row['status']}: {row['reason']}"
         note = row["note"] if isinstance(row["note"], str) else ""
         lines.append(
@@ -95,12 +91,12 @@ def for_people(part: pd.DataFrame) -> pd.DataFrame:
                 "rank": _rank_text(row["rank"], tie),
                 "model": row["model"],
                 "accuracy": accuracy,
-                "balanced_accuracy": with_interval(row, "balanced_accuracy", percent),
-                "macro_f1": with_interval(row, "macro_f1", lambda value: number(value, 3)),
-                "top2_accuracy": percent(row["top2_accuracy"]),
-                "ece": number(row["ece"], 3),
-                "majority_accuracy": percent(row["majority_accuracy"]),
-                "published_accuracy": percent(row["published_accuracy"]),
+                "balanced_accuracy": with_interval(row, "balanced_accuracy"),
+                "macro_f1": with_interval(row, "macro_f1"),
+                "top2_accuracy": score(row["top2_accuracy"]),
+                "ece": score(row["ece"], "ece"),
+                "majority_accuracy": score(row["majority_accuracy"]),
+                "published_accuracy": score(row["published_accuracy"]),
                 "n_train": number(row["n_train"], 0),
                 "n_test": number(row["n_test"], 0),
                 "fit_seconds": number(row["fit_seconds"], 1),
@@ -109,22 +105,6 @@ def for_people(part: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(lines).rename(columns=SHOWN)
-
-
-def percent(value: float) -> str:
-    """A share in percent, or nothing."""
-    return "" if pd.isna(value) else f"{100 * value:.1f}"
-
-
-def number(value: float, digits: int) -> str:
-    """A number with so many decimals, or nothing."""
-    return "" if pd.isna(value) else f"{value:,.{digits}f}"
-
-
-def with_interval(row: pd.Series, name: str, text: Callable[[float], str]) -> str:
-    """A score of a table with its interval, or nothing."""
-    score = text(row[name])
-    return score and f"{score} ({text(row[f'{name}_lo'])}-{text(row[f'{name}_hi'])})"
 
 
 def _rank_text(rank: Any, tie: bool) -> str:
@@ -137,212 +117,12 @@ def boards(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(heading(part), part) for _, part in whole.groupby(leaderboard.BOARD, sort=False)]
 
 
-@dataclass(frozen=True)
-class CurveSection:
-    """What is shown of the learning curves of one data set and split, at one size in pixels.
-
-    Attributes
-    ----------
-    title : str
-    table : DataFrame
-        Accuracy in percent as text, a row a model and a column a size.
-    lines : list of str
-        Sentences on where nets overtake classical models, and on what to mind.
-    points, crossovers : DataFrame
-        Those of this section, see `learning_curve`.
-    picture : str or None
-        Its file, if it has two sizes.
-    """
-
-    title: str
-    table: pd.DataFrame
-    lines: list[str]
-    points: pd.DataFrame
-    crossovers: pd.DataFrame
-    picture: str | None
-
-
-def curves(found: Leaderboard) -> list[CurveSection]:
-    """Return the learning curves, a section for each data set, split and kind of pictures."""
-    of_curves = found.table[found.table["protocol"].map(Curve.size).notna()]
-    sets = of_curves.drop_duplicates(learning_curve.CURVE)
-    several = set(sets.loc[sets.duplicated(["dataset", "split"], keep=False), "data"])
-    sections = []
-    for (dataset, split, data), part in of_curves.groupby(learning_curve.CURVE, sort=False):
-        points, crossovers = (
-            table[(table[learning_curve.CURVE] == [dataset, split, data]).all(axis=1)]
-            for table in (found.points, found.crossovers)
-        )
-        named = part["board"].iloc[0] != part["protocol"].iloc[0]  # not the usual split
-        words = [dataset, *[split] * bool(named), *[data] * (data in several)]
-        picture = f"learning-curves.{picture_name(*map(str, words))}.png"
-        sections.append(_curve_section(part, points, crossovers, picture))
-    return sections
-
-
-def _curve_section(
-    part: pd.DataFrame, points: pd.DataFrame, crossovers: pd.DataFrame, picture: str
-) -> CurveSection:
-    def cell(row: pd.Series) -> str:
-        if pd.isna(row["accuracy"]):
-            return str(row["status"])
-        spread = row["accuracy_sd_of_repeats"]
-        repeats = "" if pd.isna(spread) else f" ±{100 * spread:.1f}"
-        return f"{100 * row['accuracy']:.1f}{repeats}"
-
-    labels = sorted(part["protocol"].unique(), key=lambda label: Curve.size(label) or 0)
-    texts = part.assign(text=part.apply(cell, axis=1))
-    best_first = texts.sort_values("accuracy", ascending=False)
-    models = best_first.loc[best_first["protocol"] == labels[-1], "model"]
-    wide = texts.pivot_table(index="model", columns="protocol", values="text", aggfunc="first")
-    wide = wide.reindex([*dict.fromkeys([*models, *best_first["model"]])])[labels].fillna("")
-    sizes = points.groupby("protocol")["size"].max()
-    wide.columns = pd.Index(
-        [f"{sizes[label]:,} pictures" if label in sizes else label for label in labels]
-    )
-
-    lines = []
-    best = crossovers[crossovers["net"] == learning_curve.BEST_NET]
-    for row in best.to_dict(orient="records"):
-        lines.append(f"In {learning_curve.SCORES[row['score']]} {row['verdict']}.")
-    if lines:
-        lines.append(
-            "Pictures are those learnt from, a fifth of them to select on. The best at each size "
-            "are chosen on half of the people and scored on the other half; every pair of models, "
-            "and how the interval is made, is in crossovers.csv."
-        )
-    absent: dict[str, int] = {}
-    for point in points.to_dict(orient="records"):
-        for name in filter(None, point["not_in_training"].split("; ")):
-            absent[name] = max(absent.get(name, 0), point["size"])
-    if absent:
-        upto = ", ".join(f"{name} up to {size:,} pictures" for name, size in absent.items())
-        lines.append(f"Not in every training set: {upto}; a model cannot name what it never saw.")
-    title = heading(part, Curve.name)
-    drawn = picture if len(sizes) > 1 else None
-    return CurveSection(title, wide.reset_index(), lines, points, crossovers, drawn)
-
-
-BEST_TRIALS = 10  # of a search, in words; all are in its table
-
-
-@dataclass(frozen=True)
-class SearchSection:
-    """What is shown of a search.
-
-    Attributes
-    ----------
-    title : str
-    table : DataFrame
-        The best trials as text.
-    lines : list of str
-        Sentences on the best, the ties, the failures, what matters, and what it took.
-    search : Search
-    file : str
-        Of its table and its picture, without the ending.
-    """
-
-    title: str
-    table: pd.DataFrame
-    lines: list[str]
-    search: Search
-    file: str
-
-
-def searches(found: Leaderboard) -> list[SearchSection]:
-    """Return what is to be shown of every search."""
-    return [_search_section(search, found) for search in found.searches]
-
-
-def _search_section(search: Search, found: Leaderboard) -> SearchSection:
-    entry = search.entry
-    about, protocol = entry["dataset"], entry["protocol"]
-    data = evidence.data_name(about["name"], about["generated"])
-    scored = (
-        f", scored on {search.n_validation:,} validation pictures" if search.n_validation else ""
-    )
-    title = (
-        f"{data} at {about['size']} px: {len(search.table):,} trials of {entry['model']['label']} "
-        f"({entry['space']}, {entry['sampler']}), protocol {protocol['label']}, "
-        f"{protocol['split']} split{scored}, best in {trials.METRICS[entry['metric']]}"
-    )
-    words = (about["name"], search.board, entry["model"]["label"])
-    name = picture_name(*words, entry["space"], entry["sampler"], entry["metric"])
-    table = _best_trials(search)
-    return SearchSection(title, table, _on_search(search, found), search, f"trials/{name}")
-
-
-def _best_trials(search: Search) -> pd.DataFrame:
-    best_first = search.table.loc[search.order()].head(BEST_TRIALS)
-    lines = [
-        {
-            "trial": f"{row['trial']}",
-            **{name: setting(row[name]) for name in search.parameters},
-            "accuracy % (95 % interval)": with_interval(row, "accuracy", percent),
-            "macro-F1": with_interval(row, "macro_f1", lambda value: number(value, 3)),
-            "log loss": number(row["log_loss"], 3),
-            "epochs": number(row["epochs"], 0),
-            "seconds": number(row["seconds"], 1),
-            "told apart from the best": {True: "yes", False: "no"}.get(
-                row["told_apart_from_best"], ""
-            ),
-        }
-        for _, row in best_first.iterrows()
-    ]
-    return pd.DataFrame(lines)
-
-
-def _on_search(search: Search, found: Leaderboard) -> list[str]:
-    lines = []
-    n, pictures = len(search.table), f"{search.n_validation:,} validation pictures"
-    waiting = int((search.table["status"] == trials.NOT_RUN).sum())
-    if waiting:
-        lines.append(f"{waiting:,} of {n:,} trials were not run yet: the same command goes on.")
-    if search.best is not None:
-        best = search.table[search.table["best"]].iloc[0]
-        lines.append(
-            f"Best: {search.best['label']}, {with_interval(best, 'accuracy', percent)} % of the "
-            f"{pictures} right, which flatters, since it was chosen on them."
-        )
-        rows = {evidence.place(row.entry) for row in found.rows if search.won_by(row)}
-        places = found.table[[*leaderboard.BOARD, "model"]].apply(tuple, axis=1)
-        for _, row in found.table[places.isin(rows)].dropna(subset=["accuracy"]).iterrows():
-            lines.append(
-                f"Under {row['board']} that is {with_interval(row, 'accuracy', percent)} % of "
-                f"{row['n_test']:,} test pictures, which counted in no choice."
-            )
-        others = int(search.table["accuracy"].notna().sum()) - 1
-        if others:
-            lines.append(
-                f"Of {others:,} others with a score, {search.n_tied:,} cannot be told from it by "
-                "these pictures (McNemar's test on the accuracy, pictures of one person taken "
-                "together, at 5 % for all of them after Holm)."
-            )
-    matters = trials.importance(search)
-    if matters:
-        shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in matters.items())
-        metric = trials.METRICS[search.entry["metric"]]
-        lines.append(
-            f"Of the trials' spread in {metric}, this much lies between the values of a parameter: "
-            f"{shares} (correlation ratio); the rest is noise and what parameters do together."
-        )
-    bad = search.table[~search.table["status"].isin(["ok", trials.NOT_RUN])]
-    if len(bad):
-        first = bad.iloc[0]
-        lines.append(
-            f"{len(bad):,} trials have no score; the first is trial {first['trial']}: "
-            f"{first['status']}: {first['reason']}."
-        )
-    lines.append(f"All trials took {search.seconds:,.1f} s, one after the other.")
-    return lines
-
-
 def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """The side-by-side tables as percentages, with a title each."""
     result = []
     drawn = set(table.loc[table["generated_data"], "dataset"])
     for dataset, wide in leaderboard.side_by_side(table).items():
-        text = wide.map(lambda value: "" if pd.isna(value) else f"{100 * value:.1f}")
+        text = wide.map(score)
         ranks = published_ranks(dataset)
         if "published" in text and ranks:
             text.insert(1, "its rank", [ranks.get(name, "") for name in text.index])
@@ -376,44 +156,3 @@ def told_apart_name(part: pd.DataFrame) -> str | None:
     if not ranked.duplicated(["data", "n_test"]).any():
         return None
     return f"told-apart/{picture_name(first['dataset'], first['board'])}.png"
-
-
-def markdown(
-    table: pd.DataFrame,
-    audit: str = "",
-    contrasts: Mapping[contrast.Contrast, pd.DataFrame] | None = None,
-    sections: Sequence[CurveSection] = (),
-    searched: Sequence[SearchSection] = (),
-) -> str:
-    """The leaderboard as Markdown, with what an audit said and contrasts, curves, searches show."""
-    parts = ["# Leaderboard"]
-    if table["generated_data"].any():
-        parts.append(f"**{HOW_TO_GET_REAL}**")
-    if audit:
-        parts.append(re.sub(r"([\\`*_<|])", r"\\\1", audit))  # file names are no Markdown
-    for title, text in comparisons(table):
-        parts += [f"## {title}", text.to_markdown(index=False, disable_numparse=True)]
-        if "its rank" in text:
-            parts.append(PUBLISHED_RANKS)
-    for kind, whole in (contrasts or {}).items():
-        for title, part in contrast.boards(whole, kind):
-            text = contrast.for_people(part, kind)
-            parts += [f"## {title}", *about(part)]
-            parts += [text.to_markdown(index=False, disable_numparse=True), kind.how_to_read]
-    for section in sections:
-        wide = section.table.to_markdown(index=False, disable_numparse=True)
-        parts += [f"## {section.title}", wide, " ".join(section.lines)]
-        if section.picture:
-            parts.append(f"![Learning curves](<{section.picture}>)")
-    for each in searched:
-        best = each.table.to_markdown(index=False, disable_numparse=True)
-        parts += [f"## {each.title}", best, " ".join(each.lines)]
-        parts.append(f"![The trials by parameter](<{each.file}.png>)")
-    for title, part in boards(table):
-        text = for_people(part)
-        parts += [f"## {title}", *about(part), text.to_markdown(index=False, disable_numparse=True)]
-        picture = told_apart_name(part)
-        if picture:
-            parts.append(f"![Which of these models are told apart](<{picture}>)")
-    parts.append(HOW_TO_READ)
-    return "\n\n".join(parts) + "\n"

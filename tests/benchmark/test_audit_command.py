@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 import datasets
-from benchmark import audit, leaderboard, report, words
+from benchmark import audit, leaderboard, markdown, report
 from benchmark.protocols import Slides
 from datasets import Dataset, faces
 from tests.conftest import write_shapes
@@ -175,7 +175,7 @@ def test_the_leaderboard_shows_the_audit_of_its_own_data_only(
 
 def test_a_file_name_is_no_markdown() -> None:
     table = leaderboard.collect(Path("nowhere"))
-    assert r"a\_b\*c\|d.png" in words.markdown(table, "Audit: a_b*c|d.png")
+    assert r"a\_b\*c\|d.png" in markdown.leaderboard(table, "Audit: a_b*c|d.png")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"data": {}}'])

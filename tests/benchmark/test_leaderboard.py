@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from benchmark import leaderboard, models, plots, report, store, words
+from benchmark import leaderboard, markdown, models, plots, report, store, words
 from benchmark.progress import Display
 from deepnets.engine import Epoch
 
@@ -188,7 +188,7 @@ def test_a_failed_repeat_shows_and_takes_the_rank(tmp_path: Path) -> None:
     assert table.loc["knn", "reason"] == "repeat 2 of 2: it broke"
     assert pd.isna(table.loc["knn", "rank"])
     assert table.loc["majority", "rank"] == 1
-    assert "timeout: repeat 2 of 2" in words.markdown(table.reset_index())
+    assert "timeout: repeat 2 of 2" in markdown.leaderboard(table.reset_index())
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from benchmark import (
     plots,
     report,
     run,
+    sections,
     store,
     verify,
-    words,
 )
 from benchmark.evidence import Evidence
 from tests.benchmark.test_leaderboard import put
@@ -266,7 +266,7 @@ def test_a_failed_size_is_said_in_its_place(tmp_path: Path) -> None:
     put(tmp_path, "tiny", [0.7], "curve-100", n_train=90, deep=True)
     put(tmp_path, "tiny", [0.8], "curve-all", n_train=190, deep=True, status="timeout")
     found = report.publish(tmp_path)
-    (section,) = words.curves(found)
+    (section,) = sections.curves(found)
     assert section.table.to_numpy().tolist() == [
         ["knn", "70.0", "80.0"],
         ["tiny", "70.0", "timeout"],
@@ -278,7 +278,7 @@ def test_a_failed_size_is_said_in_its_place(tmp_path: Path) -> None:
 def test_classes_missing_from_small_training_sets_are_said(tmp_path: Path) -> None:
     put(tmp_path, "knn", [0.7], "curve-100", n_train=90, trained=(0,))
     put(tmp_path, "knn", [0.8], "curve-all", n_train=190)
-    (section,) = words.curves(leaderboard.compute(tmp_path))
+    (section,) = sections.curves(leaderboard.compute(tmp_path))
     assert "Not in every training set: b up to 100 pictures" in section.lines[-1]
 
 
@@ -286,7 +286,7 @@ def test_pictures_of_two_sizes_in_pixels_are_two_sections(tmp_path: Path) -> Non
     for label, n in (("curve-100", 90), ("curve-all", 190)):
         put(tmp_path, "knn", [0.7], label, n_train=n)
         put(tmp_path, "tiny", [0.6], label, n_train=n, fingerprint="e" * 64)
-    one, other = words.curves(leaderboard.compute(tmp_path))
+    one, other = sections.curves(leaderboard.compute(tmp_path))
     assert {*one.points["model"], *other.points["model"]} == {"knn", "tiny"}
     assert len(one.table) == len(other.table) == 1
     assert one.picture != other.picture
@@ -296,7 +296,7 @@ def test_sixteen_names_at_the_end_of_their_curves_do_not_overlap(tmp_path: Path)
     for i in range(16):
         for label, n in (("curve-100", 90), ("curve-all", 190)):
             put(tmp_path, f"model{i}", [0.7 + i / 1000], label, n_train=n, deep=i > 6)
-    (section,) = words.curves(leaderboard.compute(tmp_path))
+    (section,) = sections.curves(leaderboard.compute(tmp_path))
     figure = plots.learning_curves(section.points, section.crossovers, "data", "what")
     figure.draw_without_rendering()
     for axes in figure.axes:
