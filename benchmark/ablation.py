@@ -39,6 +39,8 @@ from datasets import InputError
 
 WHOLE = "the whole recipe"
 NOTHING = "all of it"
+EVERY_WAY = "all changes of pictures"
+SAYS_HOW_MUCH = {"balance_strength": "balance"}  # of the other, without which it means nothing
 SCORES = {"accuracy": ("accuracy %", "points"), "macro_f1": ("macro-F1", "macro-F1")}  # and units
 HOW_TO_READ = (
     "Worth is the score of the whole recipe less that without the part: above 0 the part helps. "
@@ -53,8 +55,9 @@ def variants(
 ) -> dict[str, dict[str, Any]]:
     """Settings of the whole recipe, of it without each of its parts, and without all of them.
 
-    A part is a parameter that the recipe gives another value than the net has by itself, and each
-    way of changing pictures that its augmentation names.
+    A part is a parameter that the recipe gives another value than the net has by itself, together
+    with those that say how much of it, and each way of changing pictures that its augmentation
+    names; besides, all of these ways at once.
 
     Parameters
     ----------
@@ -75,17 +78,18 @@ def variants(
         If the model has no recipe, or this one changes nothing of it.
     """
     usual, recipes = _parameters(model, settings), {**settings, "recipe": recipe}
+    given = {name: v for name, v in _parameters(model, recipes).items() if v != usual[name]}
     found = {WHOLE: recipes}
-    for name, value in _parameters(model, recipes).items():
-        before = usual[name]
-        if value == before:
+    for name, value in given.items():
+        if SAYS_HOW_MUCH.get(name) in given:
             continue
-        if name == "augment":
-            ways = value.split("+")
-            for way in ways:
-                found[way] = {**recipes, name: "+".join(each for each in ways if each != way)}
-        else:
-            found[_in_words(name, value, before)] = {**recipes, name: before}
+        together = [name, *(each for each in given if SAYS_HOW_MUCH.get(each) == name)]
+        said = ", ".join(_in_words(each, given[each], usual[each]) for each in together)
+        ways = value.split("+") if name == "augment" else []
+        for way in ways:
+            found[way] = {**recipes, name: "+".join(each for each in ways if each != way)}
+        if len(ways) != 1:
+            found[EVERY_WAY if ways else said] = recipes | {each: usual[each] for each in together}
     if len(found) == 1:
         raise InputError(f"the recipe '{recipe}' changes nothing of {model.name}: name another")
     return {**found, NOTHING: dict(settings)}

@@ -29,18 +29,23 @@ def test_each_part_is_left_out_once_and_nothing_else_changes() -> None:
     whole, usual = parameters(asked.pop(ablation.WHOLE)), parameters({})
     assert parameters(asked.pop(ablation.NOTHING)) == usual
     ways = RECIPES["strong"]["augment"].split("+")
-    others = [name for name in RECIPES["strong"] if name != "augment"]
-    assert len(asked) == len(ways) + len(others)
+    others = [name for name in RECIPES["strong"] if name not in ("augment", "balance_strength")]
+    assert len(asked) == len(ways) + 1 + len(others)
     for left_out, settings in asked.items():
-        changed = {k for k, v in parameters(settings).items() if v != whole[k]}
-        if left_out in ways:
+        found = parameters(settings)
+        changed = {k for k, v in found.items() if v != whole[k]}
+        if left_out in (*ways, ablation.EVERY_WAY):
             assert changed == {"augment"}
-            left = set(ways) - {left_out}
-            assert set(parameters(settings)["augment"].split("+")) == left
+            left = set(ways) - {left_out} if left_out in ways else {""}
+            assert set(found["augment"].split("+")) == left
         else:
-            (name,) = changed
-            assert left_out.startswith(f"{name}=")
-            assert parameters(settings)[name] == usual[name]
+            assert {left_out.split("=")[0]} == changed - {"balance_strength"}
+            assert all(found[name] == usual[name] for name in changed)
+
+
+def test_the_strength_of_a_part_goes_with_it() -> None:
+    balanced = [name for name in ablation.variants(NET, "strong", {}) if "balance" in name]
+    assert balanced == ["balance=logits, balance_strength=0.25 (instead 1.0)"]
 
 
 def test_what_the_user_sets_is_set_in_all_and_is_no_part() -> None:
