@@ -15,11 +15,8 @@ from rich.console import Console
 import deepnets
 from benchmark import batch, comparison, grid, models, numbers, statistics, store, words
 from benchmark.command import (
-    CROP,
     DATA,
     DEVICE,
-    DROP_CLASS,
-    DROP_DUPLICATES,
     JOBS,
     OUT,
     SET,
@@ -28,7 +25,8 @@ from benchmark.command import (
     THREADS,
     TIME_LIMIT,
     TRAIN_SIZE,
-    chosen,
+    Changes,
+    changes,
     command,
 )
 from benchmark.evidence import Evidence, read_row
@@ -196,9 +194,7 @@ def for_people(found: pd.DataFrame) -> pd.DataFrame:
 @click.option("--model", required=True, help="One net, or timm:NAME.")
 @click.option("--recipe", default="strong", show_default=True)
 @DATA
-@DROP_CLASS
-@DROP_DUPLICATES
-@CROP
+@changes
 @TRAIN_SIZE
 @click.option("--repeats", type=click.IntRange(1), default=3, show_default=True)
 @SIZE
@@ -213,9 +209,7 @@ def main(
     model: str,
     recipe: str,
     data: str | None,
-    drop_classes: tuple[str, ...],
-    drop_duplicates: bool,
-    crop: str,
+    changes: Changes,
     train_size: int | None,
     repeats: int,
     size: int,
@@ -233,7 +227,7 @@ def main(
     if len(entries) > 1 or not entries[0].deep:
         raise click.UsageError(f"--model {model}: name one net, for a recipe is a net's")
     asked = variants(entries[0], recipe, settings)
-    data = chosen(data, drop_duplicates, drop_classes, crop=crop)
+    data = changes.of(data)
     dataset = load(data, size)
     usual = split or Fair.usual_split(possible_splits(dataset))
     protocol = Fair(split=usual, train_size=train_size, repeats=repeats)

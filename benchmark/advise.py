@@ -14,14 +14,12 @@ from rich.console import Console
 
 from benchmark import batch, grid, learning_curve, models, store
 from benchmark.command import (
-    CROP,
     DEVICE,
-    DROP_CLASS,
-    DROP_DUPLICATES,
     JOBS,
     SIZE,
     TIME_LIMIT,
-    chosen,
+    Changes,
+    changes,
     command,
 )
 from benchmark.evidence import Evidence
@@ -233,9 +231,7 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
 
 @command
 @click.option("--data", required=True, help="A folder with one folder a class, or a name.")
-@DROP_CLASS
-@DROP_DUPLICATES
-@CROP
+@changes
 @click.option("--model", default=USUAL, show_default=True, help="Names, 'vgg*', timm:NAME; commas.")
 @click.option(
     "--train-size",
@@ -256,9 +252,7 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
 )
 def main(
     data: str,
-    drop_classes: tuple[str, ...],
-    drop_duplicates: bool,
-    crop: str,
+    changes: Changes,
     model: str,
     train_size: int | None,
     repeats: int,
@@ -270,7 +264,7 @@ def main(
 ) -> int:
     """Say in five lines which model suits the pictures, how good it is and what it costs."""
     console = Console(stderr=True)
-    data = chosen(data, drop_duplicates, drop_classes, crop=crop)
+    data = changes.of(data)
     entries = models.find(f"{BASELINE},{model}")
     dataset = load(data, size)
     protocols = steps(dataset, train_size, repeats)

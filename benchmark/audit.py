@@ -22,7 +22,7 @@ from benchmark.command import (
     DROP_DUPLICATES,
     OUT,
     SIZE,
-    chosen,
+    Changes,
     command,
 )
 from benchmark.protocols import Fair, Protocol, Slides, possible_splits
@@ -263,7 +263,7 @@ def main(
 ) -> None:
     """Look in pictures for copies, leaks across the splits and shortcuts; train nothing."""
     store.check_writable(out)
-    dataset = datasets.load(chosen(data, drop_duplicates, drop_classes), size)
+    dataset = datasets.load(Changes(drop_classes, drop_duplicates).of(data), size)
     found = write(dataset, out)
     if store.read_board(out):
         report.publish(out)

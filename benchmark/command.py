@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -128,22 +130,39 @@ CROP = click.option(
 )
 
 
-def chosen(
-    data: str | None,
-    drop_duplicates: bool,
-    drop_classes: Sequence[str] = (),
-    test_data: str | None = None,
-    crop: str = crops.NONE,
-) -> str:
-    """Return what `datasets.load` takes for the flags on data."""
-    data = data or datasets.default()
-    if test_data is not None:
-        data = datasets.on(data, test_data)
-    for class_name in sorted(set(drop_classes)):
-        data = f"{datasets.WITHOUT}{class_name}:{data}"
-    if drop_duplicates and not data.startswith(datasets.DEDUPLICATED):
-        data = f"{datasets.DEDUPLICATED}{data}"
-    return data if crop == crops.NONE else f"{crop}:{data}"
+@dataclass(frozen=True)
+class Changes:
+    """What is done to a data set before anything is learned from it."""
+
+    drop_classes: tuple[str, ...] = ()
+    drop_duplicates: bool = False
+    crop: str = crops.NONE
+
+    def of(self, data: str | None, test_data: str | None = None) -> str:
+        """Return what `datasets.load` takes for a data set, or the default one, so changed."""
+        data = data or datasets.default()
+        if test_data is not None:
+            data = datasets.on(data, test_data)
+        for class_name in sorted(set(self.drop_classes)):
+            data = f"{datasets.WITHOUT}{class_name}:{data}"
+        if self.drop_duplicates and not data.startswith(datasets.DEDUPLICATED):
+            data = f"{datasets.DEDUPLICATED}{data}"
+        return data if self.crop == crops.NONE else f"{self.crop}:{data}"
+
+
+def changes(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the flags that change its data, as one parameter (a decorator)."""
+
+    @DROP_CLASS
+    @DROP_DUPLICATES
+    @CROP
+    @functools.wraps(function)
+    def given(
+        drop_classes: tuple[str, ...], drop_duplicates: bool, crop: str, **others: Any
+    ) -> Any:
+        return function(changes=Changes(drop_classes, drop_duplicates, crop), **others)
+
+    return given
 
 
 def command(function: Callable[..., Any]) -> Callable[..., NoReturn]:

@@ -27,11 +27,8 @@ from benchmark import (
     words,
 )
 from benchmark.command import (
-    CROP,
     DATA,
     DEVICE,
-    DROP_CLASS,
-    DROP_DUPLICATES,
     JOBS,
     OUT,
     SET,
@@ -39,7 +36,8 @@ from benchmark.command import (
     THREADS,
     TIME_LIMIT,
     TRAIN_SIZE,
-    chosen,
+    Changes,
+    changes,
     command,
     read_config,
 )
@@ -75,9 +73,7 @@ def _words(*known: str) -> Callable[..., list[str]]:
     multiple=True,
     help="Test on this too, on the classes both have; several times: on each in its turn.",
 )
-@DROP_CLASS
-@DROP_DUPLICATES
-@CROP
+@changes
 @click.option(
     "--protocol",
     default="fair",
@@ -124,9 +120,7 @@ def main(
     model: str,
     data: str | None,
     test_data: tuple[str, ...],
-    drop_classes: tuple[str, ...],
-    drop_duplicates: bool,
-    crop: str,
+    changes: Changes,
     protocol: list[str],
     train_size: int | None,
     repeats: int,
@@ -159,7 +153,7 @@ def main(
     where = batch.usable_device(device)
     sets, runs = [], []
     for tested in dict.fromkeys(test_data) or [None]:
-        given = chosen(data, drop_duplicates, drop_classes, tested, crop)
+        given = changes.of(data, tested)
         dataset = load(given, size)
         wanted = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
         protocols = [each for named in wanted for each in named.series(dataset)]

@@ -11,11 +11,8 @@ from rich.text import Text
 
 from benchmark import batch, grid, models, sections, space, store, trials
 from benchmark.command import (
-    CROP,
     DATA,
     DEVICE,
-    DROP_CLASS,
-    DROP_DUPLICATES,
     JOBS,
     OUT,
     SIZE,
@@ -23,7 +20,8 @@ from benchmark.command import (
     THREADS,
     TIME_LIMIT,
     TRAIN_SIZE,
-    chosen,
+    Changes,
+    changes,
     command,
 )
 from benchmark.evidence import read_row
@@ -59,9 +57,7 @@ BUDGET = 20
     help="What the best trial is best in, on the validation pictures.",
 )
 @DATA
-@DROP_CLASS
-@DROP_DUPLICATES
-@CROP
+@changes
 @TRAIN_SIZE
 @SIZE
 @SPLIT
@@ -77,9 +73,7 @@ def main(
     budget: int | None,
     metric: str,
     data: str | None,
-    drop_classes: tuple[str, ...],
-    drop_duplicates: bool,
-    crop: str,
+    changes: Changes,
     train_size: int | None,
     size: int,
     split: Split | None,
@@ -97,7 +91,7 @@ def main(
     if len(entries) > 1:
         raise click.UsageError(f"--model {model} names {len(entries)} models: search one at a time")
     choices = space.read(wanted)
-    data = chosen(data, drop_duplicates, drop_classes, crop=crop)
+    data = changes.of(data)
     dataset = load(data, size)
     usual = split or Fair.usual_split(possible_splits(dataset))
     fair, tried = (kind(split=usual, train_size=train_size) for kind in (Fair, Search))
