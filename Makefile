@@ -24,7 +24,7 @@ bench: $(READY) ## fit and score every model, write the leaderboard to OUT
 		--train-size $(TRAIN_SIZE) --repeats $(REPEATS) --out '$(OUT)' $(ARGS)
 
 test: $(READY) ## run the tests (with MUXSPACE_DIR set, on real pictures too)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 setup: $(READY) ## make .venv and install what setup.cfg names
 

@@ -27,6 +27,13 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
         pytest.exit("the cache folder cannot be moved on this system")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file on one worker, since they share fixtures that take long."""
+    for item in items:
+        if item.get_closest_marker("spread") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
 @pytest.fixture(autouse=True)
 def _no_real_data_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test meets the real pictures only by asking for them."""

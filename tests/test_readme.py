@@ -19,6 +19,8 @@ from benchmark import models
 from datasets import Dataset, faces
 from tests.datasets import samples
 
+pytestmark = pytest.mark.spread
+
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
 BIN = ROOT / ".venv" / "bin"
