@@ -115,14 +115,19 @@ def _has_test_part(chosen: Chosen) -> bool:
 
 
 def _parts(chosen: Chosen) -> np.ndarray:
-    """Part of each row, int8; a third is held out where there is no test part."""
+    """Part of each row, int8; a third of the training is held out where there is no test part."""
     dataset, rows = chosen
-    if dataset.parts is not None and _has_test_part(chosen):
-        return dataset.parts[rows]
-    parts = np.full(len(rows), Part.TRAINING, np.int8)
+    whole = (
+        np.full(len(dataset), Part.TRAINING, np.int8) if dataset.parts is None else dataset.parts
+    )
+    parts = whole[rows]
+    if _has_test_part(chosen):
+        return parts
+    places = np.flatnonzero(parts == Part.TRAINING)
     people = sides(dataset)
-    groups = None if people is None else people[rows]
-    parts[hold_out(dataset.labels[rows], groups, TEST_PARTS, seed=0)[1]] = Part.TEST
+    groups = None if people is None else people[rows[places]]
+    held = hold_out(dataset.labels[rows[places]], groups, TEST_PARTS, seed=0)[1]
+    parts[places[held]] = Part.TEST
     return parts
 
 

@@ -154,6 +154,24 @@ def test_a_folder_may_be_tested_on_by_its_path(root: Path) -> None:
     assert datasets.load(both).name == "fer2013-on-rafdb+ckplus"
 
 
+def test_what_a_folder_gives_to_select_on_stays_so_where_a_test_part_is_held_out(
+    root: Path,
+) -> None:
+    for part, n in ("train", 6), ("val", 2):
+        for seed in range(n):
+            for word in ("anger", "surprise"):
+                samples.write_face(root / "mine" / part / word / f"{seed}.png", seed)
+    both = datasets.load(datasets.on(str(root / "mine"), "rafdb"))
+    assert both.parts is not None
+    by_part = {
+        part: {name for name, is_in in zip(both.ids, both.parts == part, strict=True) if is_in}
+        for part in Part
+    }
+    assert by_part[Part.VALIDATION] == {name for name in both.ids if "/val/" in name}
+    assert len(by_part[Part.TRAINING]) == 8
+    assert len(by_part[Part.TEST]) == 4
+
+
 def test_a_class_is_left_out_where_asked_and_told(root: Path) -> None:
     data = datasets.load("without:neutral:ferplus-distribution-on-rafdb")
     assert data.name == "ferplus-distribution-on-rafdb-without-neutral"
