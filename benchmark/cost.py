@@ -17,7 +17,8 @@ import filelock
 import numpy as np
 
 from benchmark import store
-from benchmark.work import Run, load, prepared, processor
+from benchmark.execution import prepared
+from benchmark.work import Run, load, processor
 from datasets import cache
 
 TRIAL_PICTURES = (300, 900)  # a classical model's; their ratio tells how its cost grows

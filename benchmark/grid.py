@@ -19,8 +19,9 @@ import joblib
 from pebble import ProcessExpired, ProcessPool
 
 from benchmark import cost, store
+from benchmark.execution import execute
 from benchmark.progress import Display
-from benchmark.work import Run, execute
+from benchmark.work import Run
 
 POLL_SECONDS = 0.2
 TRIAL_LIMIT = 60.0  # seconds; a model that takes longer for a few pictures counts as the longest

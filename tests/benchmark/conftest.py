@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import models, report, store, work
+from benchmark import execution, models, report, store, work
 from benchmark.protocols import Fair
 from datasets import Dataset
 
@@ -24,7 +24,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path, shapes: 
     ):
         model = models.models()[name]
         run = work.Run(str(shapes_folder), about, 32, Fair(train_size=40), model, settings)
-        work.execute(run, out)
+        execution.execute(run, out)
         (row,) = run.on_board
         store.put_on_board(out, {row: {**run.shown, "keys": [run.key]}})
     report.publish(out)

@@ -11,9 +11,10 @@ import pytest
 
 from benchmark import ablation, models
 from benchmark.evidence import Evidence, read_row
+from benchmark.execution import execute
 from benchmark.models import InputError
 from benchmark.protocols import Fair
-from benchmark.work import Run, describe, execute
+from benchmark.work import Run, describe
 from datasets import Dataset
 from deepnets.recipes import RECIPES
 

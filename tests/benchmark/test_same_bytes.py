@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmark import grid, models, store, work
+from benchmark import execution, grid, models, store, work
 from benchmark.progress import Display
 from benchmark.protocols import Fair
 from datasets import Dataset
@@ -67,7 +67,7 @@ def test_another_repeat_gives_other_bytes(
     """Otherwise the test above could not fail."""
     forest = next(run for run in runs if run.model.name == "random-forest")
     other = dataclasses.replace(forest, repeat=1)
-    record = work.execute(other, tmp_path)
+    record = execution.execute(other, tmp_path)
     assert record["status"] == "ok"
     path = store.folder(tmp_path, other.key) / "predictions.npz"
     assert path.read_bytes() != twice[0]["random-forest"]

@@ -14,8 +14,9 @@ import pytest
 
 import datasets
 from benchmark import leaderboard, models, plots, report, search, space, store, trials, verify
+from benchmark.execution import execute
 from benchmark.protocols import Fair, Search
-from benchmark.work import Run, describe, execute
+from benchmark.work import Run, describe
 from datasets import Dataset, InputError
 from tests.benchmark.conftest import change_a_byte
 from tests.conftest import write_shapes

@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 
 import baselines
-from benchmark import grid, leaderboard, models, store, work
+from benchmark import execution, grid, leaderboard, models, store, work
 from benchmark.progress import Display
 from benchmark.protocols import Fair, Slides
 from datasets import Dataset, InputError, faces
@@ -92,18 +92,18 @@ def test_of_pretrained_weights_the_content_counts_and_the_reader_is_told(
     assert hub.label == "timm:test_resnet[pretrained]"
 
     run = others[0]
-    assert work.execute(run, tmp_path)["status"] == "ok"
+    assert execution.execute(run, tmp_path)["status"] == "ok"
     board = {name: {**row, "keys": [run.key]} for name, row in run.on_board.items()}
     store.put_on_board(tmp_path, board)
     (note,) = leaderboard.collect(tmp_path)["note"]
     assert "pre-trained on other pictures (a.safetensors)" in note
 
     files[0].write_bytes(files[2].read_bytes())
-    assert "changed while it was used" in work.execute(run, tmp_path)["reason"]
+    assert "changed while it was used" in execution.execute(run, tmp_path)["reason"]
 
 
 def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: Path) -> None:
-    record = work.execute(run, tmp_path)
+    record = execution.execute(run, tmp_path)
     assert record["status"] == "ok"
     home = store.folder(tmp_path, run.key)
     assert sorted(path.name for path in home.iterdir()) == [
@@ -129,7 +129,7 @@ def test_predictions_tell_who_is_shown(tmp_path: Path) -> None:
     faces.write(tmp_path / "faces", n=150, seed=0, size=32)
     data = work.load(str(tmp_path / "faces"), 32)
     run = a_run(tmp_path / "faces", data, "majority")
-    assert work.execute(run, tmp_path / "out")["status"] == "ok"
+    assert execution.execute(run, tmp_path / "out")["status"] == "ok"
     predictions = store.read_predictions(tmp_path / "out", run.key)
     assert predictions is not None
     assert data.groups is not None
@@ -155,7 +155,7 @@ def test_nets_learn_from_the_votes_where_the_data_have_them_and_are_scored_by_th
     (net,) = models.find("poster-baseline")
     protocol = Fair(split="official")
     run = work.Run(data, work.describe(dataset), 32, protocol, net, {"max_epochs": 1})
-    assert work.execute(run, tmp_path / "out")["status"] == "ok"
+    assert execution.execute(run, tmp_path / "out")["status"] == "ok"
     rows = run.rows()
     assert (given["shares"] == dataset.distribution[rows.training]).all()
     assert (
@@ -164,7 +164,7 @@ def test_nets_learn_from_the_votes_where_the_data_have_them_and_are_scored_by_th
 
 
 def test_the_stored_model_gives_the_stored_predictions(run: work.Run, tmp_path: Path) -> None:
-    work.execute(run, tmp_path)
+    execution.execute(run, tmp_path)
     predictions = store.read_predictions(tmp_path, run.key)
     assert predictions is not None
     images = work.load(run.data, 32).images[predictions.rows]
@@ -204,7 +204,7 @@ def test_a_fault_is_recorded_and_not_a_result(
     end: str, status: str, reason: str, shapes_folder: Path, shapes: Dataset, tmp_path: Path
 ) -> None:
     run = a_run(shapes_folder, shapes, "failing", settings={"end": end})
-    record = work.execute(run, tmp_path)
+    record = execution.execute(run, tmp_path)
     assert (record["status"], record["reason"]) == (status, reason)
     assert "build" in record["traceback"]
     assert store.read(tmp_path, run.key) is not None
@@ -237,7 +237,7 @@ def test_a_killed_process_is_a_row_and_the_others_go_on(
 
 def test_data_that_changed_meanwhile_is_not_used(run: work.Run, tmp_path: Path) -> None:
     stale = dataclasses.replace(run, dataset={**run.dataset, "fingerprint": "2" * 64})
-    record = work.execute(stale, tmp_path)
+    record = execution.execute(stale, tmp_path)
     assert record["status"] == "failed"
     assert "changed while it was used" in record["reason"]
 

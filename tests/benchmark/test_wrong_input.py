@@ -1,0 +1,134 @@
+"""Wrong flags, pictures and configuration files: one line, status 2, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from benchmark import report, run
+
+Command = Callable[..., tuple[int, str, str]]
+
+FAST = ("--model", "majority,knn", "--jobs", "1")
+
+
+def wrong(status_and_output: tuple[int, str, str], *words: str) -> None:
+    status, _, err = status_and_output
+    assert status == 2
+    assert err.startswith("error: "), err
+    assert err.strip().count("\n") == 0, err
+    for word in words:
+        assert word in err, err
+
+
+def test_wrong_flags_and_names_are_one_line_and_status_2(
+    run_command: Command, tmp_path: Path, shapes_folder: Path
+) -> None:
+    here = ("--data", shapes_folder, "--out", tmp_path / "out")
+    wrong(run_command(run.main, "--modle", "knn"), "--modle")
+    wrong(run_command(run.main, "--model", "knnn", *here), "knnn", "did you mean 'knn'")
+    wrong(run_command(run.main, "--protocol", "unfair", *here), "unfair", "slides", "fair")
+    wrong(run_command(run.main, "--split", "random,person", *here), "person", "identity")
+    wrong(run_command(run.main, "--split", "", *here), "'' is not one of random, identity")
+    wrong(run_command(run.main, "--train-size", "many", *here), "many", "all")
+    wrong(run_command(run.main, "--train-size", "61", *here), "61", "60 pictures")
+    wrong(run_command(run.main, "--repeats", "0", *here), "0")
+    wrong(run_command(run.main, "--set", "k", *here), "NAME=VALUE")
+    wrong(run_command(run.main, "--split", "identity", *here), "does not say who is shown")
+    slides = ("--protocol", "slides", *here)
+    wrong(run_command(run.main, "--split", "identity", *slides), "a split and a size of its own")
+    wrong(run_command(run.main, "--train-size", "50", *slides), "a split and a size of its own")
+    wrong(run_command(run.main, "--data", "generated", "--size", "300"), "300", "--size")
+    (tmp_path / "file").write_text("")
+    nowhere = tmp_path / "file" / "below"
+    wrong(run_command(run.main, *here[:2], "--out", nowhere), "cannot be written to", "--out")
+    wrong(run_command(run.main, "--data", tmp_path / "none", *here[2:]), "none", "is not there")
+    assert not (tmp_path / "out").exists(), "nothing half-written"
+
+
+def test_pretrained_nets_without_their_weights_are_refused_before_anything_is_fitted(
+    run_command: Command, shapes_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    (tmp_path / "text").write_text("no weights")
+    usual = ("--data", shapes_folder, "--train-size", 40, "--out", tmp_path / "out")
+    for arguments, words in (
+        (("--model", "knn,poster-vgg-finetuned"), "give a file with --weights FILE"),
+        (("--model", "timm:test_resnet", "--pretrained"), "cannot be had from the hub"),
+        (("--model", "vgg11", "--pretrained"), "the hub has no weights of vgg11"),
+        (("--model", "knn", "--pretrained"), "knn has no parameter 'pretrained'"),
+        (("--model", "vgg11", "--weights", tmp_path / "none"), "does not exist"),
+        (("--model", "vgg11", "--weights", tmp_path / "text"), "cannot be read as safetensors"),
+    ):
+        status, _, err = run_command(run.main, *arguments, *usual)
+        assert status == 2
+        assert words in err
+        assert len(err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_wrong_pictures_are_one_line_and_status_2(
+    run_command: Command, tmp_path: Path, picture: Callable[..., None]
+) -> None:
+    for name in ("a", "b"):
+        for i in range(4):
+            picture(tmp_path / "data" / name / f"{i}.png", seed=i)
+    (tmp_path / "data" / "b" / "2.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    out = tmp_path / "out"
+    wrong(run_command(run.main, *FAST, "--data", tmp_path / "data", "--out", out), "b/2.png")
+    assert not out.exists()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Callable[[Any], Path]:
+    def write(content: Any) -> Path:
+        path = tmp_path / "bench.yaml"
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    return write
+
+
+def test_a_configuration_file_sets_flags_and_a_flag_beats_it(
+    config: Callable[[Any], Path], tmp_path: Path, shapes_folder: Path, run_command: Command
+) -> None:
+    path = config(
+        {"model": "knn", "data": str(shapes_folder), "train-size": 40, "jobs": 1, "repeats": 3}
+    )
+    out = tmp_path / "out"
+    status, _, _ = run_command(run.main, "--config", path, "--out", out, "--repeats", 1)
+    assert status == 0
+    (row,) = pd.read_csv(out / "leaderboard.csv").to_dict(orient="records")
+    assert (row["model"], row["protocol"], row["repeats"]) == ("knn", "fair-40", 1)
+
+
+def test_a_configuration_file_may_hold_lists(
+    config: Callable[[Any], Path], tmp_path: Path, shapes_folder: Path, run_command: Command
+) -> None:
+    trees = {"model": ["decision-tree", "random-forest"], "set": "random_state=1"}
+    wrong(run_command(run.main, "--config", config(trees), "--data", shapes_folder), "random_state")
+    lists = {"model": ["knn"], "set": ["n_neighbors=2"], "data": str(shapes_folder), "jobs": 1}
+    by_person = config({**lists, "split": ["random", "identity"]})
+    wrong(run_command(run.main, "--config", by_person), "does not say who is shown")
+    assert run_command(run.main, "--config", config(lists), "--out", tmp_path / "out")[0] == 0
+    table = pd.read_csv(tmp_path / "out" / "leaderboard.csv")
+    assert table["model"].tolist() == ["knn[n_neighbors=2]"]
+
+
+def test_a_wrong_configuration_file_is_one_line(
+    config: Callable[[Any], Path], run_command: Command
+) -> None:
+    wrong(run_command(run.main, "--config", config({"modle": "knn"})), "'modle'", "model")
+    wrong(run_command(run.main, "--config", config("- a\n- b\n")), "flag: value")
+    wrong(run_command(run.main, "--config", config("a: [")), "YAML")
+    wrong(run_command(run.main, "--config", "missing.yaml"), "missing.yaml")
+
+
+def test_a_command_without_results_to_report_says_so(run_command: Command, tmp_path: Path) -> None:
+    wrong(run_command(report.main, "--out", tmp_path), "holds no runs")
