@@ -231,7 +231,7 @@ def main(
     dataset = load(data, size)
     usual = split or Fair.usual_split(possible_splits(dataset))
     protocol = Fair(split=usual, train_size=train_size, repeats=repeats)
-    where = batch.usable_device(device)
+    where = batch.usable_device(device, entries)
     runs: dict[str, list[Run]] = {
         name: batch.plan(data, dataset, [protocol], entries, each, where, threads)
         for name, each in asked.items()

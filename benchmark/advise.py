@@ -268,7 +268,7 @@ def main(
     entries = models.find(f"{BASELINE},{model}")
     dataset = load(data, size)
     protocols = steps(dataset, train_size, repeats)
-    where = batch.usable_device(device)
+    where = batch.usable_device(device, entries)
     runs = batch.plan(data, dataset, protocols, entries, {}, where, threads=1)
     store.check_writable(out)
     batch.say_what(dataset, console)

@@ -22,11 +22,12 @@ from benchmark.work import Run, describe
 PRINTED_WIDTH = 150  # characters, where there is no terminal
 
 
-def usable_device(device: str) -> str:
-    """Return where nets are trained for the flag ``--device``."""
-    if device == "cpu":
-        return device
-    from deepnets.engine import backend
+def usable_device(device: str, entries: Sequence[models.Model]) -> str:
+    """Return where models compute that can choose, for the flag ``--device``."""
+    can_choose = any("device" in each.estimator().get_params() for each in entries)
+    if device == "cpu" or (device == "auto" and not can_choose):
+        return "cpu"  # torch is slow to import
+    from deepnets.backend import backend
 
     try:
         return backend(device).device.type

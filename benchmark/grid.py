@@ -6,8 +6,10 @@ import contextlib
 import logging
 import math
 import multiprocessing
+import os
 import queue
 import signal
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
@@ -23,6 +25,8 @@ from benchmark.execution import execute
 from benchmark.progress import Display
 from benchmark.work import Run
 
+START = "forkserver" if sys.platform == "linux" else "spawn"  # macOS' libraries mind a fork
+FOR_ALL, FOR_NETS = ["__main__", "benchmark.execution"], ["deepnets.classifier"]
 POLL_SECONDS = 0.2
 TRIAL_LIMIT = 60.0  # seconds; a model that takes longer for a few pictures counts as the longest
 WORTH = 200  # training pictures from which on a run is long against its trial
@@ -34,21 +38,31 @@ _messages: Any = None  # in a worker: where its epochs are told
 class Workers:
     """Processes that make runs, one at a time each; use as a context manager.
 
+    Where it is safe they are forked from one process that has imported what they need, and so
+    start at once; it has no threads and never touches a card.
+
     Parameters
     ----------
     jobs : int
         How many run at once.
+    runs : sequence of Run
+        What they will be asked for, others may come too.
     """
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, runs: Sequence[Run] = ()) -> None:
         self.jobs = jobs
-        self.context = multiprocessing.get_context("spawn")
+        self.context = multiprocessing.get_context(START)
+        if START == "forkserver":
+            nets = any(run.model.deep for run in runs)
+            self.context.set_forkserver_preload([*FOR_ALL, *(FOR_NETS if nets else ())])
 
     def __enter__(self) -> Self:
         self.manager = self.context.Manager()
         self.messages = self.manager.Queue()
+        # What a process is forked from may have been started in another environment.
+        given = self.messages, dict(os.environ)
         self.pool = ProcessPool(
-            self.jobs, initializer=_start_worker, initargs=(self.messages,), context=self.context
+            self.jobs, initializer=_start_worker, initargs=given, context=self.context
         )
         return self
 
@@ -130,7 +144,7 @@ def run_all(
     display.begin(waiting, reused=len(runs) - len(waiting), jobs=jobs)
     made = {}
     if waiting:
-        with Workers(min(jobs, len(waiting))) as workers:
+        with Workers(min(jobs, len(waiting)), waiting) as workers:
             expected = {}
             # The order matters where runs wait for others, and a trial pays where a run is long.
             if len(waiting) > jobs and any(len(run.rows().training) > WORTH for run in waiting):
@@ -195,9 +209,11 @@ def _outcome(future: Any, run: Run, out: Path, time_limit: float | None) -> dict
     return record
 
 
-def _start_worker(messages: Any) -> None:
+def _start_worker(messages: Any, environment: dict[str, str]) -> None:
     global _messages
     _messages = messages
+    os.environ.clear()
+    os.environ.update(environment)
     # The parent has warned of what a worker would, and an interrupt is its to act on.
     logging.disable(logging.WARNING)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -237,7 +237,7 @@ def _runs(
 
 
 def _device() -> str:
-    from deepnets.engine import backend
+    from deepnets.backend import backend
 
     return backend("auto").device.type
 

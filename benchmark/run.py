@@ -150,7 +150,7 @@ def main(
     entries = models.find(model)
     if tensorboard:
         events.check_installed()
-    where = batch.usable_device(device)
+    where = batch.usable_device(device, entries)
     sets, runs = [], []
     for tested in dict.fromkeys(test_data) or [None]:
         given = changes.of(data, tested)
@@ -205,7 +205,10 @@ def _protocols(
 def _estimate(runs: Sequence[Run], out: Path, jobs: int, console: Console) -> None:
     """Print what each run would cost on this machine, and all of them together."""
     waiting = grid.unfinished(runs, out)
-    with Display(console) as display, grid.Workers(min(jobs, len(waiting)) or 1) as workers:
+    with (
+        Display(console) as display,
+        grid.Workers(min(jobs, len(waiting)) or 1, waiting) as workers,
+    ):
         costs = workers.costs(waiting, display)
     table = Table("protocol", "model", "runs", "minutes", box=None)
     for column in table.columns[2:]:

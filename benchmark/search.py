@@ -95,7 +95,7 @@ def main(
     dataset = load(data, size)
     usual = split or Fair.usual_split(possible_splits(dataset))
     fair, tried = (kind(split=usual, train_size=train_size) for kind in (Fair, Search))
-    where = batch.usable_device(device)
+    where = batch.usable_device(device, entries)
     jobs = jobs or grid.default_jobs(where, size)
 
     def run(settings: space.Settings, protocol: Fair = tried) -> Run:

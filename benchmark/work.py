@@ -146,7 +146,7 @@ class Run:
         parameters = self.estimator().get_params()
         only_nets: dict[str, Any] = {}
         if self.model.deep:
-            from deepnets.engine import backend
+            from deepnets.backend import backend
 
             only_nets["bf16"] = backend(self.device).bf16
         if self.weights is not None:

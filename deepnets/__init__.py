@@ -13,6 +13,7 @@ __all__ = ["ARCHITECTURES", "TIMM", "Architecture", "architecture", "register"]
 
 _NEEDS_TORCH = {
     "augment",
+    "backend",
     "balance",
     "capture",
     "classifier",

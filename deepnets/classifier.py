@@ -16,7 +16,8 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from deepnets.engine import Backend, Epoch, Pictures, backend, predict, train
+from deepnets.backend import Backend, backend
+from deepnets.engine import Epoch, Pictures, predict, train
 from deepnets.layers import Resized, Standardised, spare_slow_bf16
 from deepnets.pretrained import Weights, find, start
 from deepnets.recipes import Balance, Recipe, Schedule

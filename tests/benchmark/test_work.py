@@ -211,9 +211,9 @@ def test_a_fault_is_recorded_and_not_a_result(
     assert not store.is_finished(tmp_path, run.key)
 
 
-def _register_failing(messages: Any) -> None:
+def _register_failing(*given: Any) -> None:
     baselines.BASELINES["failing"] = baselines.Baseline("failing", "none", Failing)
-    _start_worker(messages)
+    _start_worker(*given)
 
 
 _start_worker = grid._start_worker

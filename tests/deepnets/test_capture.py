@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from deepnets import capture
-from deepnets.engine import Backend, Pictures, Recipe, train
+from deepnets.backend import Backend
+from deepnets.engine import Pictures, Recipe, train
 
 N, BATCH, EPOCHS = 21, 8, 3
 

@@ -9,12 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from deepnets.backend import Backend, backend
 from deepnets.engine import (
     PREDICT_PIXELS,
-    Backend,
     Epoch,
     Pictures,
-    backend,
     evaluate,
     predict,
     train,

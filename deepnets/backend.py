@@ -1,0 +1,70 @@
+"""Where nets are computed. Imports no more than torch, for those who only want to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+RESIDENT_SHARE = 0.2  # of a card's free memory, which several runs may share
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Where and how a net computes.
+
+    Attributes
+    ----------
+    device : torch.device
+        Where the pictures and the net lie.
+    bf16 : bool
+        Whether convolutions and products are computed in bfloat16 (weights stay float32).
+    graph : bool
+        Whether a step is captured in a CUDA graph, which spares the launching of its kernels.
+    """
+
+    device: torch.device
+    bf16: bool
+    graph: bool = False
+
+    def autocast(self) -> torch.autocast:
+        """Return the context in which the net is called."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
+    def has_room(self, n_bytes: int) -> bool:
+        """Whether pictures of this size may stay on the device for a whole training."""
+        if self.device.type != "cuda":
+            return True
+        return n_bytes < RESIDENT_SHARE * torch.cuda.mem_get_info()[0]
+
+
+def backend(device: str, graph: bool = True) -> Backend:
+    """Choose where to compute, and bfloat16 where the hardware has it.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda", "mps"}
+        "auto" takes CUDA where there is one, else Apple's device, else the CPU.
+    graph : bool
+        Whether CUDA graphs are wanted.
+
+    Raises
+    ------
+    ValueError
+        If the device is not there or unknown.
+    """
+    here = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if device not in ("auto", *here):
+        raise ValueError(f"no device is called '{device}': use auto, {', '.join(sorted(here))}")
+    if device == "auto":
+        device = next(name for name, is_here in here.items() if is_here)
+    if not here[device]:
+        raise ValueError(f"no {device.upper()} device is here: use the device cpu, or auto")
+    if device == "cuda":
+        return Backend(torch.device("cuda"), torch.cuda.is_bf16_supported(), graph)
+    has_bf16 = device == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return Backend(torch.device(device), has_bf16)
