@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from benchmark.contrast import NAMES, Contrast
 from benchmark.evidence import split_name
@@ -177,6 +177,7 @@ def worth(table: pd.DataFrame, title: str) -> Figure:
                 place, value - se, value + se, color=SELECTION, lw=6, alpha=0.6, zorder=0
             )
             axes.set_xlabel(f"worth in {unit}")
+            axes.xaxis.set_major_locator(MaxNLocator(5))
             axes.set_yticks(place, table["left_out"])
             axes.grid(axis="y", color="0.9")
             axes.set_axisbelow(True)
