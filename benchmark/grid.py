@@ -10,10 +10,12 @@ import os
 import queue
 import signal
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures import TimeoutError as FutureTimeout
+from multiprocessing.managers import SyncManager
 from pathlib import Path
 from typing import Any, Self
 
@@ -57,7 +59,8 @@ class Workers:
             self.context.set_forkserver_preload([*FOR_ALL, *(FOR_NETS if nets else ())])
 
     def __enter__(self) -> Self:
-        self.manager = self.context.Manager()
+        self.manager = SyncManager(ctx=self.context)
+        self.manager.start(_end_with_parent)
         self.messages = self.manager.Queue()
         # What a process is forked from may have been started in another environment.
         given = self.messages, dict(os.environ)
@@ -209,8 +212,21 @@ def _outcome(future: Any, run: Run, out: Path, time_limit: float | None) -> dict
     return record
 
 
+def _end_with_parent() -> None:
+    """Let this process end as soon as the one that asked for it does, however that ends."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _start_worker(messages: Any, environment: dict[str, str]) -> None:
     global _messages
+    _end_with_parent()
     _messages = messages
     os.environ.clear()
     os.environ.update(environment)

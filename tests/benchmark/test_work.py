@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +237,34 @@ def test_a_killed_process_is_a_row_and_the_others_go_on(
     assert killed["status"] == "out_of_memory"
     assert "the system killed the process" in killed["reason"]
     assert other["status"] == "ok"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux lists them")
+def test_no_process_outlives_a_killed_command(shapes_folder: Path, tmp_path: Path) -> None:
+    asked = ["--model", "vgg11", "--set", "max_epochs=999", "--set", "patience=null"]
+    given = ["--data", str(shapes_folder), "--jobs", "1", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmark.run", *asked, *given]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as killed:
+        assert killed.stderr is not None
+        assert any(b"epoch " in line for line in killed.stderr)
+        assert len(_of_session(killed.pid)) > 2
+        killed.kill()
+    end = time.monotonic() + 30
+    while (left := _of_session(killed.pid)) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert left == []
+
+
+def _of_session(number: int) -> list[str]:
+    """Processes of a session that have not ended."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            name, _, facts = stat.read_text().rpartition(")")
+            state, _, _, session = facts.split()[:4]
+            if int(session) == number and state != "Z":
+                found.append(name)
+    return found
 
 
 def test_data_that_changed_meanwhile_is_not_used(run: work.Run, tmp_path: Path) -> None:
