@@ -62,15 +62,15 @@ class Recipe:
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "published": {},
     "strong": {
-        "max_epochs": 50,
+        "max_epochs": 40,
         "batch_size": 64,
         "learning_rate": 1.5e-3,
         "schedule": "one-cycle",
         "weight_decay": 0.05,
         "ema": 0.999,
-        "augment": "flip+shift=0.1+rotation=15+crop=0.8+brightness=0.3+erasing=0.25+mixup=0.4",
+        "augment": "flip+shift=0.06+rotation=8+crop=0.9+brightness=0.2+mixup=0.2",
         "balance": "logits",
-        "balance_strength": 0.3,
+        "balance_strength": 0.25,
         "label_smoothing": 0.1,
         "test_time_flip": True,
         "patience": None,

@@ -46,7 +46,7 @@ def test_each_part_is_left_out_once_and_nothing_else_changes() -> None:
 
 def test_the_strength_of_a_part_goes_with_it() -> None:
     balanced = [name for name in ablation.variants(NET, "strong", {}) if "balance" in name]
-    assert balanced == ["balance=logits, balance_strength=0.3 (instead 1.0)"]
+    assert balanced == ["balance=logits, balance_strength=0.25 (instead 1.0)"]
 
 
 def test_what_the_user_sets_is_set_in_all_and_is_no_part() -> None:
