@@ -120,7 +120,7 @@ def advice(
 
 
 def _interval(low: float, high: float) -> str:
-    return f"95 % interval {100 * low:.1f} to {100 * high:.1f}"
+    return f"95 % interval {score(low)} to {score(high)}"
 
 
 def _which(board: pd.DataFrame, tied: pd.DataFrame, pick: pd.Series, useless: bool) -> str:
@@ -193,7 +193,7 @@ def _deep_or_classical(
     one, other = (f"{kinds[name]} ({name})" for name in (pair["model_a"], pair["model_b"]))
     sure = "more than chance explains" if pair["told_apart"] else "no more than chance may explain"
     return (
-        f"Deep or classical: {one} is {100 * pair['difference']:.1f} points more often right than "
+        f"Deep or classical: {one} is {score(pair['difference'])} points more often right than "
         f"{other} ({_interval(pair['difference_lo'], pair['difference_hi'])}): {sure}."
     )
 
@@ -211,7 +211,7 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
     last, low, high = learning_curve.gain(rows[-2], rows[-1])
     half, everything = (f"{learning_curve.size(row):,}" for row in rows[-2:])
     gained = (
-        f"from {half} to {everything} accuracy changed by {100 * last:+.1f} points "
+        f"from {half} to {everything} accuracy changed by {score(last, sign='+')} points "
         f"({_interval(low, high)})"
     )
     if low <= 0:
@@ -222,7 +222,7 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
         )
     before = learning_curve.gain(rows[-3], rows[-2])[0] if len(rows) > 2 else 0.0
     again = (
-        f"twice as many may add {100 * last * last / before:.1f} points more"
+        f"twice as many may add {score(last * last / before)} points more"
         if last < before
         else "how much more cannot be said, as the curve does not flatten yet"
     )

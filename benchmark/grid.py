@@ -60,7 +60,7 @@ class Workers:
 
     def __enter__(self) -> Self:
         self.manager = SyncManager(ctx=self.context)
-        self.manager.start(_end_with_parent)
+        self.manager.start(end_with_parent)
         self.messages = self.manager.Queue()
         # What a process is forked from may have been started in another environment.
         given = self.messages, dict(os.environ)
@@ -212,7 +212,7 @@ def _outcome(future: Any, run: Run, out: Path, time_limit: float | None) -> dict
     return record
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Let this process end as soon as the one that asked for it does, however that ends."""
     parent = multiprocessing.parent_process()
 
@@ -226,7 +226,7 @@ def _end_with_parent() -> None:
 
 def _start_worker(messages: Any, environment: dict[str, str]) -> None:
     global _messages
-    _end_with_parent()
+    end_with_parent()
     _messages = messages
     os.environ.clear()
     os.environ.update(environment)

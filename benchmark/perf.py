@@ -73,6 +73,7 @@ def processes(n: int, threads: int) -> Iterator[ProcessPool]:
 def _limit(threads: int) -> None:
     import torch
 
+    grid.end_with_parent()
     torch.set_num_threads(threads)
 
 

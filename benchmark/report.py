@@ -285,7 +285,7 @@ def _page(
     audit: str,
     overviews: list[Path],
     contrasts: list[tuple[str, list[str], pd.DataFrame, Path, str]],
-    sections: list[CurveSection],
+    curves: list[CurveSection],
     searched: list[SearchSection],
     apart: list[Path | None],
     pictures: list[Pictures],
@@ -295,7 +295,7 @@ def _page(
         warning=words.HOW_TO_GET_REAL if table["generated_data"].any() else "",
         audit=audit,
         comparisons=words.comparisons(table),
-        curves=[(each, out / each.picture if each.picture else None) for each in sections],
+        curves=[(each, out / each.picture if each.picture else None) for each in curves],
         searches=[(each, out / f"{each.file}.png") for each in searched],
         boards=[
             (title, words.about(part), words.for_people(part), list(part["status"]), picture)
