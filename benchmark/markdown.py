@@ -47,6 +47,7 @@ def leaderboard(
         parts += [
             f"## {title}",
             *words.about(part),
+            *words.of_all_rows(part),
             text.to_markdown(index=False, disable_numparse=True),
         ]
         picture = words.told_apart_name(part)

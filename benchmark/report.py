@@ -191,7 +191,7 @@ def _draw_row(
     if row["selected_on"] == "test" and deep:
         what += ", epoch chosen on the test set"
     title = f"{row['model']}: {score(row['accuracy'])} % right"
-    sure = f"{row['model']}\ncalibration error {row['ece']:.3f}"
+    sure = f"{row['model']}: calibration error {row['ece']:.3f}"
     mark = _mark(what, title, sure, [record["finished"] + record["key"] for record in records])
     result = Pictures(
         f"{row['board']} {row['model']}",
@@ -204,10 +204,7 @@ def _draw_row(
         figure = plots.confusion(scored.confusion, class_names, title, what, found.untrained)
         plots.save(figure, result.confusion, mark)
     if not plots.is_current(result.reliability, mark):
-        figure = plots.reliability(
-            scored.reliability, sure, what.replace(", protocol", "\nprotocol")
-        )
-        plots.save(figure, result.reliability, mark)
+        plots.save(plots.reliability(scored.reliability, sure, what), result.reliability, mark)
     if result.curves is not None and not plots.is_current(result.curves, mark):
         histories = [store.read_history(out, record["key"]) for record in records]
         figure = plots.curves(
@@ -298,7 +295,13 @@ def _page(
         curves=[(each, out / each.picture if each.picture else None) for each in curves],
         searches=[(each, out / f"{each.file}.png") for each in searched],
         boards=[
-            (title, words.about(part), words.for_people(part), list(part["status"]), picture)
+            (
+                title,
+                [*words.about(part), *words.of_all_rows(part)],
+                words.for_people(part),
+                list(part["status"]),
+                picture,
+            )
             for (title, part), picture in zip(words.boards(table), apart, strict=True)
         ],
         contrasts=contrasts,

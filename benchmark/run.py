@@ -246,6 +246,8 @@ def _show(found: leaderboard.Leaderboard, dataset: datasets.Dataset, console: Co
     for title, part in words.boards(mine):
         text = words.for_people(part)
         batch.print_table(console, title, text.drop(columns=[words.SHOWN[n] for n in LESS]))
+        for line in words.of_all_rows(part):
+            console.print(Text(line), soft_wrap=True)
     for title, text in words.comparisons(mine):
         batch.print_table(console, title, text)
     for kind, whole in found.contrasts.items():

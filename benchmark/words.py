@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark import evidence, leaderboard, learning_curve
+from benchmark import evidence, leaderboard, learning_curve, protocols
 from benchmark.numbers import number, score, with_interval
 from datasets import crops
 
@@ -76,8 +76,33 @@ SHOWN = {
 }
 
 
+def _common(part: pd.DataFrame) -> dict[int, list[str]]:
+    """Notes that two rows or more on the same pictures all have, by the number of pictures.
+
+    Not what a protocol says of its rows, which each is to say of itself.
+    """
+    result = {}
+    for n_test in part["n_test"].dropna().unique():
+        same = part[part["n_test"] == n_test]
+        first, *others = (note.split("; ") for note in same["note"].fillna(""))
+        ours = [note for note in first if note and all(note in other for other in others)]
+        ours = [note for note in ours if note != protocols.Slides.note]
+        if others and ours:
+            result[int(n_test)] = ours
+    return result
+
+
+def of_all_rows(part: pd.DataFrame) -> list[str]:
+    """Lines to stand above a board on what holds for all its rows, or all on the same pictures."""
+    return [
+        f"All rows scored on {n_test:,} pictures: {'; '.join(notes)}."
+        for n_test, notes in _common(part).items()
+    ]
+
+
 def for_people(part: pd.DataFrame) -> pd.DataFrame:
-    """A board as text, with the columns a reader looks at first."""
+    """A board as text, with the columns a reader looks at first; see `of_all_rows` for the rest."""
+    common = _common(part)
     lines = []
     shared = part.duplicated(["data", "n_test", "rank"], keep=False)
     for (_, row), tie in zip(part.iterrows(), shared, strict=True):
@@ -85,7 +110,8 @@ def for_people(part: pd.DataFrame) -> pd.DataFrame:
         if not pd.isna(row["accuracy_sd_of_repeats"]):
             accuracy += f", repeats ±{score(row['accuracy_sd_of_repeats'])}"
         trouble = "" if row["status"] == "ok" else f"{row['status']}: {row['reason']}"
-        note = row["note"] if isinstance(row["note"], str) else ""
+        notes = row["note"].split("; ") if isinstance(row["note"], str) else []
+        notes = [note for note in notes if note not in common.get(row["n_test"], ())]
         lines.append(
             {
                 "rank": _rank_text(row["rank"], tie),
@@ -101,7 +127,7 @@ def for_people(part: pd.DataFrame) -> pd.DataFrame:
                 "n_test": number(row["n_test"], 0),
                 "fit_seconds": number(row["fit_seconds"], 1),
                 "predict_ms_per_image": number(row["predict_ms_per_image"], 2),
-                "note": "; ".join(filter(None, [trouble, note])),
+                "note": "; ".join(filter(None, [trouble, *notes])),
             }
         )
     return pd.DataFrame(lines).rename(columns=SHOWN)

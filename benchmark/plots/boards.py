@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from benchmark.plots.style import SELECTION, STYLE, TRAINING, shortened
+from benchmark.plots.style import SELECTION, STYLE, TRAINING, heading, shortened
 
 NETS_500 = (SELECTION, "s", ":")  # the smaller test set, where a board has two
 
@@ -84,5 +84,5 @@ def board(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
             frameon=False,
             fontsize=9,
         )
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        heading(figure, title)
     return figure

@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmark.plots.style import STYLE, TRAINING, shortened
+from benchmark.plots.style import STYLE, TRAINING, heading, shortened
 
 PAIRS_A_ROW = 4
 
@@ -29,7 +29,7 @@ def classes(counts: Mapping[str, int], title: str) -> Figure:
             axes.text(max(value, 1), place, text, va="center", fontsize=9)
         axes.set_xlim(0.8, max(values) * 6)
         axes.set_xlabel("pictures (logarithmic scale)")
-        axes.set_title(title)
+        heading(figure, title)
     return figure
 
 
@@ -62,5 +62,5 @@ def pairs(shown: Sequence[Pair], title: str) -> Figure:
                 axes.imshow(np.broadcast_to(side.picture, (*side.picture.shape[:2], 3)))
                 axes.set_axis_off()
                 axes.set_title(f"{shortened(side.name, 26)}\n{side.label}", y=-0.24, fontsize=8.5)
-        figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
+        heading(figure, title)
     return figure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -13,7 +12,9 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from benchmark.contrast import NAMES, Contrast
 from benchmark.evidence import split_name
-from benchmark.plots.style import SELECTION, STYLE, TRAINING, shortened
+from benchmark.plots.style import SELECTION, STYLE, TRAINING, heading, shortened
+
+LETTERS = 110  # of a line over a contrast
 
 
 def told_apart(panels: Sequence[tuple[str, pd.DataFrame]], title: str) -> Figure:
@@ -66,7 +67,7 @@ def told_apart(panels: Sequence[tuple[str, pd.DataFrame]], title: str) -> Figure
         figure.legend(
             handles=[apart, tie], loc="outside lower left", ncols=2, frameon=False, fontsize=9
         )
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        heading(figure, title)
     return figure
 
 
@@ -85,10 +86,12 @@ def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[st
         Lines on what was done to the data.
     """
     first, place = table.iloc[0], np.arange(len(table))[::-1]
-    heading = textwrap.wrap(title, 78)
-    below = [line for text in about for line in textwrap.wrap(text, 110)]
     with mpl.rc_context(STYLE):
-        height = 2 + 2 * (0.8 + 0.34 * len(table)) + 0.2 * len(heading + below)
+        height = (
+            2
+            + 2 * (0.8 + 0.34 * len(table))
+            + 0.2 * sum(1 + len(line) // LETTERS for line in about)
+        )
         figure = Figure(figsize=(9, height), layout="constrained")
         panels = figure.subplots(2, 2, sharey=True, width_ratios=[3, 2])
         for (left, right), score in zip(panels, kind.scores, strict=True):
@@ -130,9 +133,8 @@ def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[st
         figure.legend(
             handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9
         )
-        figure.suptitle("\n".join(heading), x=0.01, ha="left", fontsize=12, fontweight="bold")
-        if below:
-            panels[0, 0].set_title("\n".join(below), fontsize=9)
+        heading(figure, title)
+        panels[0, 0].set_title("\n".join(about), fontsize=9, wrap=True)
     return figure
 
 
@@ -190,6 +192,5 @@ def worth(table: pd.DataFrame, title: str) -> Figure:
             frameon=False,
             fontsize=9,
         )
-        first, *others = textwrap.wrap(title.replace("\n", ": ", 1), 120)
-        figure.suptitle("\n".join([first, *others]), x=0.01, ha="left", fontsize=11)
+        heading(figure, title)
     return figure

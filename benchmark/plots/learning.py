@@ -16,7 +16,7 @@ from matplotlib.ticker import PercentFormatter
 from sklearn.isotonic import isotonic_regression
 
 from benchmark.learning_curve import SCORES
-from benchmark.plots.style import STYLE, TRAINING
+from benchmark.plots.style import STYLE, TRAINING, heading
 
 FAMILIES = {"net": (TRAINING, "-"), "classical": (sns.color_palette("colorblind")[3], "--")}
 
@@ -93,7 +93,7 @@ def learning_curves(
         figure.legend(
             handles=handles, loc="outside lower left", ncols=len(handles), frameon=False, fontsize=9
         )
-        figure.suptitle(f"{title}: {what}", x=0.01, ha="left", fontsize=12, fontweight="bold")
+        heading(figure, f"{title}: {what}")
     return figure
 
 

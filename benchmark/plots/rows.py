@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Collection, Sequence
 
 import matplotlib as mpl
@@ -12,7 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from benchmark.plots.style import SELECTION, STYLE, TRAINING
+from benchmark.plots.style import SELECTION, STYLE, TRAINING, heading
 
 
 def confusion(
@@ -79,12 +78,12 @@ def confusion(
         for i in range(n):
             axes.add_patch(mpl.patches.Rectangle((i, i), 1, 1, fill=False, ec="#d55e00", lw=1.6))
         n_seen = int((totals > 0).sum())
-        figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold")
-        lines = textwrap.fill(what, int(16 * (figure.get_figwidth() - 1.8)))
+        heading(figure, title)
         axes.set_title(
-            f"{lines}\nframed: right answers; mean recall of {n_seen} classes "
+            f"{what}\nframed: right answers; mean recall of {n_seen} classes "
             f"{100 * recalls[totals[:, 0] > 0].mean():.1f} %",
             fontsize=9,
+            wrap=True,
         )
     return figure
 
@@ -131,8 +130,8 @@ def reliability(bins: np.ndarray, title: str, what: str) -> Figure:
         lower.margins(y=0.18)
         for axis in (upper.yaxis, lower.xaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-        upper.set_title(what, fontsize=9)
+        heading(figure, title)
+        upper.set_title(what, fontsize=9, wrap=True)
     return figure
 
 
@@ -140,7 +139,8 @@ def curves(histories: Sequence[pd.DataFrame], title: str, what: str, selected_on
     """Draw loss and accuracy per epoch, a line a repeat."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 3.8), layout="constrained")
-        for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        panels = figure.subplots(1, 2)
+        for axes, quantity in zip(panels, ("loss", "accuracy"), strict=True):
             for i, history in enumerate(histories):
                 sides = {"train": (TRAINING, "-"), "validation": (SELECTION, "--")}
                 if history["validation_accuracy"].isna().all():  # nothing was selected on
@@ -176,5 +176,6 @@ def curves(histories: Sequence[pd.DataFrame], title: str, what: str, selected_on
                 values = pd.concat(histories)[["train_loss", "validation_loss"]].to_numpy()
                 axes.set_ylim(0, min(np.nanmax(values), 3 * np.nanmedian(values)) * 1.05)
             axes.legend(frameon=False)
-        figure.suptitle(f"{title}\n{what}", x=0.01, ha="left", fontsize=11)
+        heading(figure, title)
+        panels[0].set_title(what, fontsize=9, wrap=True)
     return figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,39 @@ STYLE: Any = {
     "axes.spines.right": False,
     "text.parse_math": False,  # a class may be called $x$
 }
+
+
+MARGIN = 0.01  # of the figure's width, beside its title
+LINE = 1.25  # heights of its letters that a line of the title takes
+
+
+def heading(figure: Figure, title: str, size: float = 12) -> None:
+    """Put a bold title over a figure, in as many lines as it needs, and make room for these.
+
+    Parameters
+    ----------
+    figure : Figure
+    title : str
+        Broken where it has line breaks and where it would leave the figure: at a space, or in a
+        model's long name after a comma or a plus.
+    size : float
+        Of the letters, in points.
+    """
+    text = figure.suptitle("", x=MARGIN, ha="left", fontsize=size, fontweight="bold")
+    width = (1 - 2 * MARGIN) * figure.bbox.width
+    lines = []
+    for line in title.splitlines():
+        begun = ""
+        for part in re.split("(?<=[ ,+])", line):
+            text.set_text(f"{begun}{part}".rstrip())
+            if begun and text.get_window_extent().width > width:
+                lines.append(begun.rstrip())
+                begun = ""
+            begun += part
+        lines.append(begun)
+    text.set_text("\n".join(lines))
+    more = (len(lines) - 1) * size * LINE / 72  # inches
+    figure.set_figheight(figure.get_figheight() + more)
 
 
 def save(figure: Figure, path: Path, mark: str = "") -> None:

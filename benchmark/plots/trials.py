@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
@@ -11,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from benchmark import trials
-from benchmark.plots.style import SELECTION, STYLE, TRAINING
+from benchmark.plots.style import SELECTION, STYLE, TRAINING, heading
 from benchmark.trials import Search, setting
 
 PARAMETERS_A_ROW = 4
@@ -97,6 +95,5 @@ def search(found: Search, title: str) -> Figure:
             handles.append(mpl.patches.Patch(fc="none", ec="none"))
             labels.append(f"without a score and not drawn: {n_bad}")
         figure.legend(handles, labels, loc="outside lower left", ncols=5, frameon=False, fontsize=9)
-        wrapped = textwrap.fill(title, int(10 * size[0]))
-        figure.suptitle(wrapped, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        heading(figure, title)
     return figure

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 from rich.console import Console
 
-from benchmark import leaderboard, markdown, models, plots, report, store, words
+from benchmark import leaderboard, markdown, models, plots, store, words
 from benchmark.progress import Display
 from deepnets.engine import Epoch
 
@@ -154,6 +152,19 @@ def test_classes_missing_from_training_or_test_are_said(tmp_path: Path) -> None:
     assert "no b in test" in note
 
 
+def test_what_holds_for_all_rows_on_the_same_pictures_is_said_once(tmp_path: Path) -> None:
+    for model, trained in (("knn", (0,)), ("majority", (0,)), ("vgg11", (0, 1))):
+        put(tmp_path, model, [0.8], trained=trained, n=40 if model == "vgg11" else 100)
+    table = leaderboard.collect(tmp_path)
+    assert words.of_all_rows(table) == ["All rows scored on 100 pictures: N; no b in training."]
+    notes = words.for_people(table).set_index("model")[words.SHOWN["note"]]
+    assert notes.to_dict() == {"knn": "", "majority": "", "vgg11": "N"}
+    put(tmp_path, "hog-svm", [0.8])
+    assert words.of_all_rows(leaderboard.collect(tmp_path)) == [
+        "All rows scored on 100 pictures: N."
+    ]
+
+
 def test_the_same_results_give_the_same_tables_twice(tmp_path: Path) -> None:
     for model, accuracy in (("knn", 0.7), ("vgg11", 0.8), ("majority", 0.5)):
         put(tmp_path, model, [accuracy], people=np.arange(100) // 3)
@@ -287,41 +298,6 @@ def test_a_model_that_says_one_class_only_is_marked(tmp_path: Path) -> None:
         store.Predictions(predictions.rows, predictions.labels, one_class, predictions.groups),
     )
     assert leaderboard.collect(tmp_path).iloc[0]["note"] == "only ever says a; N"
-
-
-def test_a_confusion_matrix_is_drawn_with_empty_classes_and_the_same_bytes_twice(
-    tmp_path: Path,
-) -> None:
-    counts = np.array([[5, 1, 0], [0, 0, 0], [2, 0, 9]])
-    for name in ("one.png", "two.png"):
-        figure = plots.confusion(counts, ["a", "b", "c"], "model: 82.4 % right", "what")
-        labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-        assert labels == ["a  (6)", "b  (none in test)", "c  (11)"]
-        plots.save(figure, tmp_path / name, mark="m")
-    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
-    assert plots.is_current(tmp_path / "one.png", "m")
-    assert not plots.is_current(tmp_path / "one.png", "other")
-    assert not plots.is_current(tmp_path / "three.png", "m")
-    with Image.open(tmp_path / "one.png") as picture:
-        assert picture.width > 400
-
-
-@pytest.mark.parametrize("room", ["style", "rows"])
-def test_a_change_to_the_drawing_code_makes_pictures_outdated(
-    room: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    mark = report._mark("words")
-    code = shutil.copytree(Path(plots.__file__).parent, tmp_path / "plots")
-    with (code / f"{room}.py").open("a") as file:
-        file.write("CHANGED = True\n")
-    monkeypatch.setattr(plots, "__file__", str(code / "__init__.py"))
-    assert report._mark("words") != mark
-
-
-def test_a_class_that_was_not_in_training_is_marked_in_its_confusion_matrix() -> None:
-    figure = plots.confusion(np.diag([3, 0, 2]), ["a", "b", "c"], "t", "w", untrained=["b", "c"])
-    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert labels == ["a  (3)", "b  (none in test, none in training)", "c  (2, none in training)"]
 
 
 def test_the_picture_of_pairs_tells_those_told_apart_from_the_others(tmp_path: Path) -> None:
