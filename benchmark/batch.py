@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from benchmark.protocols import Protocol
 from benchmark.work import Run, describe
 
 PRINTED_WIDTH = 150  # characters, where there is no terminal
+NAME_WIDTH, NOTE_WIDTH = 40, 16  # characters on a line: at most of a name, at least of a note
 
 
 def usable_device(device: str, entries: Sequence[models.Model]) -> str:
@@ -108,16 +110,44 @@ def output() -> Console:
 
 
 def print_table(console: Console, title: str, text: pd.DataFrame) -> None:
-    """Print a table of text under its title."""
+    """Print a table of text under its title, in several parts where it is too wide for one.
+
+    Columns without any text are left out.
+    """
     console.print()
     console.print(Text(title, style="bold"), soft_wrap=True)
-    shown = Table(header_style="")
-    for name in text.columns:
-        is_text = name in ("model", words.SHOWN["note"])
-        shown.add_column(str(name), justify="left" if is_text else "right")
-    for row in text.itertuples(index=False):
-        shown.add_row(*[Text(cell) for cell in row])
-    console.print(shown)
+    text = text.rename(columns=str)
+    columns = [str(each) for each in text if any(text[each])] or [*map(str, text)]
+    name, note = ("model" if "model" in columns else columns[0]), words.SHOWN["note"]
+    widths = {each: max(map(len, [*text[each], *each.split()])) for each in columns}
+    widths |= {name: min(widths[name], NAME_WIDTH), note: NOTE_WIDTH}
+    for part in _side_by_side(widths, columns, name, console.width):
+        shown = Table(header_style="")
+        for column in part:
+            header = textwrap.fill(column, widths[column])
+            if column == note:
+                shown.add_column(header, overflow="fold")
+            elif column == name:
+                shown.add_column(header, overflow="fold", width=widths[name])
+            else:
+                shown.add_column(header, justify="right", no_wrap=True)
+        for row in text[part].itertuples(index=False):
+            shown.add_row(*[Text(cell) for cell in row])
+        console.print(shown)
+
+
+def _side_by_side(
+    widths: Mapping[str, int], columns: Sequence[str], name: str, most: int
+) -> list[list[str]]:
+    """Columns in parts no wider than `most` characters, each with the column of names."""
+    parts: list[list[str]] = [[]]
+    for column in columns:
+        together = {*parts[-1], column, name}
+        taken = sum(widths[each] + 3 for each in together) + 1  # with frames
+        if taken > most and parts[-1]:
+            parts.append([name])
+        parts[-1] += [column] * (column not in parts[-1])
+    return parts
 
 
 def tell_failures(records: Sequence[dict[str, Any]], console: Console) -> int:

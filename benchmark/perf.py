@@ -30,11 +30,7 @@ from rich.console import Console
 import datasets
 import deepnets
 from benchmark import grid, models, peers, store
-from benchmark.command import (
-    DATA,
-    OUT,
-    command,
-)
+from benchmark.command import DATA, OUT, command
 from benchmark.progress import Display
 from benchmark.protocols import Fair, Slides
 from benchmark.speed import Measure, as_line, machine, write_section
