@@ -109,23 +109,25 @@ def output() -> Console:
     return console if console.is_terminal else Console(width=PRINTED_WIDTH)
 
 
-def print_table(console: Console, title: str, text: pd.DataFrame) -> None:
+def print_table(
+    console: Console, title: str, text: pd.DataFrame, long: str = words.SHOWN["note"]
+) -> None:
     """Print a table of text under its title, in several parts where it is too wide for one.
 
-    Columns without any text are left out.
+    Columns without any text are left out; the one called `long` takes what width is left.
     """
     console.print()
     console.print(Text(title, style="bold"), soft_wrap=True)
     text = text.rename(columns=str)
     columns = [str(each) for each in text if any(text[each])] or [*map(str, text)]
-    name, note = ("model" if "model" in columns else columns[0]), words.SHOWN["note"]
+    name = "model" if "model" in columns else columns[0]
     widths = {each: max(map(len, [*text[each], *each.split()])) for each in columns}
-    widths |= {name: min(widths[name], NAME_WIDTH), note: NOTE_WIDTH}
+    widths |= {name: min(widths[name], NAME_WIDTH), long: NOTE_WIDTH}
     for part in _side_by_side(widths, columns, name, console.width):
         shown = Table(header_style="")
         for column in part:
             header = textwrap.fill(column, widths[column])
-            if column == note:
+            if column == long:
                 shown.add_column(header, overflow="fold")
             elif column == name:
                 shown.add_column(header, overflow="fold", width=widths[name])

@@ -14,11 +14,9 @@ from typing import Any
 import click
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from benchmark import comparison, evidence, statistics, store
+from benchmark import batch, comparison, evidence, statistics, store
 from benchmark.command import command
 from benchmark.evidence import Evidence, Scored
 from benchmark.numbers import difference, score
@@ -163,6 +161,9 @@ def _accuracy(scored: Scored) -> tuple[float, tuple[float, float]]:
     return found.accuracy, statistics.interval(found.accuracy, found.draws["accuracy"], effective)
 
 
+SHOWN, WHY = ("A", "B", "B - A (95 %)", "real?", "fit time"), "what differs"
+
+
 def _probabilities(out: Path, row: Evidence) -> list[bytes]:
     found = [store.read_predictions(out, record["key"]) for record in row.good]
     return [each.probabilities.tobytes() for each in found if each is not None]
@@ -182,34 +183,29 @@ def _differing(a: Any, b: Any, name: str = "") -> Iterator[str]:
         yield f"{name} ({values})" if len(values) <= 30 else name
 
 
-def _show(rows: Sequence[Row], a: Path, b: Path, console: Console) -> None:
-    if not console.is_terminal:
-        console = Console(width=160)
+def _show(rows: Sequence[Row], a: Path, b: Path) -> None:
+    console = batch.output()
     console.print(Text(f"A is {a}, B is {b}; accuracy in percent"), soft_wrap=True)
-    table = Table(header_style="")
-    for name in ("data set, protocol", "model"):
-        table.add_column(name)
-    for name in ("A", "B", "B - A (95 %)", "real?", "fit time"):
-        table.add_column(name, justify="right")
-    table.add_column("what differs", overflow="fold")
+    boards: dict[str, list[dict[str, str]]] = {}
     for row in rows:
         # Always said: which split goes without saying may differ between the folders.
-        cells = [f"{row.dataset} {row.protocol}, {row.split} split", row.model]
-        if row.real is None:
-            cells += ["", "", "", "", "", row.compared]
-        else:
+        board = boards.setdefault(f"{row.dataset} {row.protocol}, {row.split} split", [])
+        board.append({"model": row.model, **dict.fromkeys(SHOWN, ""), WHY: row.compared})
+        if row.real is not None:
             verdict = "real" if row.real else "not told apart"
             pictures = "other pictures" if row.compared == "unpaired" else ""
-            cells += [
+            values = (
                 score(row.accuracy_a),
                 score(row.accuracy_b),
                 difference(vars(row), "difference"),
                 "same predictions" if row.same_predictions else verdict,
                 f"x {row.fit_ratio:.2f}",
-                "; ".join(filter(None, [pictures, row.differs])),
-            ]
-        table.add_row(*map(Text, cells))
-    console.print(table)
+            )
+            board[-1] |= dict(zip(SHOWN, values, strict=True))
+            board[-1][WHY] = "; ".join(filter(None, [pictures, row.differs]))
+    for title, lines in boards.items():
+        batch.print_table(console, title, pd.DataFrame(lines), WHY)
+    console.print()
     paired = [row for row in rows if row.compared == "paired"]
     real = sum(bool(row.real) for row in rows)
     console.print(
@@ -244,7 +240,7 @@ def main(a: Path, b: Path, table: Path | None) -> None:
             store.write_text(table, pd.DataFrame(map(asdict, rows)).to_csv(index=False))
         except OSError as error:
             raise InputError(f"{table} cannot be written ({error.strerror})") from error
-    _show(rows, a, b, Console())
+    _show(rows, a, b)
 
 
 if __name__ == "__main__":
