@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -317,7 +318,7 @@ def test_the_command_runs_a_curve_and_says_what_it_found(
     assert status == 0
     points = pd.read_csv(tmp_path / "learning-curves.csv")
     assert points["protocol"].unique().tolist() == ["curve-15", "curve-30", "curve-all"]
-    assert "60 pictures" in out
+    assert re.search(r"┃ +15 ┃ +30 ┃ +60 ┃\n┃ model +┃ pictures ┃", out)
     assert not list(verify.check_published(tmp_path, verify.Findings()))
     status, _, err = run_command(run.main, *command, "--train-size", 16, "--out", tmp_path)
     assert status == 2
