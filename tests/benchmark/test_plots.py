@@ -28,9 +28,8 @@ PAIRS = pd.DataFrame(
 )
 HISTORY = pd.DataFrame(
     {
-        "epoch": [1, 2],
-        **{f"{part}_{what}": [0.7, 0.8] for part in ("train", "validation") for what in ("loss",)},
-        **{f"{part}_accuracy": [0.5, 0.6] for part in ("train", "validation")},
+        **{"epoch": [1, 2], "train_loss": [0.7, 0.8], "train_accuracy": [0.5, 0.6]},
+        **{"validation_loss": [0.7, 0.8], "validation_accuracy": [0.5, 0.6]},
     }
 )
 WITH_LONG_TITLES: dict[str, Callable[[], Figure]] = {
