@@ -31,7 +31,7 @@ Point = tuple[int, float, float]
 
 def kind(run: Run) -> str:
     """Name what shares its costs: a model with its parameters, on this machine, at this size."""
-    names = ("model", "parameters", "device", "threads", "versions", "source")
+    names = ("model", "settings", "device", "threads", "versions", "source")
     decides = [run.parts[name] for name in names]
     classes = sum(count > 0 for count in run.dataset["class_counts"].values())
     return store.digest([decides, run.size, classes, processor()])
@@ -92,7 +92,7 @@ def seconds(run: Run, points: Sequence[Point]) -> float:
         predict_growth = _exponent(other_at / at, predict, other_predict, most=1.0)
     total = fit * (n / at) ** growth + predict * (n / at) ** predict_growth * len(rows.test)
     if run.model.deep:
-        epochs = run.parts["parameters"]["max_epochs"]
+        epochs = run.estimator().max_epochs
         total += epochs * len(rows.selection) * predict
     return total
 
@@ -108,7 +108,7 @@ def measured(run: Run, record: dict[str, Any]) -> Point:
     """What a finished run adds to the costs of its kind; a net's as if it had made all epochs."""
     fit = record["fit_seconds"]
     if run.model.deep:
-        fit *= run.parts["parameters"]["max_epochs"] / record["epochs"]
+        fit *= run.estimator().max_epochs / record["epochs"]
     return record["n_train"], fit, record["predict_seconds"] / record["n_test"]
 
 

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -118,10 +118,10 @@ class Protocol:
         return {}
 
     def key_parts(self) -> dict[str, Any]:
-        """Everything that decides a run's rows, but for the repeat."""
-        parts = asdict(self)
-        del parts["repeats"]
-        return {"name": self.name, **parts}
+        """Everything that decides a run's rows, but for the repeat, where it is not the usual."""
+        usual = {each.name: each.default for each in fields(self)}
+        usual["repeats"] = self.repeats
+        return {"name": self.name, **{k: v for k, v in vars(self).items() if v != usual[k]}}
 
 
 @dataclass(frozen=True)

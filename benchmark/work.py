@@ -9,7 +9,6 @@ import importlib.util
 import json
 import os
 import platform
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,9 +103,30 @@ class Run:
 
     @functools.cached_property
     def seed(self) -> int:
-        """Seed of everything random in the model: from what the run is, not from its code."""
-        names = ("data", "protocol", "model", "parameters", "repeat")
-        return derive_seed(json.dumps([self.parts[name] for name in names], sort_keys=True))
+        """Seed of everything random in the model: from what the run is, not from its code.
+
+        Only what differs from the usual counts, so that a new option that is off moves no number.
+        """
+        what = [
+            self.dataset["fingerprint"],
+            self.protocol.key_parts(),
+            self.model.name,
+            self.changed,
+            self.repeat,
+        ]
+        return derive_seed(json.dumps(what, sort_keys=True))
+
+    @functools.cached_property
+    def changed(self) -> dict[str, Any]:
+        """The parameters, a net's options among them, that differ from the model's usual ones."""
+        usual, own = (
+            {**parameters, **(parameters.get("options") or {})}
+            for parameters in (self.model.estimator().get_params(), self.estimator().get_params())
+        )
+        left_out = {*NOT_IN_KEY, "options"}
+        return {
+            k: v for k, v in own.items() if k not in left_out and (k not in usual or usual[k] != v)
+        }
 
     def rows(self) -> Rows:
         """Rows of the data set that the run sees, and for what."""
@@ -143,7 +163,6 @@ class Run:
     @functools.cached_property
     def parts(self) -> dict[str, Any]:
         """Everything that decides the result."""
-        parameters = self.estimator().get_params()
         only_nets: dict[str, Any] = {}
         if self.model.deep:
             from deepnets.backend import backend
@@ -155,8 +174,9 @@ class Run:
             "data": self.dataset["fingerprint"],
             "protocol": self.protocol.key_parts(),
             "model": self.model.name,
-            "parameters": {k: v for k, v in parameters.items() if k not in NOT_IN_KEY},
+            "settings": self.changed,
             "repeat": self.repeat,
+            "seed": self.seed,
             "device": self.where,
             "threads": self.threads,
             **only_nets,
@@ -264,10 +284,11 @@ def processor() -> str:
 
 @functools.cache
 def _procedure() -> str:
+    """Hash the code that decides which rows a run sees and how it is carried out."""
     from benchmark import execution, protocols
-    from datasets import splits
+    from datasets import duplicates, splits
 
-    modules = sys.modules[__name__], execution, protocols, splits
+    modules = execution, protocols, splits, duplicates
     return code_hash(*(str(module.__file__) for module in modules))
 
 

@@ -177,6 +177,21 @@ def test_a_change_of_code_changes_the_hash_and_a_comment_does_not(tmp_path: Path
     assert hashes[0] == hashes[1] != hashes[2]
 
 
+def test_words_for_people_and_file_names_do_not_count_as_code(tmp_path: Path) -> None:
+    def hash_of(name: str, error: str, log: str, more: str = "") -> str:
+        file = tmp_path / name
+        file.write_text(
+            f'def f(x):\n    if x:\n        raise ValueError(f"{error} {{x}}") from None\n'
+            f'    logger.warning("{log}")\n    return x{more}\n'
+        )
+        models.code_hash.cache_clear()
+        return models.code_hash(str(file))
+
+    plain = hash_of("a.py", "wrong", "careful")
+    assert hash_of("renamed.py", "that is wrong:", "be careful") == plain
+    assert hash_of("a.py", "wrong", "careful", more=" + 1") != plain
+
+
 def test_families_have_hashes_of_their_own() -> None:
     hashes = {name: model.source_hash() for name, model in MODELS.items()}
     assert hashes["vgg11"] == hashes["vgg19"] != hashes["resnet18"]

@@ -314,6 +314,40 @@ def test_the_usual_value_of_a_parameter_is_no_change(run: work.Run) -> None:
     assert slides.label == "random-forest"
 
 
+def test_a_new_option_that_is_off_moves_no_seed(
+    run: work.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class WithOption(baselines.BASELINES["knn"].estimator):  # type: ignore[misc, name-defined]
+        def __init__(self, n_neighbors: int = 5, device: str = "cpu", option: bool = False) -> None:
+            super().__init__(n_neighbors, device)
+            self.option = option
+
+    seed = run.seed
+    entry = baselines.Baseline("knn", "neighbours", WithOption)
+    monkeypatch.setitem(baselines.BASELINES, "knn", entry)
+    assert dataclasses.replace(run).seed == seed
+    assert dataclasses.replace(run, settings={"option": True}).seed != seed
+    assert "train_size" not in Fair(split="identity").key_parts(), "unset, as a new field would be"
+
+
+def test_who_decides_the_sides_of_a_split_is_part_of_the_key(
+    run: work.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datasets import duplicates
+
+    hashed: list[str] = []
+
+    def noted(*files: str) -> str:
+        hashed.extend(files)
+        return "hash"
+
+    monkeypatch.setattr(work, "code_hash", noted)
+    work._procedure.cache_clear()
+    work._procedure()
+    work._procedure.cache_clear()
+    assert duplicates.__file__ in hashed
+
+
 def test_the_seed_follows_the_run_and_not_its_code_or_the_order_of_its_parameters(
     run: work.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

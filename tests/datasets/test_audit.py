@@ -207,6 +207,6 @@ def test_the_real_sources_shortcut_is_found_without_any_pixel(real: Dataset) -> 
     assert {"disgust", "sadness"} <= set(told)
     assert 0.17 < told["disgust"].recall < 0.27
     assert told["disgust"].others < 0.02
-    assert told["disgust"].recall_lo > 0.105  # a forest on the pixels recalls 3 to 10 %
+    assert told["disgust"].recall_lo > 0.10  # a forest on the pixels recalls 3 to 10 %
     assert told["sadness"].recall > 10 * told["sadness"].others
     assert found["contributor"].beats_majority
