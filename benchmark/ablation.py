@@ -13,8 +13,12 @@ import pandas as pd
 from rich.console import Console
 
 import deepnets
-from benchmark import batch, comparison, grid, models, numbers, statistics, store, words
-from benchmark.command import (
+from benchmark import session
+from benchmark.core import models, pool, store
+from benchmark.core.progress import Display
+from benchmark.core.protocols import Fair, Split, possible_splits
+from benchmark.core.runs import Run, load
+from benchmark.options import (
     DATA,
     DEVICE,
     JOBS,
@@ -29,10 +33,10 @@ from benchmark.command import (
     changes,
     command,
 )
-from benchmark.evidence import Evidence, read_row
-from benchmark.progress import Display
-from benchmark.protocols import Fair, Split, possible_splits
-from benchmark.work import Run, load
+from benchmark.scores import intervals, pairs
+from benchmark.scores.rows import Evidence, read_row
+from benchmark.view import numbers
+from benchmark.view import text as words
 from datasets import InputError
 
 WHOLE = "the whole recipe"
@@ -130,11 +134,9 @@ def table(rows: Mapping[str, Evidence]) -> pd.DataFrame:
     whole = scored.get(WHOLE)
     if whole is None:
         return pd.DataFrame()
-    who, pictures, _ = comparison.who_is_shown([*scored.values()])
-    effective = statistics.effective_people(pictures)
-    draws = {
-        name: comparison.answers(one, who, len(pictures)).draws for name, one in scored.items()
-    }
+    who, pictures, _ = pairs.who_is_shown([*scored.values()])
+    effective = intervals.effective_people(pictures)
+    draws = {name: pairs.answers(one, who, len(pictures)).draws for name, one in scored.items()}
     lines = []
     for name, one in scored.items():
         line: dict[str, Any] = {
@@ -148,7 +150,7 @@ def table(rows: Mapping[str, Evidence]) -> pd.DataFrame:
             mine, theirs = (each.scores[score] for each in (whole, one))
             worth = float(mine.mean() - theirs.mean())
             errors = np.array([mine.sem(), theirs.sem()], np.float64)
-            low, high = statistics.difference_interval(
+            low, high = intervals.difference_interval(
                 worth, draws[WHOLE][score] - draws[name][score], effective
             )
             line |= {
@@ -231,19 +233,19 @@ def main(
     dataset = load(data, size)
     usual = split or Fair.usual_split(possible_splits(dataset))
     protocol = Fair(split=usual, train_size=train_size, repeats=repeats)
-    where = batch.usable_device(device, entries)
+    where = session.usable_device(device, entries)
     runs: dict[str, list[Run]] = {
-        name: batch.plan(data, dataset, [protocol], entries, each, where, threads)
+        name: session.plan(data, dataset, [protocol], entries, each, where, threads)
         for name, each in asked.items()
     }
     store.check_writable(out)
-    batch.say_what(dataset, console)
-    jobs = jobs or grid.default_jobs(where, size)
+    session.say_what(dataset, console)
+    jobs = jobs or pool.default_jobs(where, size)
     with Display(console) as display:
         every = [run for several in runs.values() for run in several]
-        records = grid.run_all(every, out, jobs, time_limit, display)
+        records = pool.run_all(every, out, jobs, time_limit, display)
     ends = [*runs[WHOLE], *runs[NOTHING]]
-    _, board = batch.make(ends, out, jobs, time_limit, console)
+    _, board = session.make(ends, out, jobs, time_limit, console)
     found = table(
         {
             name: read_row(out, {**several[0].shown, "keys": [run.key for run in several]})
@@ -259,16 +261,19 @@ def main(
         )
         name = words.picture_name("ablation", dataset.name, protocol.label, usual, model, recipe)
         _write(out / name, found, title)
-        batch.print_table(batch.output(), title, for_people(found))
+        session.print_table(session.output(), title, for_people(found))
         click.echo(HOW_TO_READ)
         click.echo(f"written: {out / name}.csv, .md and .png, report.html, leaderboard.csv")
-    return batch.tell_failures(records, console)
+    return session.tell_failures(records, console)
 
 
 def _write(path: Path, found: pd.DataFrame, title: str) -> None:
-    from benchmark import plots, report  # with matplotlib, which the workers need not load
+    from benchmark.view import (
+        page,
+        plots,  # with matplotlib, which the workers need not load
+    )
 
-    report.write_table(path.with_name(f"{path.name}.csv"), found)
+    page.write_table(path.with_name(f"{path.name}.csv"), found)
     text = for_people(found).to_markdown(index=False, disable_numparse=True)
     store.write_text(path.with_name(f"{path.name}.md"), f"# {title}\n\n{text}\n\n{HOW_TO_READ}\n")
     plots.save(

@@ -12,21 +12,15 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from benchmark import batch, grid, learning_curve, models, store
-from benchmark.command import (
-    DEVICE,
-    JOBS,
-    SIZE,
-    TIME_LIMIT,
-    Changes,
-    changes,
-    command,
-)
-from benchmark.evidence import Evidence
-from benchmark.leaderboard import Leaderboard
-from benchmark.numbers import score
-from benchmark.protocols import Curve, possible_splits
-from benchmark.work import load
+from benchmark import session
+from benchmark.core import models, pool, store
+from benchmark.core.protocols import Curve, possible_splits
+from benchmark.core.runs import load
+from benchmark.options import DEVICE, JOBS, SIZE, TIME_LIMIT, Changes, changes, command
+from benchmark.scores import curves
+from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.rows import Evidence
+from benchmark.view.numbers import score
 from datasets import Dataset, InputError
 
 # Fast or good at few pictures in results/reference, at least two of each kind.
@@ -208,8 +202,8 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
     """
     if len(rows) < 2:
         return "More pictures: not known, as the smaller sizes have no result."
-    last, low, high = learning_curve.gain(rows[-2], rows[-1])
-    half, everything = (f"{learning_curve.size(row):,}" for row in rows[-2:])
+    last, low, high = curves.gain(rows[-2], rows[-1])
+    half, everything = (f"{curves.size(row):,}" for row in rows[-2:])
     gained = (
         f"from {half} to {everything} accuracy changed by {score(last, sign='+')} points "
         f"({_interval(low, high)})"
@@ -220,7 +214,7 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
             f"More pictures: no sign that they would help: {gained}; a gain below {least} points "
             f"would not show on {n_test:,} test pictures."
         )
-    before = learning_curve.gain(rows[-3], rows[-2])[0] if len(rows) > 2 else 0.0
+    before = curves.gain(rows[-3], rows[-2])[0] if len(rows) > 2 else 0.0
     again = (
         f"twice as many may add {score(last * last / before)} points more"
         if last < before
@@ -268,13 +262,13 @@ def main(
     entries = models.find(f"{BASELINE},{model}")
     dataset = load(data, size)
     protocols = steps(dataset, train_size, repeats)
-    where = batch.usable_device(device, entries)
-    runs = batch.plan(data, dataset, protocols, entries, {}, where, threads=1)
+    where = session.usable_device(device, entries)
+    runs = session.plan(data, dataset, protocols, entries, {}, where, threads=1)
     store.check_writable(out)
-    batch.say_what(dataset, console)
-    jobs = jobs or grid.default_jobs(where, size)
-    records, found = batch.make(runs, out, jobs, time_limit, console)
-    status = batch.tell_failures(records, console)
+    session.say_what(dataset, console)
+    jobs = jobs or pool.default_jobs(where, size)
+    records, found = session.make(runs, out, jobs, time_limit, console)
+    status = session.tell_failures(records, console)
     console.print(f"more: {out / 'report.html'}", soft_wrap=True)
     for line in advice(found, dataset, protocols, out):
         click.echo(line)

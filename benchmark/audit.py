@@ -15,17 +15,10 @@ import click
 import numpy as np
 
 import datasets
-from benchmark import plots, report, store, words
-from benchmark.command import (
-    DATA,
-    DROP_CLASS,
-    DROP_DUPLICATES,
-    OUT,
-    SIZE,
-    Changes,
-    command,
-)
-from benchmark.protocols import Fair, Protocol, Slides, possible_splits
+from benchmark.core import store
+from benchmark.core.protocols import Fair, Protocol, Slides, possible_splits
+from benchmark.options import DATA, DROP_CLASS, DROP_DUPLICATES, OUT, SIZE, Changes, command
+from benchmark.view import page, plots, text
 from datasets import Dataset, InputError, audit
 from datasets.duplicates import conflicting, identical
 
@@ -175,12 +168,12 @@ def _shortcut_sentence(shortcuts: list[dict[str, Any]]) -> str:
                     best[name] = told, each["columns"]
         if best:
             ordered = sorted(best.values(), key=lambda item: -item[0]["recall"])
-            words = [
+            text = [
                 f"{each['class_name']} by {group} ({percent(each['recall'])}, "
                 f"by chance {percent(each['others'])})"
                 for each, group in ordered
             ]
-            told = ", ".join(words)
+            told = ", ".join(text)
             return f"Shortcuts: under {split} a classifier that sees no face finds {told}"
         winners = [each for each in here if each["beats_majority"]]
         if winners:
@@ -238,17 +231,17 @@ def write(dataset: Dataset, out: Path) -> dict[str, Any]:
     by_split: dict[str, list[dict[str, Any]]] = {}
     for shortcut in found["shortcuts"]:
         by_split.setdefault(shortcut["split"], []).append(shortcut)
-    page = report.render(
+    html = page.render(
         "audit.html",
         found=found,
         shortcuts=by_split,
         unreadable=[f"{name} ({reason})" for name, reason in found["files"]["unreadable"]],
         sheet=sheet,
         n_shown=len(shown),
-        warning=words.HOW_TO_GET_REAL if dataset.generated else "",
+        warning=text.HOW_TO_GET_REAL if dataset.generated else "",
         percent=percent,
     )
-    store.write_text(out / "audit.html", page)
+    store.write_text(out / "audit.html", html)
     return found
 
 
@@ -266,7 +259,7 @@ def main(
     dataset = datasets.load(Changes(drop_classes, drop_duplicates).of(data), size)
     found = write(dataset, out)
     if store.read_board(out):
-        report.publish(out)
+        page.publish(out)
     click.echo(found["summary"])
     click.echo(f"written: {out / 'audit.html'}, audit.json")
 

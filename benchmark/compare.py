@@ -16,10 +16,13 @@ import numpy as np
 import pandas as pd
 from rich.text import Text
 
-from benchmark import batch, comparison, evidence, statistics, store
-from benchmark.command import command
-from benchmark.evidence import Evidence, Scored
-from benchmark.numbers import difference, score
+from benchmark import session
+from benchmark.core import runs, store
+from benchmark.options import command
+from benchmark.scores import intervals, pairs
+from benchmark.scores import rows as evidence
+from benchmark.scores.rows import Evidence, Scored
+from benchmark.view.numbers import difference, score
 from datasets import InputError
 
 
@@ -87,12 +90,10 @@ def compare(a: Path, b: Path) -> list[Row]:
             raise InputError(f"{out} holds no runs: make some with 'python -m benchmark.run'")
     one, other = boards
     both = [row for row in one if row in other]
-    rows = [_compare_row(evidence.place(one[row]), (a, one[row]), (b, other[row])) for row in both]
+    rows = [_compare_row(runs.place(one[row]), (a, one[row]), (b, other[row])) for row in both]
     for name, board, others in (("A", one, other), ("B", other, one)):
         rows += [
-            Row(*evidence.place(board[row]), f"only in {name}")
-            for row in board
-            if row not in others
+            Row(*runs.place(board[row]), f"only in {name}") for row in board if row not in others
         ]
     return rows
 
@@ -133,16 +134,16 @@ def _only(repeats: Sequence[int], out: Path, entry: Mapping[str, Any]) -> Eviden
 
 
 def _paired(a: Scored, b: Scored) -> dict[str, Any]:
-    people, pictures, _ = comparison.who_is_shown([a, b])
-    one, other = (comparison.answers(each, people, len(pictures)) for each in (a, b))
-    found = comparison.difference(other, one, statistics.effective_people(pictures))
-    real = found.pop("p") < 1 - statistics.LEVEL
+    people, pictures, _ = pairs.who_is_shown([a, b])
+    one, other = (pairs.answers(each, people, len(pictures)) for each in (a, b))
+    found = pairs.difference(other, one, intervals.effective_people(pictures))
+    real = found.pop("p") < 1 - intervals.LEVEL
     return {"accuracy_a": one.accuracy, "accuracy_b": other.accuracy, **found, "real": real}
 
 
 def _unpaired(a: Scored, b: Scored) -> dict[str, Any]:
     (one, around_one), (other, around_other) = _accuracy(a), _accuracy(b)
-    low, high = statistics.unpaired_interval(one, other, around_one, around_other)
+    low, high = intervals.unpaired_interval(one, other, around_one, around_other)
     return {
         "accuracy_a": one,
         "accuracy_b": other,
@@ -155,10 +156,10 @@ def _unpaired(a: Scored, b: Scored) -> dict[str, Any]:
 
 def _accuracy(scored: Scored) -> tuple[float, tuple[float, float]]:
     """Accuracy with its interval."""
-    people, pictures, _ = comparison.who_is_shown([scored])
-    found = comparison.answers(scored, people, len(pictures))
-    effective = statistics.effective_people(pictures)
-    return found.accuracy, statistics.interval(found.accuracy, found.draws["accuracy"], effective)
+    people, pictures, _ = pairs.who_is_shown([scored])
+    found = pairs.answers(scored, people, len(pictures))
+    effective = intervals.effective_people(pictures)
+    return found.accuracy, intervals.interval(found.accuracy, found.draws["accuracy"], effective)
 
 
 SHOWN, WHY = ("A", "B", "B - A (95 %)", "real?", "fit time"), "what differs"
@@ -184,7 +185,7 @@ def _differing(a: Any, b: Any, name: str = "") -> Iterator[str]:
 
 
 def _show(rows: Sequence[Row], a: Path, b: Path) -> None:
-    console = batch.output()
+    console = session.output()
     console.print(Text(f"A is {a}, B is {b}; accuracy in percent"), soft_wrap=True)
     boards: dict[str, list[dict[str, str]]] = {}
     for row in rows:
@@ -204,7 +205,7 @@ def _show(rows: Sequence[Row], a: Path, b: Path) -> None:
             board[-1] |= dict(zip(SHOWN, values, strict=True))
             board[-1][WHY] = "; ".join(filter(None, [pictures, row.differs]))
     for title, lines in boards.items():
-        batch.print_table(console, title, pd.DataFrame(lines), WHY)
+        session.print_table(console, title, pd.DataFrame(lines), WHY)
     console.print()
     paired = [row for row in rows if row.compared == "paired"]
     real = sum(bool(row.real) for row in rows)

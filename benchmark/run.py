@@ -14,19 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 import datasets
-from benchmark import (
-    batch,
-    contrast,
-    cost,
-    events,
-    grid,
-    leaderboard,
-    models,
-    sections,
-    store,
-    words,
-)
-from benchmark.command import (
+from benchmark import session
+from benchmark.core import models, pool, schedule, store
+from benchmark.core.progress import Display
+from benchmark.core.protocols import PROTOCOLS, Protocol, Search, Split, possible_splits
+from benchmark.core.runs import Run, load
+from benchmark.options import (
     DATA,
     DEVICE,
     JOBS,
@@ -41,9 +34,11 @@ from benchmark.command import (
     command,
     read_config,
 )
-from benchmark.progress import Display
-from benchmark.protocols import PROTOCOLS, Protocol, Search, Split, possible_splits
-from benchmark.work import Run, load
+from benchmark.scores import contrasts as contrast
+from benchmark.scores import leaderboard
+from benchmark.view import sections
+from benchmark.view import tensorboard as events
+from benchmark.view import text as words
 
 # Not on screen, for want of room.
 LESS = ("balanced_accuracy", "top2_accuracy", "ece", "majority_accuracy", "predict_ms_per_image")
@@ -150,27 +145,27 @@ def main(
     entries = models.find(model)
     if tensorboard:
         events.check_installed()
-    where = batch.usable_device(device, entries)
+    where = session.usable_device(device, entries)
     sets, runs = [], []
     for tested in dict.fromkeys(test_data) or [None]:
         given = changes.of(data, tested)
         dataset = load(given, size)
         wanted = _protocols(protocol, train_size, repeats, split, possible_splits(dataset))
         protocols = [each for named in wanted for each in named.series(dataset)]
-        runs += batch.plan(given, dataset, protocols, entries, settings, where, threads)
+        runs += session.plan(given, dataset, protocols, entries, settings, where, threads)
         sets.append(dataset)
-    jobs = jobs or grid.default_jobs(where, size)
+    jobs = jobs or pool.default_jobs(where, size)
     if estimate:
         _estimate(runs, out, jobs, console)
         return 0
     store.check_writable(out)
     for dataset in sets:
-        batch.say_what(dataset, console)
-    records, found = batch.make(runs, out, jobs, time_limit, console)
+        session.say_what(dataset, console)
+    records, found = session.make(runs, out, jobs, time_limit, console)
     if tensorboard:
         events.write(out, found.rows)
     for dataset in sets:
-        _show(found, dataset, batch.output())
+        _show(found, dataset, session.output())
     of_curves = "learning-curves.csv, crossovers.csv, " if len(found.points) else ""
     of_contrasts = "".join(f"{kind.name}.csv, " for kind in found.contrasts)
     of_epochs = ", tensorboard/" if tensorboard else ""
@@ -179,7 +174,7 @@ def main(
         f"{of_contrasts}{of_curves}told-apart/, confusion/, classes/, reliability/, curves/"
         f"{of_epochs}"
     )
-    return batch.tell_failures(records, console)
+    return session.tell_failures(records, console)
 
 
 def _protocols(
@@ -204,10 +199,10 @@ def _protocols(
 
 def _estimate(runs: Sequence[Run], out: Path, jobs: int, console: Console) -> None:
     """Print what each run would cost on this machine, and all of them together."""
-    waiting = grid.unfinished(runs, out)
+    waiting = pool.unfinished(runs, out)
     with (
         Display(console) as display,
-        grid.Workers(min(jobs, len(waiting)) or 1, waiting) as workers,
+        pool.Workers(min(jobs, len(waiting)) or 1, waiting) as workers,
     ):
         costs = workers.costs(waiting, display)
     table = Table("protocol", "model", "runs", "minutes", box=None)
@@ -219,7 +214,7 @@ def _estimate(runs: Sequence[Run], out: Path, jobs: int, console: Console) -> No
     for (label, name), seconds in rows.items():
         table.add_row(label, Text(name), str(len(seconds)), f"{sum(seconds) / 60:.2f}")
     Console().print(table)
-    total = cost.makespan([*costs.values()], jobs) / 60
+    total = schedule.makespan([*costs.values()], jobs) / 60
     click.echo(
         f"{len(runs) - len(waiting)} runs are in {out} already; the other {len(waiting)} take "
         f"about {total:.1f} minutes, {jobs} at a time, if nets make all their epochs"
@@ -245,17 +240,17 @@ def _show(found: leaderboard.Leaderboard, dataset: datasets.Dataset, console: Co
     mine = found.table[found.table["dataset"] == dataset.name]
     for title, part in words.boards(mine):
         text = words.for_people(part)
-        batch.print_table(console, title, text.drop(columns=[words.SHOWN[n] for n in LESS]))
+        session.print_table(console, title, text.drop(columns=[words.SHOWN[n] for n in LESS]))
         for line in words.of_all_rows(part):
             console.print(Text(line), soft_wrap=True)
     for title, text in words.comparisons(mine):
-        batch.print_table(console, title, text)
+        session.print_table(console, title, text)
     for kind, whole in found.contrasts.items():
         for title, part in contrast.boards(whole[whole["dataset"] == dataset.name], kind):
-            batch.print_table(console, title, contrast.for_people(part, kind))
+            session.print_table(console, title, contrast.for_people(part, kind))
             console.print(Text(" ".join([*words.about(part), kind.how_to_read])))
     for section in sections.curves(replace(found, table=mine)):
-        batch.print_table(console, section.title, section.table)
+        session.print_table(console, section.title, section.table)
         for line in section.lines:
             console.print(Text(line), soft_wrap=True)
     if dataset.generated:

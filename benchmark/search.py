@@ -9,8 +9,12 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from benchmark import batch, grid, models, sections, space, store, trials
-from benchmark.command import (
+from benchmark import session, space
+from benchmark.core import models, pool, store
+from benchmark.core.progress import Display
+from benchmark.core.protocols import Fair, Search, Split, derive_seed, possible_splits
+from benchmark.core.runs import Run, load
+from benchmark.options import (
     DATA,
     DEVICE,
     JOBS,
@@ -24,11 +28,10 @@ from benchmark.command import (
     changes,
     command,
 )
-from benchmark.evidence import read_row
-from benchmark.leaderboard import Leaderboard
-from benchmark.progress import Display
-from benchmark.protocols import Fair, Search, Split, derive_seed, possible_splits
-from benchmark.work import Run, load
+from benchmark.scores import searches as trials
+from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.rows import read_row
+from benchmark.view import sections
 
 BUDGET = 20
 
@@ -95,11 +98,11 @@ def main(
     dataset = load(data, size)
     usual = split or Fair.usual_split(possible_splits(dataset))
     fair, tried = (kind(split=usual, train_size=train_size) for kind in (Fair, Search))
-    where = batch.usable_device(device, entries)
-    jobs = jobs or grid.default_jobs(where, size)
+    where = session.usable_device(device, entries)
+    jobs = jobs or pool.default_jobs(where, size)
 
     def run(settings: space.Settings, protocol: Fair = tried) -> Run:
-        return batch.plan(data, dataset, [protocol], entries, settings, where, threads)[0]
+        return session.plan(data, dataset, [protocol], entries, settings, where, threads)[0]
 
     made: dict[str, Run] = {}
     name = ""
@@ -113,7 +116,7 @@ def main(
         name, search = trials.entry(made, fair, choices.name, sampler, metric)
         store.put_search(out, name, search)
         with Display(console) as display:
-            grid.run_all([*runs.values()], out, jobs, time_limit, display)
+            pool.run_all([*runs.values()], out, jobs, time_limit, display)
         rows = [read_row(out, {**each.shown, "keys": [each.key]}) for each in asked]
         return [trials.goodness(row, metric) for row in rows]
 
@@ -121,7 +124,7 @@ def main(
     for point in points:
         run(point)  # wrong input is told before anything is fitted
     store.check_writable(out)
-    batch.say_what(dataset, console)
+    session.say_what(dataset, console)
     if sampler == "grid":
         evaluate(points)
     else:
@@ -129,19 +132,19 @@ def main(
         choices.sample(budget or BUDGET, seed, evaluate)
     (found,) = (each for each in trials.read(out) if each.name == name)
     winner = [] if found.best is None else [run(found.best["settings"], fair)]
-    records, board = batch.make(winner, out, jobs, time_limit, console)
-    _show(board, name, batch.output())
+    records, board = session.make(winner, out, jobs, time_limit, console)
+    _show(board, name, session.output())
     click.echo(f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, trials/")
     if found.best is None:
         console.print("no trial is ok: the reasons are in trials/", soft_wrap=True)
         return 1
-    return batch.tell_failures(records, console)
+    return session.tell_failures(records, console)
 
 
 def _show(board: Leaderboard, name: str, console: Console) -> None:
     """Print the best trials and what is to be said of them."""
     (section,) = (each for each in sections.searches(board) if each.search.name == name)
-    batch.print_table(console, section.title, section.table)
+    session.print_table(console, section.title, section.table)
     for line in section.lines:
         console.print(Text(line), soft_wrap=True)
 

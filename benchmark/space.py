@@ -9,7 +9,7 @@ from typing import Any
 
 from sklearn.model_selection import ParameterGrid
 
-from benchmark.command import read_yaml, typed
+from benchmark.options import read_yaml, typed
 from datasets import InputError
 
 SHIPPED = Path(__file__).with_name("grids")

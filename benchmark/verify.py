@@ -18,15 +18,16 @@ from PIL import Image
 from rich.console import Console
 
 import datasets
-from benchmark import store, trials
-from benchmark.command import command
-from benchmark.integrity import Findings, check_board, check_data, check_runs, one_line
+from benchmark.core import store
+from benchmark.options import command
+from benchmark.scores import searches
+from benchmark.scores.integrity import Findings, check_board, check_data, check_runs, one_line
 from datasets import InputError
 
 COLOUR_STEPS = 2  # of 255, by which rounding may change a drawn pixel from one machine to another
 WRITE_AGAIN = "write it again with 'python -m benchmark.report --out {out}'"
 STATED = {"board.json", "searches.json", "audit.json"}  # what is published from, besides the runs
-# What `report.publish` writes: folders, and how the names of its files begin. All files so called
+# What `page.publish` writes: folders, and how the names of its files begin. All files so called
 # are its own, so that those of rows no longer on the board are found.
 PUBLISHED = {
     *("leaderboard", "comparisons", "splits", "transfer", "learning-curves", "crossovers"),
@@ -60,7 +61,7 @@ def verify(out: Path, data: str | None = None, require_data: bool = False) -> Fi
     if found.failures:
         found.notes.append("nothing else was checked: board.json says what belongs to what")
         return found
-    board = {**store.read_board(out), **trials.rows(store.read_searches(out))}
+    board = {**store.read_board(out), **searches.rows(store.read_searches(out))}
     found.failures += check_runs(out, board, found)
     damaged = bool(found.failures)
     undigested = [key for key, record in found.records.items() if "files" not in record]
@@ -79,7 +80,7 @@ def verify(out: Path, data: str | None = None, require_data: bool = False) -> Fi
 
 def check_published(out: Path, found: Findings) -> Iterator[str]:
     """Write tables, pictures and page anew, elsewhere, and compare each file."""
-    from benchmark import report  # with matplotlib, which takes seconds to load
+    from benchmark.view import page  # with matplotlib, which takes seconds to load
 
     remedy = WRITE_AGAIN.format(out=out)
     with tempfile.TemporaryDirectory() as temporary, _waiting("drawing everything anew"):
@@ -89,7 +90,7 @@ def check_published(out: Path, found: Findings) -> Iterator[str]:
                 shutil.copy(out / name, fresh)
         (fresh / "runs").symlink_to((out / "runs").resolve())
         try:
-            report.publish(fresh)
+            page.publish(fresh)
         except Exception as error:  # Whatever breaks it, these results cannot be shown.
             yield f"the leaderboard cannot be computed ({one_line(error)}): run again"
             return

@@ -7,12 +7,14 @@ import re
 from pathlib import Path
 
 # Each registers itself.
-from datasets import ckplus, crops, fer2013, ferplus, folder, generated, muxspace, rafdb  # noqa: F401
+from datasets import crops
 from datasets.aggregate import aggregate, transfer
 from datasets.classes import without_class
 from datasets.dataset import LOADERS, Dataset
 from datasets.duplicates import without_duplicates
 from datasets.errors import InputError
+from datasets.loaders import ckplus, fer2013, ferplus, folder, muxspace, rafdb  # noqa: F401
+from datasets.loaders.drawn import generated  # noqa: F401
 
 __all__ = ["Dataset", "InputError", "default", "load", "names", "without_duplicates"]
 

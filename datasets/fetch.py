@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from datasets import muxspace
 from datasets.errors import InputError
+from datasets.loaders import muxspace
 
 URL_VARIABLE = "MUXSPACE_URL"
 URL = "https://github.com/muxspace/facial_expressions.git"

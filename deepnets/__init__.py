@@ -1,29 +1,20 @@
-"""Deep nets: one file per family, the training loop, and the estimator that wraps both.
+"""Deep nets: one file for each family; `deepnets.training` trains them.
 
-Every file of a family is imported, so a net is added by adding a file. Importing this package does
-not import torch; building a net does.
+Importing this package does not import torch; building a net does.
 """
 
-import importlib
-import pkgutil
-
+# Each registers its nets; a new family is a new file here.
+from deepnets import (  # noqa: F401
+    any_timm,
+    googlenet,
+    group6,
+    inception,
+    mobilenet,
+    poster,
+    raf_db_report,
+    resnet,
+    vgg,
+)
 from deepnets.registry import ARCHITECTURES, TIMM, Architecture, architecture, register
 
 __all__ = ["ARCHITECTURES", "TIMM", "Architecture", "architecture", "register"]
-
-_NEEDS_TORCH = {
-    "augment",
-    "backend",
-    "balance",
-    "capture",
-    "classifier",
-    "engine",
-    "layers",
-    "optimise",
-    "pretrained",
-    "recipes",
-}
-
-for _file in pkgutil.iter_modules(__path__):
-    if _file.name not in _NEEDS_TORCH:
-        importlib.import_module(f"{__name__}.{_file.name}")

@@ -26,7 +26,7 @@ def builder(name: str) -> Build:
         import timm
         import torch
 
-        from deepnets.layers import Resized
+        from deepnets.training.layers import Resized
 
         about = timm.get_pretrained_cfg(name)
         published = about.input_size[-1] if about else 224

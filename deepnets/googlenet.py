@@ -35,7 +35,7 @@ def googlenet(
     from torchvision.models import GoogLeNet
     from torchvision.models.googlenet import BasicConv2d
 
-    from deepnets.layers import Outputs
+    from deepnets.training.layers import Outputs
 
     net = GoogLeNet(n_classes, aux_logits=True, init_weights=False, dropout=dropout)
     if stem != "published":

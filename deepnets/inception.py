@@ -38,7 +38,7 @@ def inceptionv3(
     from torch import nn
     from torchvision.models import Inception3
 
-    from deepnets.layers import Outputs, Resized, SmallMapAuxiliary
+    from deepnets.training.layers import Outputs, Resized, SmallMapAuxiliary
 
     net = Inception3(n_classes, aux_logits=True, init_weights=False, dropout=dropout)
     net.AuxLogits = SmallMapAuxiliary(768, n_classes)

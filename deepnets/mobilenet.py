@@ -43,7 +43,7 @@ def mobilenet(
     """
     from timm.models.efficientnet import _gen_mobilenet_v1
 
-    from deepnets.layers import Resized
+    from deepnets.training.layers import Resized
 
     for name, value in (("width", width), ("resolution", resolution)):
         if not 0 < value <= 1:

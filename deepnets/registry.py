@@ -37,7 +37,7 @@ class Architecture:
         Name of timm's architecture whose published weights fit the backbone; "" if none do.
     head : tuple of str
         How the names of tensors begin that are not of the backbone, beside those whose shape the
-        number of classes decides; see `deepnets.pretrained`.
+        number of classes decides; see `deepnets.training.pretrained`.
     """
 
     name: str

@@ -15,8 +15,9 @@ import timm
 import baselines
 import datasets
 import deepnets
-from benchmark import models
-from datasets import Dataset, faces
+from benchmark.core import models
+from datasets import Dataset
+from datasets.loaders.drawn import faces
 from tests.datasets import samples
 
 pytestmark = pytest.mark.spread

@@ -12,7 +12,7 @@ from baselines import BASELINES, register
 from baselines.hog import CalibratedMachine, HogSvm
 from baselines.linear import Logistic
 from baselines.neighbours import Neighbours
-from benchmark import metrics
+from benchmark.scores import metrics
 from datasets import Dataset
 
 

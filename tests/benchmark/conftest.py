@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import execution, models, report, store, work
-from benchmark.protocols import Fair
+from benchmark.core import execute as execution
+from benchmark.core import models, runs, store
+from benchmark.core.protocols import Fair
+from benchmark.view.page import publish
 from datasets import Dataset
 
 
@@ -16,18 +18,18 @@ from datasets import Dataset
 def made(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path, shapes: Dataset) -> Path:
     """Results of a classical model, a net, and a run that failed."""
     out = tmp_path_factory.mktemp("verify") / "results"
-    about = work.describe(shapes)
+    about = runs.describe(shapes)
     for name, settings in (
         ("decision-tree", {}),
         ("mobilenet", {"max_epochs": 1}),
         ("knn", {"n_neighbors": 0}),
     ):
         model = models.models()[name]
-        run = work.Run(str(shapes_folder), about, 32, Fair(train_size=40), model, settings)
+        run = runs.Run(str(shapes_folder), about, 32, Fair(train_size=40), model, settings)
         execution.execute(run, out)
         (row,) = run.on_board
         store.put_on_board(out, {row: {**run.shown, "keys": [run.key]}})
-    report.publish(out)
+    publish(out)
     return out
 
 

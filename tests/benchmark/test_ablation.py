@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import ablation, models
-from benchmark.evidence import Evidence, read_row
-from benchmark.execution import execute
-from benchmark.models import InputError
-from benchmark.protocols import Fair
-from benchmark.work import Run, describe
+from benchmark import ablation
+from benchmark.core import models
+from benchmark.core.execute import execute
+from benchmark.core.models import InputError
+from benchmark.core.protocols import Fair
+from benchmark.core.runs import Run, describe
+from benchmark.scores.rows import Evidence, read_row
 from datasets import Dataset
-from deepnets.recipes import RECIPES
+from deepnets.training.recipes import RECIPES
 
 (NET,) = models.find("poster-baseline")
 

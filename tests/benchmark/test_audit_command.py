@@ -18,9 +18,13 @@ import pandas as pd
 import pytest
 
 import datasets
-from benchmark import audit, leaderboard, markdown, report
-from benchmark.protocols import Slides
-from datasets import Dataset, faces
+from benchmark import audit
+from benchmark.core.protocols import Slides
+from benchmark.scores import leaderboard
+from benchmark.view import markdown
+from benchmark.view.page import publish
+from datasets import Dataset
+from datasets.loaders.drawn import faces
 from tests.conftest import write_shapes
 
 Command = Callable[..., tuple[int, str, str]]
@@ -184,7 +188,7 @@ def test_a_damaged_record_does_not_keep_the_leaderboard_from_being_written(
 ) -> None:
     out = shutil.copytree(scored, tmp_path / "out")
     (out / "audit.json").write_text(text)
-    assert len(report.publish(out).table) == 1
+    assert len(publish(out).table) == 1
     assert "Audit:" not in (out / "leaderboard.md").read_text()
     assert "audit.json is damaged" in caplog.text
 

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import compare, statistics, store
+from benchmark import compare
+from benchmark.core import store
+from benchmark.scores import intervals
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -72,8 +74,8 @@ def test_a_difference_on_the_same_pictures_is_paired(sides: tuple[Path, Path]) -
     assert (row.accuracy_a, row.accuracy_b) == (0.6, 0.7)
     assert row.difference == pytest.approx(0.1)
     better = (np.arange(200) >= 120) & (np.arange(200) < 140)
-    draws = statistics.resample(better.astype(int)) / 200
-    between = statistics.difference_interval(0.1, draws, people=200)
+    draws = intervals.resample(better.astype(int)) / 200
+    between = intervals.difference_interval(0.1, draws, people=200)
     assert (row.difference_lo, row.difference_hi) == pytest.approx(between)
     # By the normal approximation: standard error sqrt(0.09 / 199), of 20 ones and 180 zeros.
     assert row.difference_hi - row.difference == pytest.approx(1.972 * np.sqrt(0.09 / 199), rel=0.1)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark import integrity, leaderboard, learning_curve, models, store
+from benchmark.core import models, store
+from benchmark.scores import curves, integrity, leaderboard
 from tests.conftest import REAL
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
@@ -53,7 +54,7 @@ def test_every_published_model_was_run_on_real_pictures_under_both_protocols() -
 
 def test_every_row_has_its_confusion_matrix() -> None:
     table = pd.read_csv(REFERENCE / "leaderboard.csv")
-    for row, is_step in zip(table.itertuples(), learning_curve.is_step(table), strict=True):
+    for row, is_step in zip(table.itertuples(), curves.is_step(table), strict=True):
         base = REFERENCE / "confusion" / f"{row.dataset}.{row.protocol}.{row.model}"
         assert base.with_name(f"{base.name}.png").is_file() != is_step
         counts = pd.read_csv(f"{base}.csv", index_col="true")

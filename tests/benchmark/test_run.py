@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import leaderboard, metrics, report, run, store, verify
-from datasets import faces
+from benchmark import report, run, verify
+from benchmark.core import store
+from benchmark.scores import leaderboard, metrics
+from datasets.loaders.drawn import faces
 from tests.conftest import REAL
 
 Command = Callable[..., tuple[int, str, str]]

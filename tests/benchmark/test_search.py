@@ -13,10 +13,15 @@ import pandas as pd
 import pytest
 
 import datasets
-from benchmark import leaderboard, models, plots, report, search, space, store, trials, verify
-from benchmark.execution import execute
-from benchmark.protocols import Fair, Search
-from benchmark.work import Run, describe
+from benchmark import search, space, verify
+from benchmark.core import models, store
+from benchmark.core.execute import execute
+from benchmark.core.protocols import Fair, Search
+from benchmark.core.runs import Run, describe
+from benchmark.scores import leaderboard
+from benchmark.scores import searches as trials
+from benchmark.view import plots
+from benchmark.view.page import publish
 from datasets import Dataset, InputError
 from tests.benchmark.conftest import change_a_byte
 from tests.conftest import write_shapes
@@ -119,7 +124,7 @@ def test_a_second_call_repeats_nothing_but_what_failed(
 
 def test_a_search_that_was_broken_off_names_no_winner(searched: Path) -> None:
     shutil.rmtree(store.folder(searched, trials.read(searched)[0].table["run"][2]))
-    found = report.publish(searched)
+    found = publish(searched)
     assert found.searches[0].best is None
     assert found.table["search_trials"].isna().all()
     assert "best of" not in found.table["note"][0]

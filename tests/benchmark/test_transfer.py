@@ -8,7 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark import evidence, leaderboard, run, verify
+from benchmark import run, verify
+from benchmark.scores import leaderboard
+from benchmark.scores import rows as evidence
 from tests.conftest import REAL, write_shapes
 
 Command = Callable[..., tuple[int, str, str]]

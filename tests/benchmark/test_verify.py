@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmark import audit, store, verify, work
+from benchmark import audit, verify
+from benchmark.core import runs, store
 from datasets import Dataset
 from tests.benchmark.conftest import change_a_byte, home
 from tests.conftest import write_shapes
@@ -92,7 +93,7 @@ def test_other_pictures_under_the_same_name_are_told(
     other = write_shapes(tmp_path / "shapes", per_class=20)
     (failure, *_) = verify.verify(results, str(other)).failures
     assert shapes.fingerprint in failure
-    assert work.load(str(other), 32).fingerprint in failure
+    assert runs.load(str(other), 32).fingerprint in failure
     assert "3 runs" in failure
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import datasets
-from benchmark.protocols import Slides
-from datasets import Dataset, InputError, audit, faces
+from benchmark.core.protocols import Slides
+from datasets import Dataset, InputError, audit
+from datasets.loaders.drawn import faces
 from tests.conftest import write_picture
 
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import Dataset, faces
+from datasets import Dataset
 from datasets.dataset import LOADERS, Part
+from datasets.loaders.drawn import faces
 from tests.conftest import write_shapes
 from tests.datasets import samples
 

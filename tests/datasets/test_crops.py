@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import InputError, cache, cast, crops, faces, images, muxspace
+from datasets import InputError, cache, crops, images
+from datasets.loaders import muxspace
+from datasets.loaders.drawn import cast, faces
 from tests.conftest import REAL, write_shapes
 from tests.datasets import samples
 

@@ -12,9 +12,9 @@ from torch import nn
 
 from datasets import Dataset
 from deepnets import ARCHITECTURES, architecture, register
-from deepnets.classifier import NetClassifier
-from deepnets.engine import train
-from deepnets.layers import Standardised, spare_slow_bf16
+from deepnets.training.classifier import NetClassifier
+from deepnets.training.engine import train
+from deepnets.training.layers import Standardised, spare_slow_bf16
 
 
 def n_convolutions(net: nn.Module) -> int:
@@ -193,7 +193,7 @@ def test_out_of_memory_halves_the_batch_and_is_recorded(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return train(net, *rest)
 
-    monkeypatch.setattr("deepnets.classifier.train", card_of_thirty_pictures)
+    monkeypatch.setattr("deepnets.training.classifier.train", card_of_thirty_pictures)
     net = NetClassifier("seresnet18", max_epochs=1, device="cpu", random_state=0)
     net.fit(shapes.images[:40], shapes.labels[:40])
     assert tried == [100, 50, 25]
@@ -211,7 +211,7 @@ def test_memory_that_does_not_hold_the_smallest_batch_is_an_error(
     def full_card(*_: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("deepnets.classifier.train", full_card)
+    monkeypatch.setattr("deepnets.training.classifier.train", full_card)
     with pytest.raises(torch.OutOfMemoryError):
         NetClassifier(device="cpu").fit(shapes.images[:40], shapes.labels[:40])
 

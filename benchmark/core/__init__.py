@@ -1,0 +1,1 @@
+"""What is run: protocols, models, runs, and the processes that make them."""

@@ -1,0 +1,267 @@
+"""Many runs side by side, each in a process that can be stopped without harm to the others."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import multiprocessing
+import os
+import queue
+import signal
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import TimeoutError as FutureTimeout
+from multiprocessing.managers import SyncManager
+from pathlib import Path
+from typing import Any, Self
+
+import joblib
+from pebble import ProcessExpired, ProcessPool
+
+from benchmark.core import schedule as cost
+from benchmark.core import store
+from benchmark.core.execute import execute
+from benchmark.core.progress import Display
+from benchmark.core.runs import Run
+
+START = "forkserver" if sys.platform == "linux" else "spawn"  # macOS' libraries mind a fork
+FOR_ALL, FOR_NETS = ["__main__", "benchmark.core.execute"], ["deepnets.training.classifier"]
+POLL_SECONDS = 0.2
+TRIAL_LIMIT = 60.0  # seconds; a model that takes longer for a few pictures counts as the longest
+WORTH = 200  # training pictures from which on a run is long against its trial
+CARD_BYTES = 2e9  # of a card's memory for a run's context, and again for its maps at 32 px
+
+_messages: Any = None  # in a worker: where its epochs are told
+
+
+class Workers:
+    """Processes that make runs, one at a time each; use as a context manager.
+
+    Where it is safe they are forked from one process that has imported what they need, and so
+    start at once; it has no threads and never touches a card.
+
+    Parameters
+    ----------
+    jobs : int
+        How many run at once.
+    runs : sequence of Run
+        What they will be asked for, others may come too.
+    """
+
+    def __init__(self, jobs: int, runs: Sequence[Run] = ()) -> None:
+        self.jobs = jobs
+        self.context = multiprocessing.get_context(START)
+        if START == "forkserver":
+            nets = any(run.model.deep for run in runs)
+            self.context.set_forkserver_preload([*FOR_ALL, *(FOR_NETS if nets else ())])
+
+    def __enter__(self) -> Self:
+        self.manager = SyncManager(ctx=self.context)
+        self.manager.start(end_with_parent)
+        self.messages = self.manager.Queue()
+        # What a process is forked from may have been started in another environment.
+        given = self.messages, dict(os.environ)
+        self.pool = ProcessPool(
+            self.jobs, initializer=_start_worker, initargs=given, context=self.context
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.stop()
+        self.pool.join()
+        self.manager.shutdown()
+
+    def costs(self, runs: Sequence[Run], display: Display) -> dict[str, float]:
+        """Expected seconds of each run by its key, from trials where its kind has none yet.
+
+        A run whose trial fails has none: what is wrong with it is found when it is made.
+        """
+        known = cost.remembered()
+        largest = sorted(runs, key=lambda run: len(run.rows().training))  # says most of the others
+        kinds = {run.key: cost.kind(run) for run in runs}
+        unknown = {kinds[run.key]: run for run in largest if kinds[run.key] not in known}
+        display.trying(len(unknown))
+        trials = {
+            kind: self.pool.schedule(_try, args=(run,), timeout=TRIAL_LIMIT)
+            for kind, run in unknown.items()
+        }
+        found = {}
+        for kind, future in trials.items():
+            with contextlib.suppress(Exception):
+                found[kind] = future.result()
+            display.tried()
+        cost.remember(found)
+        known |= found
+        return {
+            run.key: cost.seconds(run, known[kinds[run.key]])
+            for run in runs
+            if kinds[run.key] in known
+        }
+
+    def work_off(
+        self, waiting: Sequence[Run], out: Path, time_limit: float | None, display: Display
+    ) -> dict[str, dict[str, Any]]:
+        """Make runs in the order given; their records by key."""
+        records = {}
+        futures: dict[Any, Run] = {
+            self.pool.schedule(_work, args=(run, out), timeout=time_limit): run for run in waiting
+        }
+        open_futures: set[Any] = set(futures)
+        while open_futures:
+            done, open_futures = wait(open_futures, POLL_SECONDS, FIRST_COMPLETED)
+            _pass_on(self.messages, display)
+            for future in done:
+                run = futures[future]
+                records[run.key] = _outcome(future, run, out, time_limit)
+                display.end(run, records[run.key])
+        return records
+
+
+def run_all(
+    runs: Sequence[Run], out: Path, jobs: int, time_limit: float | None, display: Display
+) -> list[dict[str, Any]]:
+    """Make the runs that have no result yet, those that take longest first.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        In the order wanted of the records.
+    out : Path
+        The results folder.
+    jobs : int
+        How many run at once.
+    time_limit : float or None
+        Seconds after which a run is ended and recorded as a time-out.
+    display : Display
+        Told of all that happens.
+
+    Returns
+    -------
+    list of dict
+        The record of every run, in the order given.
+    """
+    waiting = unfinished(runs, out)
+    display.begin(waiting, reused=len(runs) - len(waiting), jobs=jobs)
+    made = {}
+    if waiting:
+        with Workers(min(jobs, len(waiting)), waiting) as workers:
+            expected = {}
+            # The order matters where runs wait for others, and a trial pays where a run is long.
+            if len(waiting) > jobs and any(len(run.rows().training) > WORTH for run in waiting):
+                expected = workers.costs(waiting, display)
+            display.expect(expected)
+            longest = sorted(  # a run of unknown cost may be the longest, a net more likely
+                waiting,
+                key=lambda run: (-expected.get(run.key, math.inf), not run.model.deep, run.key),
+            )
+            made = workers.work_off(longest, out, time_limit, display)
+        measured: dict[str, list[cost.Point]] = defaultdict(list)
+        for run in waiting:
+            if made[run.key]["status"] == "ok":
+                measured[cost.kind(run)].append(cost.measured(run, made[run.key]))
+        cost.remember(measured)
+    records = [made.get(run.key) or store.read(out, run.key) for run in runs]
+    return [record for record in records if record is not None]
+
+
+def unfinished(runs: Sequence[Run], out: Path) -> list[Run]:
+    """Those of the runs that have no result in the results folder."""
+    return [run for run in runs if not store.is_finished(out, run.key)]
+
+
+def default_jobs(device: str, size: int) -> int:
+    """Return how many runs go side by side: the cores, and on a card what its memory holds.
+
+    Parameters
+    ----------
+    device : str
+        Where nets are trained.
+    size : int
+        Width and height of the pictures in pixels.
+    """
+    cores = joblib.cpu_count()
+    if device != "cuda":
+        return cores
+    import torch
+
+    free = torch.cuda.mem_get_info()[0]
+    return max(min(cores, int(free / (CARD_BYTES * (1 + (size / 32) ** 2)))), 1)
+
+
+def _outcome(future: Any, run: Run, out: Path, time_limit: float | None) -> dict[str, Any]:
+    """The record of a run, written here if its process did not live to write it."""
+    try:
+        return future.result()
+    except FutureTimeout:
+        reason = f"not finished after the limit of {time_limit:g} s"
+        record = run.record("timeout", reason, seconds=time_limit)
+    except ProcessExpired as death:
+        killed = death.exitcode == -signal.SIGKILL
+        record = run.record(
+            "out_of_memory" if killed else "failed",
+            "the system killed the process, most likely for lack of memory"
+            if killed
+            else f"the process ended with exit code {death.exitcode}",
+        )
+    except OSError as error:  # The worker could not store its run: a full disk, most likely.
+        return run.record("failed", f"its result could not be stored: {error}")
+    store.write(out, record)
+    return record
+
+
+def end_with_parent() -> None:
+    """Let this process end as soon as the one that asked for it does, however that ends."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _start_worker(messages: Any, environment: dict[str, str]) -> None:
+    global _messages
+    end_with_parent()
+    _messages = messages
+    os.environ.clear()
+    os.environ.update(environment)
+    # The parent has warned of what a worker would, and an interrupt is its to act on.
+    logging.disable(logging.WARNING)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _work(run: Run, out: Path) -> dict[str, Any]:
+    _messages.put((run.key, None))
+    with _threads(run):
+        return execute(run, out, lambda epoch: _messages.put((run.key, epoch)))
+
+
+def _try(run: Run) -> list[cost.Point]:
+    with _threads(run):
+        return cost.trial(run)
+
+
+@contextlib.contextmanager
+def _threads(run: Run) -> Iterator[None]:
+    if run.uses_torch:
+        import torch
+
+        torch.set_num_threads(run.threads)
+    import threadpoolctl
+
+    with threadpoolctl.threadpool_limits(run.threads):
+        yield
+
+
+def _pass_on(messages: Any, display: Display) -> None:
+    while True:
+        try:
+            display.progress(*messages.get_nowait())
+        except queue.Empty:
+            return

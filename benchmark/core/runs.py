@@ -1,0 +1,334 @@
+"""One run: a model, a protocol and a repeat on a data set; what decides its result, and its key."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+import datasets
+from benchmark.core import store
+from benchmark.core.models import Model, code_hash
+from benchmark.core.protocols import Protocol, Rows, derive_seed, possible_splits
+from datasets import Dataset, InputError, duplicates, splits
+from datasets.dataset import Part
+
+if TYPE_CHECKING:
+    from deepnets.training.pretrained import Weights
+
+# Parameters that decide where and how visibly a model is fitted, not what comes out.
+NOT_IN_KEY = ("random_state", "device", "on_epoch", "weights")  # of weights their content counts
+
+
+WITHIN, ACROSS = "within", "across"  # splits of the rows on which a transfer is shown
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, by everything that decides its result.
+
+    Attributes
+    ----------
+    data : str
+        What `datasets.load` takes.
+    dataset : mapping
+        What a reader is told of the data: see `describe`.
+    size : int
+        Width and height of the pictures in pixels.
+    protocol : Protocol
+    model : Model
+    settings : mapping
+        Parameters the user set.
+    repeat : int
+        From 0.
+    device : {"cpu", "cuda", "mps"}
+        Where nets are trained, and the classical models that can use it.
+    threads : int
+        Threads of one run; sums in another order round otherwise, so it is part of the key.
+    """
+
+    data: str
+    dataset: Mapping[str, Any]
+    size: int
+    protocol: Protocol
+    model: Model
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    repeat: int = 0
+    device: str = "cpu"
+    threads: int = 1
+
+    @functools.cached_property
+    def label(self) -> str:
+        """The model's name with the parameters by which the user's differs from the usual one.
+
+        Of a recipe it has the name, and what differs from the recipe.
+        """
+        recipe = {name: self.settings[name] for name in ("recipe",) if name in self.settings}
+        usual = self.model.estimator({**self._procedure_settings, **recipe}).get_params()
+        changed = {k: v for k, v in self.settings.items() if k not in usual or usual[k] != v}
+        if "weights" in changed:  # by the file's name, whatever folder it is in
+            changed["pretrained"] = Path(changed.pop("weights")).name
+        words = [k if (k, v) == ("pretrained", True) else f"{k}={v}" for k, v in changed.items()]
+        return f"{self.model.name}[{','.join(sorted(words))}]" if words else self.model.name
+
+    @property
+    def on_board(self) -> dict[str, dict[str, Any]]:
+        """The rows of the leaderboard this run belongs to, by name; repeats share them."""
+        return {"/".join(place(row)): row for row in rows_of(self.shown)}
+
+    @property
+    def board(self) -> str:
+        """The protocol and split for people, see `board_names`."""
+        return board_names([self.shown])[0]
+
+    @property
+    def where(self) -> str:
+        """The device this run is to compute on; its record says where it did."""
+        usable = self.model.deep or self.device == "cuda"  # scikit-learn knows no other
+        return self.device if usable and self.uses_torch else "cpu"
+
+    @functools.cached_property
+    def uses_torch(self) -> bool:
+        """Whether the model may compute with torch, on a card or not."""
+        return "device" in self.estimator().get_params()
+
+    @functools.cached_property
+    def seed(self) -> int:
+        """Seed of everything random in the model: from what the run is, not from its code.
+
+        Only what differs from the usual counts, so that a new option that is off moves no number.
+        """
+        what = [
+            self.dataset["fingerprint"],
+            self.protocol.key_parts(),
+            self.model.name,
+            self.changed,
+            self.repeat,
+        ]
+        return derive_seed(json.dumps(what, sort_keys=True))
+
+    @functools.cached_property
+    def changed(self) -> dict[str, Any]:
+        """The parameters, a net's options among them, that differ from the model's usual ones."""
+        usual, own = (
+            {**parameters, **(parameters.get("options") or {})}
+            for parameters in (self.model.estimator().get_params(), self.estimator().get_params())
+        )
+        left_out = {*NOT_IN_KEY, "options"}
+        return {
+            k: v for k, v in own.items() if k not in left_out and (k not in usual or usual[k] != v)
+        }
+
+    def rows(self) -> Rows:
+        """Rows of the data set that the run sees, and for what."""
+        dataset = load(self.data, self.size)
+        return self.protocol.rows(dataset, self.model.deep, self.repeat)
+
+    def estimator(self) -> BaseEstimator:
+        """Build the unfitted classifier with the protocol's and the user's parameters."""
+        return self.model.estimator({**self._procedure_settings, **self.settings})
+
+    @functools.cached_property
+    def weights(self) -> Weights | None:
+        """Pre-trained weights that a net starts from."""
+        return self.estimator().starting_weights() if self.model.deep else None
+
+    def check_weights(self) -> None:
+        """Try the pre-trained weights, if any, before anything is fitted.
+
+        Raises
+        ------
+        InputError
+            If they cannot be had or do not fit.
+        """
+        if self.model.deep:
+            try:
+                self.estimator().check_weights(self.size)
+            except ValueError as error:
+                raise InputError(str(error)) from error
+
+    @property
+    def _procedure_settings(self) -> Mapping[str, Any]:
+        return self.protocol.settings(self.model.name, self.model.deep)
+
+    @functools.cached_property
+    def parts(self) -> dict[str, Any]:
+        """Everything that decides the result."""
+        only_nets: dict[str, Any] = {}
+        if self.model.deep:
+            from deepnets.training.device import backend
+
+            only_nets["bf16"] = backend(self.device).bf16
+        if self.weights is not None:
+            only_nets["weights"] = store.file_digest(self.weights.path)
+        return {
+            "data": self.dataset["fingerprint"],
+            "protocol": self.protocol.key_parts(),
+            "model": self.model.name,
+            "settings": self.changed,
+            "repeat": self.repeat,
+            "seed": self.seed,
+            "device": self.where,
+            "threads": self.threads,
+            **only_nets,
+            "source": {"model": self.model.source_hash(), "procedure": _procedure()},
+            "versions": versions(self),
+        }
+
+    @functools.cached_property
+    def key(self) -> str:
+        """SHA-256 of `parts`."""
+        return store.digest(self.parts)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What the leaderboard says of the run besides its results; repeats share it."""
+        return {
+            "model": {
+                "label": self.label,
+                "family": self.model.family,
+                "deep": self.model.deep,
+                "pretrained_on": self.weights.source if self.weights else None,
+            },
+            "protocol": {
+                "label": self.protocol.label,
+                "split": self.protocol.split,
+                "usual_split": self.protocol.usual_split(self.dataset["splits"]),
+                "selected_on": self.protocol.selected_on,
+                "note": self.protocol.note,
+            },
+            "dataset": dict(self.dataset),
+            "device": self.where,
+        }
+
+    def record(self, status: str, reason: str = "", **more: Any) -> dict[str, Any]:
+        """``run.json`` of this run with a status and what else is known."""
+        return {
+            "key": self.key,
+            "status": status,
+            "reason": reason,
+            "repeat": self.repeat,
+            **self.shown,
+            "parts": self.parts,
+            "environment": environment(self.threads),
+            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            **more,
+        }
+
+
+def place(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Data set, protocol, split and model: what tells a row of the leaderboard from others."""
+    protocol = entry["protocol"]
+    return entry["dataset"]["name"], protocol["label"], protocol["split"], entry["model"]["label"]
+
+
+def rows_of(shown: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of the leaderboard that a run is shown on: one, or for a transfer across and within."""
+    rows = [dict(shown)]
+    if shown["protocol"]["split"] == ACROSS:
+        rows.append({**shown, "protocol": {**shown["protocol"], "split": WITHIN}})
+    return rows
+
+
+def board_names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the protocol and split of each row: ``fair-500``, or ``fair-500-random``.
+
+    The split that the protocol uses by itself on a data set goes without saying, but for within and
+    across, which always stand beside each other. Rows of before
+    rows said which that is follow those beside them, or else the usage of their time: random.
+    """
+    places = [(entry["dataset"]["name"], entry["protocol"]["label"]) for entry in entries]
+    usual = {
+        place: entry["protocol"]["usual_split"]
+        for place, entry in zip(places, entries, strict=True)
+        if "usual_split" in entry["protocol"]
+    }
+    splits = [entry["protocol"]["split"] for entry in entries]
+    return [
+        label
+        if split != ACROSS and split == usual.get((data, label), "random")
+        else f"{label}-{split}"
+        for (data, label), split in zip(places, splits, strict=True)
+    ]
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """What the record of a run tells of its data."""
+    found = {} if dataset.found is None else {"crop_found": float(dataset.found.mean())}
+    about: dict[str, Any] = {
+        "name": dataset.name,
+        **found,
+        "source": dataset.source,
+        "generated": dataset.generated,
+        "size": dataset.size,
+        "n": len(dataset),
+        "splits": possible_splits(dataset),
+        "class_counts": dataset.class_counts,
+        "left_out": [list(entry) for entry in dataset.left_out],
+        "fingerprint": dataset.fingerprint,
+    }
+    if dataset.remarks:
+        about["remarks"] = list(dataset.remarks)
+    if dataset.parts is not None and Part.ACROSS in dataset.parts:
+        about["across_from"] = int(np.argmax(dataset.parts == Part.ACROSS))  # a row number
+    return about
+
+
+def versions(run: Run) -> dict[str, str]:
+    """Releases of the libraries whose change may change a run's result."""
+    names = ["numpy", "opencv-python-headless", "scikit-learn", "scipy"]
+    if run.uses_torch:
+        names += ["torch"]
+    if run.model.deep:
+        names += ["torchvision", "timm"]
+    if run.where == "cuda" and not run.model.deep:
+        names += [name for name in ("cuml-cu13",) if importlib.util.find_spec("cuml")]
+    found = {name: importlib.metadata.version(name) for name in names}
+    return {"python": ".".join(platform.python_version_tuple()[:2]), **found}
+
+
+def environment(threads: int) -> dict[str, Any]:
+    """The machine, for the reader of a time."""
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+    }
+
+
+@functools.cache
+def processor() -> str:
+    """Name of the processor."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+@functools.cache
+def _procedure() -> str:
+    """Hash the code that decides which rows a run sees and how it is carried out."""
+    files = [Path(__file__).with_name(name) for name in ("execute.py", "protocols.py")]
+    files += [Path(str(module.__file__)) for module in (splits, duplicates)]
+    return code_hash(*map(str, files))
+
+
+@functools.lru_cache(maxsize=2)
+def load(data: str, size: int) -> Dataset:
+    """Load a data set once per process."""
+    return datasets.load(data, size)

@@ -1,0 +1,145 @@
+"""What a run will cost on this machine: from a small trial of its model, and from runs made before.
+
+Costs decide the order of the runs and the time said to be left; no result depends on them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+
+from benchmark.core import store
+from benchmark.core.execute import prepared
+from benchmark.core.runs import Run, load, processor
+from datasets import cache
+
+TRIAL_PICTURES = (300, 900)  # a classical model's; their ratio tells how its cost grows
+TRIAL_EPOCHS = 3  # a net's, of one batch each: the first is its warm-up
+FORWARD_SHARE = 1 / 3  # of a training step's arithmetic, the rest is the gradients'
+
+# One measurement: training pictures, seconds to fit, seconds to predict a picture.
+Point = tuple[int, float, float]
+
+
+def kind(run: Run) -> str:
+    """Name what shares its costs: a model with its parameters, on this machine, at this size."""
+    names = ("model", "settings", "device", "threads", "versions", "source")
+    decides = [run.parts[name] for name in names]
+    classes = sum(count > 0 for count in run.dataset["class_counts"].values())
+    return store.digest([decides, run.size, classes, processor()])
+
+
+def trial(run: Run) -> list[Point]:
+    """Fit the run's model to a few of its pictures and take the time.
+
+    Returns
+    -------
+    list of (int, float, float)
+        Training pictures, seconds to fit, seconds to predict a picture; for a net the fit is that
+        of all its epochs.
+    """
+    rows, dataset = run.rows(), load(run.data, run.size)
+    labels = dataset.labels
+    estimator = prepared(run)
+    if run.model.deep:
+        few = _spread(rows.training, estimator.batch_size)
+        estimator.frozen_epochs = 0  # as most epochs of a pre-trained net are
+        epochs, estimator.max_epochs = estimator.max_epochs, TRIAL_EPOCHS
+        estimator.fit(dataset.take(few), labels[few])
+        fit = min(epoch.seconds for epoch in estimator.history_[1:]) * epochs
+        return [(len(few), fit, fit / epochs / len(few) * FORWARD_SHARE)]
+    points = []
+    test = dataset.take(_spread(rows.test, TRIAL_PICTURES[0]))
+    few = _spread(rows.training, TRIAL_PICTURES[0])
+    estimator.fit(dataset.take(few), labels[few]).predict_proba(test)  # imports and start-up
+    for n in sorted({min(n, len(rows.training)) for n in TRIAL_PICTURES}):
+        few = _spread(rows.training, n)
+        start = time.perf_counter()
+        estimator.fit(dataset.take(few), labels[few])
+        fitted = time.perf_counter()
+        estimator.predict_proba(test)
+        points.append((len(few), fitted - start, (time.perf_counter() - fitted) / len(test)))
+    return points
+
+
+def _spread(rows: np.ndarray, n: int) -> np.ndarray:
+    """Up to n of the rows, from first to last."""
+    return rows[np.unique(np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int))]
+
+
+def seconds(run: Run, points: Sequence[Point]) -> float:
+    """Expected seconds of a run, a net's if all its epochs are made.
+
+    Between and beyond the measured sizes the cost is taken to grow as a power of the number of
+    training pictures, a net's in proportion to it.
+    """
+    rows = run.rows()
+    n = len(rows.training)
+    nearest = sorted(points, key=lambda point: abs(math.log(point[0] / n)))
+    at, fit, predict = nearest[0]
+    growth, predict_growth = 1.0, 0.0
+    if not run.model.deep and len(points) > 1:
+        other_at, other_fit, other_predict = nearest[1]
+        growth = _exponent(other_at / at, fit, other_fit, most=2.0)
+        predict_growth = _exponent(other_at / at, predict, other_predict, most=1.0)
+    total = fit * (n / at) ** growth + predict * (n / at) ** predict_growth * len(rows.test)
+    if run.model.deep:
+        epochs = run.estimator().max_epochs
+        total += epochs * len(rows.selection) * predict
+    return total
+
+
+def _exponent(sizes: float, cost: float, other: float, most: float) -> float:
+    """Power of the number of pictures that two costs grow by, from 0 to the most believed."""
+    if min(cost, other) <= 0:
+        return 0.0
+    return min(max(math.log(other / cost) / math.log(sizes), 0.0), most)
+
+
+def measured(run: Run, record: dict[str, Any]) -> Point:
+    """What a finished run adds to the costs of its kind; a net's as if it had made all epochs."""
+    fit = record["fit_seconds"]
+    if run.model.deep:
+        fit *= run.estimator().max_epochs / record["epochs"]
+    return record["n_train"], fit, record["predict_seconds"] / record["n_test"]
+
+
+def remembered() -> dict[str, list[Point]]:
+    """Costs measured on this machine before, by kind."""
+    try:
+        return {
+            name: [tuple(point) for point in points]
+            for name, points in json.loads(_file().read_text()).items()
+        }
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}  # never measured, or unreadable: it is measured anew
+
+
+def remember(found: dict[str, list[Point]]) -> None:
+    """Keep costs for later calls; one of the same kind and size takes the place of an earlier."""
+    _file().parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(_file().with_suffix(".lock")):
+        kept = remembered()
+        for name, points in found.items():
+            kept[name] = [*{p[0]: p for p in [*kept.get(name, []), *points]}.values()]
+        store.write_text(_file(), json.dumps(kept) + "\n")
+
+
+def _file() -> Path:
+    return cache.folder() / "costs.json"
+
+
+def makespan(costs: Sequence[float], jobs: int) -> float:
+    """Seconds until the last of the runs has ended, the longest begun first on `jobs` workers."""
+    ends = [0.0] * jobs
+    for cost in sorted(costs, reverse=True):
+        heapq.heapreplace(ends, ends[0] + cost)
+    return max(ends)

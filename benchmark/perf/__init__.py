@@ -1,0 +1,1 @@
+"""Speed beside plain ways of doing the same."""

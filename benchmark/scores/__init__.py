@@ -1,0 +1,1 @@
+"""What the stored predictions show: metrics, intervals, pairs, and the leaderboard."""

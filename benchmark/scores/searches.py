@@ -1,0 +1,273 @@
+"""What the trials of a search show: the best on the validation pictures, the ties, and the cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.core import runs, store
+from benchmark.core.protocols import Protocol
+from benchmark.core.runs import Run
+from benchmark.scores import intervals as statistics
+from benchmark.scores import pairs
+from benchmark.scores import rows as evidence
+from benchmark.scores.rows import Evidence, Scored
+
+METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "log_loss": "log loss"}
+NOT_RUN = "skipped"
+FEW = 8  # values of a parameter that are shown one by one
+LONG = 8  # letters from which on a number is rounded for a reader
+SCORES = (
+    *("accuracy", "accuracy_lo", "accuracy_hi", "macro_f1", "macro_f1_lo", "macro_f1_hi"),
+    *("log_loss", "epochs", "seconds", "told_apart_from_best", "best", "run"),
+)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search and its trials.
+
+    Attributes
+    ----------
+    name : str
+        In ``searches.json``, see `entry`.
+    entry : dict
+        What is said there.
+    board : str
+        Name of the trials' protocol and split, see `runs.board_names`.
+    table : DataFrame
+        A row a trial, in the order tried: ``trial`` from 1, the parameters as text, empty where
+        not set, ``status``, ``reason`` and `SCORES` on the validation pictures. ``seconds`` are
+        those to fit and to predict, or until it failed; ``told_apart_from_best`` is for the
+        accuracy, and ``run`` is the key.
+    n_validation : int
+        Pictures that the trials are scored on; 0 if none was.
+    """
+
+    name: str
+    entry: dict[str, Any]
+    board: str
+    table: pd.DataFrame
+    n_validation: int
+
+    @property
+    def parameters(self) -> list[str]:
+        """The parameters searched, those with one value included."""
+        return parameters(self.entry["trials"])
+
+    @property
+    def ended(self) -> bool:
+        """Whether every trial was made, well or not."""
+        return not (self.table["status"] == NOT_RUN).any()
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The best trial of ``searches.json`` once all have ended, or None if none is ok."""
+        found = np.flatnonzero(self.table["best"])
+        return self.entry["trials"][found[0]] if len(found) and self.ended else None
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all trials together."""
+        return float(self.table["seconds"].sum())
+
+    @property
+    def n_tied(self) -> int:
+        """Trials, the best not counted, that the pictures cannot tell from the best."""
+        return int((~self.table["told_apart_from_best"]).sum())
+
+    def order(self) -> pd.Index:
+        """Row labels of the trials that have a score, the best first."""
+        return _best_first(self.table.dropna(subset=["accuracy"]), self.entry["metric"])
+
+    def won_by(self, row: Evidence) -> bool:
+        """Whether a row of the leaderboard is of the best trial's parameters."""
+        if self.best is None or row.entry["dataset"] != self.entry["dataset"]:
+            return False
+        data, _, split, _ = runs.place(self.entry)
+        best = data, self.entry["scored_under"], split, self.best["label"]
+        return runs.place(row.entry) == best
+
+
+def entry(
+    runs: Mapping[str, Run], scored_under: Protocol, space: str, sampler: str, metric: str
+) -> tuple[str, dict[str, Any]]:
+    """Name a search, and say what ``searches.json`` does of it.
+
+    Parameters
+    ----------
+    runs : mapping
+        The trials by key, in the order tried.
+    scored_under : Protocol
+        What the winner is scored under.
+    space, sampler, metric : str
+        The grid's name, how it is gone through, and what the best is best in.
+    """
+    first = next(iter(runs.values()))
+    model = {**first.shown["model"], "label": first.model.name}
+    about = {
+        **{**first.shown, "model": model},
+        **{"scored_under": scored_under.label, "space": space},
+        **{"sampler": sampler, "metric": metric},
+        "trials": [
+            {"label": run.label, "settings": dict(run.settings), "key": key}
+            for key, run in runs.items()
+        ],
+    }
+    return name(about), about
+
+
+def name(search: Mapping[str, Any]) -> str:
+    """Return the name that an entry of ``searches.json`` has there."""
+    return "/".join([*runs.place(search), *(search[k] for k in ("space", "sampler", "metric"))])
+
+
+def rows(searches: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Trials as rows like those of ``board.json``, by names of their own."""
+    found = {}
+    for named, search in searches.items():
+        shown = {part: search[part] for part in ("model", "protocol", "dataset", "device")}
+        for number, trial in enumerate(search["trials"], 1):
+            model = {**search["model"], "label": trial["label"]}
+            row = {**shown, "model": model, "keys": [trial["key"]]}
+            found[f"{named}, trial {number}"] = row
+    return found
+
+
+def parameters(trials: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Names of the parameters that trials set."""
+    return sorted({parameter for trial in trials for parameter in trial["settings"]})
+
+
+def read(out: Path) -> list[Search]:
+    """Read every search of a results folder and score its trials."""
+    searches = store.read_searches(out)
+    boards = runs.board_names([*searches.values()])
+    return [
+        Search(named, search, board, *_scored(out, search))
+        for (named, search), board in zip(searches.items(), boards, strict=True)
+    ]
+
+
+def _scored(out: Path, search: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
+    """The table of a search, and the number of pictures that its trials were scored on."""
+    found = [evidence.read_row(out, row) for row in rows({"": search}).values()]
+    scored = {i: row.scored for i, row in enumerate(found) if row.scored is not None}
+    best, n_validation, compared = -1, 0, {}
+    if scored:
+        scores = pd.DataFrame({i: one.scores.iloc[0] for i, one in scored.items()}).T
+        best = int(_best_first(scores, search["metric"])[0])
+        n_validation, compared = len(scored[best].rows), _compared(scored, best)
+    columns = parameters(search["trials"])
+    described = [
+        {
+            "trial": i + 1,
+            **{parameter: str(value) for parameter, value in trial["settings"].items()},
+            **_described(row, i == best),
+            **compared.get(i, {}),
+            "run": trial["key"],
+        }
+        for i, (trial, row) in enumerate(zip(search["trials"], found, strict=True))
+    ]
+    table = pd.DataFrame(described, columns=["trial", *columns, "status", "reason", *SCORES])
+    table[columns] = table[columns].fillna("")
+    table["epochs"] = table["epochs"].astype("Int64")
+    table["told_apart_from_best"] = table["told_apart_from_best"].astype("boolean")
+    return table, n_validation
+
+
+def _described(row: Evidence, is_best: bool) -> dict[str, Any]:
+    (record,) = row.records
+    about = {"status": record["status"], "reason": record["reason"], "best": is_best}
+    if row.scored is None:
+        return {**about, "seconds": record.get("seconds")}
+    return {
+        **about,
+        **row.scored.scores.iloc[0],
+        "epochs": record["epochs"] or None,
+        "seconds": record["fit_seconds"] + record["predict_seconds"],
+    }
+
+
+def goodness(row: Evidence, metric: str) -> float | None:
+    """A trial's score, more being better, or None if it has none."""
+    if row.scored is None:
+        return None
+    score = float(row.scored.scores[metric].iloc[0])
+    return -score if metric == "log_loss" else score
+
+
+def _best_first(scores: pd.DataFrame, metric: str) -> pd.Index:
+    """Row labels by the metric; of equals that with the lower log loss first, then the earlier."""
+    keys = pd.DataFrame({"metric": scores[metric], "log_loss": scores["log_loss"]})
+    ascending = [metric == "log_loss", True]
+    return keys.sort_values(["metric", "log_loss"], ascending=ascending, kind="stable").index
+
+
+def _compared(scored: Mapping[int, Scored], best: int) -> dict[int, dict[str, Any]]:
+    """Intervals of the trials that have scores, and whether each is told apart from the best."""
+    who, pictures, _ = pairs.who_is_shown([*scored.values()])
+    effective = statistics.effective_people(pictures)
+    answers = {i: pairs.answers(one, who, len(pictures)) for i, one in scored.items()}
+    others = [i for i in scored if i != best]
+    p = [pairs.difference(answers[best], answers[i], effective)["p"] for i in others]
+    apart = statistics.holm(np.array(p)) < 1 - statistics.LEVEL
+    told = dict(zip(others, map(bool, apart), strict=True))
+    return {
+        i: {
+            **pairs.intervals(one, answers[i], effective),
+            "told_apart_from_best": told.get(i),
+        }
+        for i, one in scored.items()
+    }
+
+
+def varied(search: Search) -> dict[str, list[str]]:
+    """Values tried of each parameter that has several, as text: numbers in order, then words."""
+
+    def place(text: str) -> tuple[float, str]:
+        try:
+            return float(text), ""
+        except ValueError:
+            return np.inf, text
+
+    tried = {name: sorted({*search.table[name]}, key=place) for name in search.parameters}
+    return {name: values for name, values in tried.items() if len(values) > 1}
+
+
+def importance(search: Search) -> dict[str, float]:
+    """Share of the spread of the trials' scores that lies between the values of each parameter.
+
+    The correlation ratio (eta squared): over a whole grid the parameter's main effect, what is left
+    being noise and what parameters do together.
+
+    Returns
+    -------
+    dict
+        By parameter, the largest first. Nothing where no two scores differ, where one parameter
+        was searched, or where values were sampled, so few of each that any would seem to matter.
+    """
+    good = search.table.dropna(subset=["accuracy"])
+    score = good[search.entry["metric"]].astype(np.float64)
+    whole = float(((score - score.mean()) ** 2).sum())
+    tried = varied(search)
+    if search.entry["sampler"] != "grid" or len(tried) < 2 or not whole > 0:
+        return {}
+    shares = {}
+    for name in tried:
+        of_value = score.groupby(good[name]).transform("mean")
+        shares[name] = float(((of_value - score.mean()) ** 2).sum()) / whole
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def setting(text: str) -> str:
+    """A parameter's value as a reader wants it: four digits of one drawn from a range."""
+    try:
+        return f"{float(text):.4g}" if len(text) > LONG else text
+    except ValueError:
+        return text

@@ -1,0 +1,162 @@
+"""Many runs from a command's words: planned, made, published, and what failed told."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import datasets
+from benchmark.core import models, pool, store
+from benchmark.core.progress import Display
+from benchmark.core.protocols import Protocol
+from benchmark.core.runs import Run, board_names, describe
+from benchmark.scores import leaderboard
+from benchmark.view import text as words
+
+PRINTED_WIDTH = 150  # characters, where there is no terminal
+NAME_WIDTH, NOTE_WIDTH = 40, 16  # characters on a line: at most of a name, at least of a note
+
+
+def usable_device(device: str, entries: Sequence[models.Model]) -> str:
+    """Return where models compute that can choose, for the flag ``--device``."""
+    can_choose = any("device" in each.estimator().get_params() for each in entries)
+    if device == "cpu" or (device == "auto" and not can_choose):
+        return "cpu"  # torch is slow to import
+    from deepnets.training.device import backend
+
+    try:
+        return backend(device).device.type
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def say_what(dataset: datasets.Dataset, console: Console) -> None:
+    """Print what the data are."""
+    if dataset.generated:
+        console.print(Text(words.HOW_TO_GET_REAL), style="bold")
+    left_out = f", {len(dataset.left_out)} unreadable left out" if dataset.left_out else ""
+    classes = sum(count > 0 for count in dataset.class_counts.values())
+    console.print(
+        Text(
+            f"{dataset.source}: {len(dataset):,} pictures of {classes} classes at "
+            f"{dataset.size} x {dataset.size} pixels{left_out}"
+        )
+    )
+    for remark in dataset.remarks:
+        console.print(Text(remark), soft_wrap=True)
+
+
+def plan(
+    data: str,
+    dataset: datasets.Dataset,
+    protocols: Sequence[Protocol],
+    entries: Sequence[models.Model],
+    settings: dict[str, Any],
+    device: str,
+    threads: int,
+) -> list[Run]:
+    """Return the runs of every model under every protocol.
+
+    Raises
+    ------
+    InputError
+        If the data cannot be divided so, a model has no such parameter, or weights cannot be had
+        or do not fit: wrong input is told before anything is fitted.
+    """
+    about = describe(dataset)
+    runs = [
+        Run(data, about, dataset.size, each, entry, settings, repeat, device, threads)
+        for each in protocols
+        for entry in entries
+        for repeat in range(each.repeats)
+    ]
+    for run in runs:
+        run.estimator()
+    for run in {(run.protocol, run.model): run for run in runs}.values():
+        run.check_weights()
+    for run in {(run.protocol, run.model.deep, run.repeat): run for run in runs}.values():
+        run.protocol.rows(dataset, run.model.deep, run.repeat)
+    return runs
+
+
+def make(
+    runs: Sequence[Run], out: Path, jobs: int, time_limit: float | None, console: Console
+) -> tuple[list[dict[str, Any]], leaderboard.Leaderboard]:
+    """Make the runs that have no result yet, publish, and return records and leaderboard."""
+    board: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        for row, shown in run.on_board.items():
+            board.setdefault(row, {**shown, "keys": []})["keys"].append(run.key)
+    store.put_on_board(out, board)  # first, so that what an interrupted call made is shown
+    with Display(console) as display:
+        records = pool.run_all(runs, out, jobs, time_limit, display)
+
+    from benchmark.view import page  # with matplotlib, which the workers need not load
+
+    return records, page.publish(out)
+
+
+def output() -> Console:
+    """Return standard output: as wide as the terminal, or `PRINTED_WIDTH` where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=PRINTED_WIDTH)
+
+
+def print_table(
+    console: Console, title: str, text: pd.DataFrame, long: str = words.SHOWN["note"]
+) -> None:
+    """Print a table of text under its title, in several parts where it is too wide for one.
+
+    Columns without any text are left out; the one called `long` takes what width is left.
+    """
+    console.print()
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    text = text.rename(columns=str)
+    columns = [str(each) for each in text if any(text[each])] or [*map(str, text)]
+    name = "model" if "model" in columns else columns[0]
+    widths = {each: max(map(len, [*text[each], *each.split()])) for each in columns}
+    widths |= {name: min(widths[name], NAME_WIDTH), long: NOTE_WIDTH}
+    for part in _side_by_side(widths, columns, name, console.width):
+        shown = Table(header_style="")
+        for column in part:
+            header = textwrap.fill(column, widths[column])
+            if column == long:
+                shown.add_column(header, overflow="fold")
+            elif column == name:
+                shown.add_column(header, overflow="fold", width=widths[name])
+            else:
+                shown.add_column(header, justify="right", no_wrap=True)
+        for row in text[part].itertuples(index=False):
+            shown.add_row(*[Text(cell) for cell in row])
+        console.print(shown)
+
+
+def _side_by_side(
+    widths: Mapping[str, int], columns: Sequence[str], name: str, most: int
+) -> list[list[str]]:
+    """Columns in parts no wider than `most` characters, each with the column of names."""
+    parts: list[list[str]] = [[]]
+    for column in columns:
+        together = {*parts[-1], column, name}
+        taken = sum(widths[each] + 3 for each in together) + 1  # with frames
+        if taken > most and parts[-1]:
+            parts.append([name])
+        parts[-1] += [column] * (column not in parts[-1])
+    return parts
+
+
+def tell_failures(records: Sequence[dict[str, Any]], console: Console) -> int:
+    """Print which runs are not ok and why; return the exit status."""
+    failed = [record for record in records if record["status"] != "ok"]
+    for record in failed:
+        where = f"{board_names([record])[0]} {record['model']['label']}"
+        console.print(Text(f"{where}: {record['status']}: {record['reason']}"), soft_wrap=True)
+    return 1 if failed else 0

@@ -1,0 +1,27 @@
+"""Every picture; each says what it shows without help."""
+
+from benchmark.view.plots.boards import board
+from benchmark.view.plots.data import Pair, Side, classes, pairs
+from benchmark.view.plots.differences import contrast, told_apart, worth
+from benchmark.view.plots.learning import learning_curves
+from benchmark.view.plots.rows import confusion, curves, reliability
+from benchmark.view.plots.style import is_current, save
+from benchmark.view.plots.trials import search
+
+__all__ = [
+    "Pair",
+    "Side",
+    "board",
+    "classes",
+    "confusion",
+    "contrast",
+    "curves",
+    "is_current",
+    "learning_curves",
+    "pairs",
+    "reliability",
+    "save",
+    "search",
+    "told_apart",
+    "worth",
+]

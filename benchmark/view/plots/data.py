@@ -1,0 +1,66 @@
+"""Pictures of a data set: how many of each class, and which pairs look the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmark.view.plots.style import STYLE, TRAINING, heading, shortened
+
+PAIRS_A_ROW = 4
+
+
+def classes(counts: Mapping[str, int], title: str) -> Figure:
+    """Draw how many pictures each class has, on a logarithmic scale, with the counts."""
+    ordered = sorted(counts.items(), key=lambda item: item[1])
+    names, values = zip(*ordered, strict=True)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(7.5, 1.4 + 0.36 * len(names)), layout="constrained")
+        axes = figure.subplots()
+        axes.barh(names, values, color=TRAINING)
+        axes.set_xscale("log")
+        total = sum(values)
+        for place, value in enumerate(values):
+            text = f" {value:,} ({100 * value / total:.1f} %)"
+            axes.text(max(value, 1), place, text, va="center", fontsize=9)
+        axes.set_xlim(0.8, max(values) * 6)
+        axes.set_xlabel("pictures (logarithmic scale)")
+        heading(figure, title)
+    return figure
+
+
+class Side(NamedTuple):
+    """One picture of a pair: ``(height, width, 1 or 3)`` of uint8, its file name and its label."""
+
+    picture: np.ndarray
+    name: str
+    label: str
+
+
+class Pair(NamedTuple):
+    """Two pictures to compare, and what is known of them together."""
+
+    title: str
+    left: Side
+    right: Side
+
+
+def pairs(shown: Sequence[Pair], title: str) -> Figure:
+    """Draw pairs of pictures side by side, four pairs a row."""
+    n_rows = -(-len(shown) // PAIRS_A_ROW)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(16, 0.5 + 2.75 * n_rows), layout="constrained")
+        # A figure a pair, so that its title stands above both pictures.
+        cells = figure.subfigures(n_rows, PAIRS_A_ROW, squeeze=False, wspace=0.08, hspace=0.03)
+        for cell, pair in zip(cells.flat, shown, strict=False):
+            cell.suptitle(pair.title, fontsize=9.5, fontweight="bold")
+            for axes, side in zip(cell.subplots(1, 2), (pair.left, pair.right), strict=True):
+                axes.imshow(np.broadcast_to(side.picture, (*side.picture.shape[:2], 3)))
+                axes.set_axis_off()
+                axes.set_title(f"{shortened(side.name, 26)}\n{side.label}", y=-0.24, fontsize=8.5)
+        heading(figure, title)
+    return figure

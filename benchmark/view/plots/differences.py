@@ -1,0 +1,196 @@
+"""Pictures of differences: between models, between test sets, between recipes; are they sure?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from benchmark.scores.contrasts import NAMES, Contrast
+from benchmark.scores.rows import split_name
+from benchmark.view.plots.style import SELECTION, STYLE, TRAINING, heading, shortened
+
+LETTERS = 110  # of a line over a contrast
+
+
+def told_apart(panels: Sequence[tuple[str, pd.DataFrame]], title: str) -> Figure:
+    """Draw for every pair of models of a board how much the one is better, and if that is sure.
+
+    Parameters
+    ----------
+    panels : sequence of (str, DataFrame)
+        For each set of pictures its title and its part of `pairs.compare`'s pairs.
+    title : str
+        Data set and protocol.
+    """
+    orders = [list(dict.fromkeys([*pairs["model_a"], *pairs["model_b"]])) for _, pairs in panels]
+    heights = [len(order) + 2.5 for order in orders]
+    widest = max(map(len, orders))
+    with mpl.rc_context(STYLE):
+        letters = max(len(shortened(model)) for order in orders for model in order)
+        words = 0.09 * max(letters, 20)  # inches that the longest name takes
+        size = max(1.6 + words + 0.46 * widest, 6.5), 0.9 + words / 2 + 0.3 * sum(heights)
+        figure = Figure(figsize=size, layout="constrained")
+        columns = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for axes, (name, pairs), order in zip(columns, panels, orders, strict=True):
+            place = {model: i for i, model in enumerate(order)}
+            for pair in pairs.to_dict(orient="records"):
+                x, y = place[pair["model_b"]], place[pair["model_a"]]
+                colour = TRAINING if pair["told_apart"] else "0.9"
+                axes.add_patch(mpl.patches.Rectangle((x, y), 1, 1, fc=colour, ec="white"))
+                axes.text(
+                    *(x + 0.5, y + 0.5, f"{100 * pair['difference']:.1f}"),
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="white" if pair["told_apart"] else "0.25",
+                    fontweight="bold" if pair["told_apart"] else None,
+                )
+            scores = dict(zip(pairs["model_a"], pairs["accuracy_a"], strict=True))
+            scores |= dict(zip(pairs["model_b"], pairs["accuracy_b"], strict=True))
+            axes.set(xlim=(1, max(widest, 2)), ylim=(len(order) - 1, 0))
+            axes.set_yticks(
+                np.arange(len(order) - 1) + 0.5,
+                [f"{shortened(model)}  {100 * scores[model]:.1f} %" for model in order[:-1]],
+            )
+            names = [shortened(model) for model in order[1:]]
+            axes.set_xticks(np.arange(1, len(order)) + 0.5, names, rotation=40, ha="right")
+            axes.tick_params(length=0)
+            axes.spines[:].set_visible(False)
+            axes.set_title(name, fontsize=9)
+        apart = mpl.patches.Patch(fc=TRAINING, label="told apart")
+        tie = mpl.patches.Patch(fc="0.9", label="not told apart by these pictures")
+        figure.legend(
+            handles=[apart, tie], loc="outside lower left", ncols=2, frameon=False, fontsize=9
+        )
+        heading(figure, title)
+    return figure
+
+
+def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[str] = ()) -> Figure:
+    """Draw the scores of every model on two test sets, and the difference, with intervals.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One of `contrasts.boards`, the best first.
+    kind : Contrast
+        What it is of.
+    title : str
+        Data set, protocol and what is shown.
+    about : sequence of str
+        Lines on what was done to the data.
+    """
+    first, place = table.iloc[0], np.arange(len(table))[::-1]
+    with mpl.rc_context(STYLE):
+        height = (
+            2
+            + 2 * (0.8 + 0.34 * len(table))
+            + 0.2 * sum(1 + len(line) // LETTERS for line in about)
+        )
+        figure = Figure(figsize=(9, height), layout="constrained")
+        panels = figure.subplots(2, 2, sharey=True, width_ratios=[3, 2])
+        for (left, right), score in zip(panels, kind.scores, strict=True):
+            drawn = ((SELECTION, "s", 0.12), (TRAINING, "o", -0.12))
+            is_share = score != "macro_f1"  # of pictures, so in percent
+            times = 100 if is_share else 1
+            for side, (colour, marker, up) in zip(kind.sides, drawn, strict=True):
+                n, people = first[f"n_test_{side}"], first[f"n_people_{side}"]
+                shown = "" if n == people else f" of {people:,} people"
+                left.errorbar(
+                    *(table[f"{score}_{side}"], place + up),
+                    xerr=_ends(table, f"{score}_{side}"),
+                    fmt=marker,
+                    color=colour,
+                    capsize=2,
+                    label=f"{split_name(side)}: {n:,} test pictures{shown}",
+                )
+            left.set_yticks(place, table["model"])
+            right.errorbar(
+                *(times * table[f"{score}_difference"], place),
+                xerr=times * _ends(table, f"{score}_difference"),
+                fmt="kd",
+                capsize=2,
+                label=f"{kind.sides[0]} less {kind.sides[1]}",
+            )
+            right.axvline(0, color="0.5", lw=1)
+            left.set_xlabel(f"{NAMES[score]}, 95 % interval")
+            right.set_xlabel(f"difference{' in points' if is_share else ''}, 95 % interval")
+            for axes in (left, right):
+                axes.grid(axis="y", color="0.9")
+                axes.set_axisbelow(True)
+                axes.set_ylim(-0.6, len(table) - 0.4)
+            if is_share:
+                left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        handles, labels = (
+            [each for axes in panels[0] for each in axes.get_legend_handles_labels()[i]]
+            for i in (0, 1)
+        )
+        figure.legend(
+            handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9
+        )
+        heading(figure, title)
+        panels[0, 0].set_title("\n".join(about), fontsize=9, wrap=True)
+    return figure
+
+
+def _ends(table: pd.DataFrame, score: str) -> np.ndarray:
+    """How far the ends of a score's interval lie off, as error bars are given: ``(2, n)``."""
+    ends = table[score] - table[f"{score}_lo"], table[f"{score}_hi"] - table[score]
+    return np.stack([each.to_numpy(np.float64) for each in ends])
+
+
+def worth(table: pd.DataFrame, title: str) -> Figure:
+    """Draw what each part of a recipe is worth, in accuracy and macro-F1.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `ablation.table` but for the whole recipe's.
+    title : str
+        Recipe, model, data set, protocol and pictures.
+    """
+    place = np.arange(len(table))[::-1]
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 2.4 + 0.36 * len(table)), layout="constrained")
+        for axes, score, times, unit in zip(
+            figure.subplots(1, 2, sharey=True),
+            ("accuracy", "macro_f1"),
+            (100, 1),
+            ("points of accuracy", "macro-F1"),
+            strict=True,
+        ):
+            value, low, high, se = (
+                times * table[f"{score}_worth{end}"] for end in ("", "_lo", "_hi", "_se")
+            )
+            axes.axvline(0, color="0.5", lw=1)
+            of_pictures = axes.errorbar(
+                *(value, place),
+                xerr=[value - low, high - value],
+                fmt="o",
+                color=TRAINING,
+                capsize=3,
+            )
+            of_repeats = axes.hlines(
+                place, value - se, value + se, color=SELECTION, lw=6, alpha=0.6, zorder=0
+            )
+            axes.set_xlabel(f"worth in {unit}")
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.set_yticks(place, table["left_out"])
+            axes.grid(axis="y", color="0.9")
+            axes.set_axisbelow(True)
+        figure.supylabel("left out", fontsize=10)
+        figure.legend(
+            [of_pictures, of_repeats],
+            ["95 % interval, for other test pictures", "± standard error of the repeats"],
+            loc="outside lower center",
+            ncols=2,
+            frameon=False,
+            fontsize=9,
+        )
+        heading(figure, title)
+    return figure

@@ -1,0 +1,76 @@
+"""Training curves for TensorBoard, written from the stored epochs of the runs on a leaderboard."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from benchmark.core import runs, store
+from benchmark.scores.rows import Evidence
+from benchmark.view import text
+
+
+def check_installed() -> None:
+    """Raise click.UsageError where TensorBoard is not installed."""
+    if importlib.util.find_spec("tensorboard") is None:
+        raise click.UsageError(
+            "--tensorboard needs TensorBoard: pip install 'classical-or-deep[tensorboard]'"
+        )
+
+
+def write(out: Path, rows: Sequence[Evidence]) -> None:
+    """Write the loss and the accuracy of every epoch of every net on a leaderboard.
+
+    ``OUT/tensorboard/<row>/<repeat>/training`` holds a file of events, and so does the folder
+    beside it, named after what the epoch was selected on: TensorBoard draws both in one chart. A
+    step is an epoch, its time when it ended. The same runs give the same bytes, in place of
+    earlier ones.
+
+    Parameters
+    ----------
+    out : Path
+        The results folder.
+    rows : sequence of Evidence
+        As `leaderboard.compute` has read them.
+    """
+    for row in rows:
+        data, _, _, model = runs.place(row.entry)
+        home = out / "tensorboard" / text.picture_name(data, row.board, model)
+        for record in row.good:
+            history = store.read_history(out, record["key"])
+            if history is None:
+                continue
+            sides = {"train": "training", "validation": row.entry["protocol"]["selected_on"]}
+            for side, name in sides.items():
+                folder = home / f"{record['repeat'] + 1}" / name
+                _write_side(folder / "events.out.tfevents", record, history, side)
+
+
+def _write_side(path: Path, record: Mapping[str, Any], history: pd.DataFrame, side: str) -> None:
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    # Not by SummaryWriter, which imports torch and puts the present time into names and events.
+    seconds = history["seconds"].cumsum()
+    began = datetime.fromisoformat(record["finished"]).timestamp() - seconds.iloc[-1]
+    events = [Event(wall_time=began, file_version="brain.Event:2")]
+    for epoch, after in zip(history.to_dict(orient="records"), seconds, strict=True):
+        values = [
+            Summary.Value(tag=score, simple_value=epoch[f"{side}_{score}"])
+            for score in ("loss", "accuracy")
+        ]
+        events.append(
+            Event(wall_time=began + after, step=epoch["epoch"], summary=Summary(value=values))
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        writer = RecordWriter(file)
+        for event in events:
+            writer.write(event.SerializeToString(deterministic=True))

@@ -1,0 +1,1 @@
+"""One file for each data set, which says where its pictures, labels and people are."""

@@ -1,0 +1,110 @@
+"""CK+, the extended Cohn-Kanade set: films that end at the height of a posed expression.
+
+Lucey et al., "The extended Cohn-Kanade dataset (CK+)", CVPR workshops 2010. A film that has a label
+gives its last three frames, as in CK+48, the folders of small pictures made from it: 981 frames of
+327 films and 118 people. No first frame is taken as neutral, so no frame has that label. The set
+has no parts: people are kept on one side of a split by ``--split identity``.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from datasets.dataset import Dataset, Listing, assemble, register
+from datasets.errors import InputError
+from datasets.loaders import folder, places
+from datasets.loaders.labels import emotion, numbered
+
+VARIABLE = "CKPLUS_DIR"
+ASKED = "the Affect Analysis Group of the University of Pittsburgh (jeffcohn.net/Resources)"
+CLASSES = (
+    "neutral",
+    "anger",
+    "contempt",
+    "disgust",
+    "fear",
+    "happiness",
+    "sadness",
+    "surprise",
+)
+FRAME = re.compile(r"(?P<film>(?P<person>S\d+)_\d+)_\d+\.\w+")
+FRAMES = "cohn-kanade-images"
+SMALL = "CK+48"
+FRAMES_TAKEN = 3
+
+
+def read_films(root: Path) -> tuple[list[str], list[int]]:
+    """File names and labels of the last frames of each film of the original form.
+
+    Raises
+    ------
+    InputError
+        If a label is no number of an emotion, or its film is not there.
+    """
+    ids, labels = [], []
+    for path in sorted((root / "Emotion").rglob("S*_*_*_emotion.txt")):
+        label = numbered(path.read_text(errors="replace"), CLASSES, 0, str(path))
+        film = "/".join(path.name.split("_")[:2])
+        frames = sorted(frame.name for frame in (root / FRAMES / film).glob("S*.png"))
+        if not frames:
+            raise InputError(f"{root / FRAMES / film} has no frames, but {path} labels them")
+        for name in frames[-FRAMES_TAKEN:]:
+            ids.append(f"{film}/{name}")
+            labels.append(label)
+    if not ids:
+        raise InputError(f"{root} has no labels in Emotion/: unpack Emotion_labels.zip there")
+    return ids, labels
+
+
+def _recognises(root: Path) -> bool:
+    named = any((root / name).is_dir() for name in (FRAMES, SMALL))
+    return named or any(root.glob("*/S[0-9]*_[0-9]*_[0-9]*.png"))
+
+
+@register("ckplus", recognises=_recognises)
+def load(root: Path | None, size: int, crop: str) -> Dataset:
+    """Load the last frames of the labelled films, with who is shown and the film of each.
+
+    Parameters
+    ----------
+    root : Path or None
+        Folder of ``cohn-kanade-images`` and ``Emotion``, or of CK+48's class folders; None looks in
+        ``$CKPLUS_DIR``.
+    size : int
+        Width and height in pixels.
+    crop : str
+        One of `crops.CROPS`.
+
+    Raises
+    ------
+    InputError
+        If nothing is there or what is cannot be used.
+    """
+    root = places.on_request(root, "ckplus", VARIABLE, ASKED)
+    if (root / FRAMES).is_dir():
+        home = root / FRAMES
+        ids, labels = read_films(root)
+    else:
+        home = root / SMALL if (root / SMALL).is_dir() else root
+        found = folder.find(home)
+        ids = found.ids
+        labels = [emotion(word, CLASSES, f"{home}, folder {word}") for word in found.classes]
+    people, films = [], []
+    for name in ids:
+        frame = FRAME.fullmatch(name.rpartition("/")[2])
+        if frame is None:
+            raise InputError(
+                f"{home / name} is not named as frames of CK+ are, S010_004_00000017.png, "
+                "which tells who is shown: rename or remove it"
+            )
+        people.append(frame["person"])
+        films.append(frame["film"])
+    return assemble(
+        "ckplus",
+        Listing(ids, labels, CLASSES, people, root=home, sequences=films),
+        places.packed(
+            [f"{home}/{name}" for name in ids], size, crop, "it went away while being read"
+        ),
+        "CK+",
+    )

@@ -1,0 +1,1 @@
+"""Drawn faces, for where there are no photographs."""

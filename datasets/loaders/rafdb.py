@@ -1,0 +1,108 @@
+"""RAF-DB, single-label part: as its owners give it out, or as class folders of the same pictures.
+
+Li, Deng and Du, "Reliable crowdsourcing and deep locality-preserving learning for expression
+recognition in the wild", CVPR 2017. Its training and test part are kept; there is no validation
+part. Labels are numbered from 1.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datasets.dataset import Dataset, Listing, Part, assemble, register
+from datasets.errors import InputError
+from datasets.loaders import folder, places, tables
+from datasets.loaders.labels import numbered
+
+VARIABLE = "RAFDB_DIR"
+ASKED = "its owners, by e-mail as whdeng.cn/RAF/model1.html says"
+CLASSES = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
+LISTS = ("EmoLabel/list_patition_label.txt", "basic/EmoLabel/list_patition_label.txt")  # spelled so
+PARTS = {"train": Part.TRAINING, "test": Part.TEST}
+
+
+def find_list(root: Path) -> Path | None:
+    """Return the owners' list of a folder, or None."""
+    return next((root / name for name in LISTS if (root / name).is_file()), None)
+
+
+def read_list(path: Path) -> Listing:
+    """Read the owners' list, ``train_00001.jpg 5`` a line, in its own order.
+
+    Raises
+    ------
+    InputError
+        If a line is not of that form, its number is no emotion's, or there is none.
+    """
+    ids, labels, parts = [], [], []
+    for line, text in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+        cells = text.split()
+        if not cells:
+            continue
+        where = f"{path}, line {line}"
+        part = PARTS.get(cells[0].partition("_")[0])
+        if len(cells) != 2 or part is None:
+            raise InputError(f"{where}: '{text}' is not of the form 'train_00001.jpg 5'")
+        ids.append(f"{Path(cells[0]).stem}_aligned.jpg")
+        labels.append(numbered(cells[1], CLASSES, 1, where))
+        parts.append(part)
+    if not ids:
+        raise InputError(f"{path} names no picture: get it again from {ASKED}")
+    return Listing(ids, labels, CLASSES, root=path.parent.parent / "Image/aligned", parts=parts)
+
+
+def read_folders(root: Path) -> Listing:
+    """List ``{train,test}/<number>/*``, which may lie in a folder ``DATASET``.
+
+    Raises
+    ------
+    InputError
+        If a folder's number is no emotion's, or ``train_labels.csv`` or ``test_labels.csv`` is
+        there and gives a picture another.
+    """
+    inner = root / "DATASET" if (root / "DATASET").is_dir() else root
+    found = folder.find(inner)
+    labels = [numbered(word, CLASSES, 1, f"{inner}, folder {word}") for word in found.classes]
+    lies_in = {Path(name).name: word for name, word in zip(found.ids, found.classes, strict=True)}
+    for path in filter(Path.is_file, (root / f"{part}_labels.csv" for part in PARTS)):
+        for where, (name, number) in tables.rows(path, ("image", "label")):
+            if lies_in.get(name) != number:
+                lies = f"lies in folder {lies_in[name]}" if name in lies_in else "is not there"
+                raise InputError(
+                    f"{where}: {name} is labelled {number} but {lies}: get the set again"
+                )
+    return Listing(found.ids, labels, CLASSES, root=inner, parts=found.parts)
+
+
+@register(
+    "rafdb",
+    recognises=lambda root: (
+        bool(find_list(root))
+        or ((root / "DATASET").is_dir() and (root / "train_labels.csv").is_file())
+    ),
+)
+def load(root: Path | None, size: int, crop: str) -> Dataset:
+    """Load the aligned pictures.
+
+    Parameters
+    ----------
+    root : Path or None
+        Folder of ``Image/aligned/*`` and ``EmoLabel/list_patition_label.txt``, or of
+        ``DATASET/{train,test}/<number>/*``; None looks in ``$RAFDB_DIR``.
+    size : int
+        Width and height in pixels.
+    crop : str
+        One of `crops.CROPS`.
+
+    Raises
+    ------
+    InputError
+        If nothing is there or what is cannot be used.
+    """
+    root = places.on_request(root, "rafdb", VARIABLE, ASKED)
+    path = find_list(root)
+    listing = read_list(path) if path else read_folders(root)
+    missing = f"{path or root} names it: unpack Image/aligned.zip, or take the line out"
+    paths = [f"{listing.root}/{name}" for name in listing.ids]
+    pictures = places.packed(paths, size, crop, missing)
+    return assemble("rafdb", listing, pictures, "RAF-DB")

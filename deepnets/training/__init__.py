@@ -1,0 +1,1 @@
+"""Training of nets: the loop, its parts, and the classifier around them."""

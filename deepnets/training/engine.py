@@ -1,0 +1,262 @@
+"""The training loop: read it from top to bottom.
+
+Pictures stay as uint8 on the device, or stream to it in parts where they do not fit; a step picks a
+batch by index, so there is no loader. What an epoch gave is summed on the device and read once.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from timm.utils import ModelEmaV3
+from torch import Tensor, nn
+from torch.nn import functional
+
+from deepnets.training.augment import Augmentation
+from deepnets.training.balance import Shown, class_weights, log_prior
+from deepnets.training.cuda_graph import NotCapturableError, Step, captured
+from deepnets.training.device import Backend
+from deepnets.training.optimiser import optimiser, schedule, step_aside, train_mode
+from deepnets.training.recipes import Recipe
+
+# Pixels of the pictures predicted at once, so that memory stays flat.
+PREDICT_PIXELS = {"cpu": 500 * 32 * 32, "cuda": 10_000 * 32 * 32, "mps": 2_000 * 32 * 32}
+STREAM_PIXELS = 100_000 * 32 * 32  # of a part that streams to the device
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the training pictures gave; a row of ``history.csv``."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures ``(n, 3, size, size)`` of uint8 and labels: ``(n,)`` of int64, or soft ones.
+
+    Soft labels are the share of each class, ``(n, n_classes)`` of float32. They lie on the device;
+    or, not `resident`, in the host's memory, and stream to it in parts.
+    """
+
+    images: Tensor
+    labels: Tensor
+    resident: bool = True
+
+    def batches(self, order: Tensor, size: int, where: Backend) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of pictures and labels on the device, in an order of rows.
+
+        A last batch of a single picture is left out: batch normalisation of 1x1 maps has no
+        variance to take from it, and another epoch has another order.
+        """
+        if self.resident:
+            yield from self._cut(order.to(where.device), size)
+            return
+        at_once = max(STREAM_PIXELS // self.images[0, 0].numel() // size, 1) * size
+        for rows in order.split(at_once):
+            images, labels = self.images[rows], self.labels[rows]
+            if where.device.type == "cuda":
+                images = images.pin_memory()
+            part = Pictures(images.to(where.device, non_blocking=True), labels.to(where.device))
+            yield from part._cut(torch.arange(len(rows), device=where.device), size)
+
+    def _cut(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for rows in order.split(size):
+            if len(rows) > 1 or len(order) == 1:
+                yield self.images[rows], self.labels[rows]
+
+
+def train(
+    net: nn.Module,
+    training: Pictures,
+    validation: Pictures | None,
+    n_classes: int,
+    recipe: Recipe,
+    where: Backend,
+    seed: int,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    backbone: Sequence[Tensor] = (),
+) -> tuple[list[Epoch], int, str]:
+    """Train a net and leave it with the weights of its best epoch.
+
+    Parameters
+    ----------
+    net : nn.Module
+        On the device; uint8 pictures to logits, or a tuple of logits with auxiliary heads.
+    training : Pictures
+        What it learns from.
+    validation : Pictures or None
+        What the best epoch is chosen on and stopping decided by; a label of -1 is of a class the
+        training pictures do not have. None: all epochs are made and the last weights kept.
+    n_classes : int
+        Of the net's logits.
+    recipe : Recipe
+        How.
+    where : Backend
+        Device and precision.
+    seed : int
+        Order of the pictures; what else is random comes from the device's own generator.
+    on_epoch : callable, optional
+        Told of every epoch as it ends.
+    backbone : sequence of Tensor, optional
+        The net's pre-trained parameters.
+
+    Returns
+    -------
+    history : list of Epoch
+    best : int
+        The epoch whose weights the net has now, from 1.
+    note : str
+        What a reader should know of how it ran; mostly empty.
+
+    Raises
+    ------
+    FloatingPointError
+        If the loss is no longer a number.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    augment = Augmentation.parse(recipe.augment)
+    majority = training.labels if training.labels.dim() == 1 else training.labels.argmax(1)
+    shown = Shown(majority, n_classes, recipe.balance, recipe.balance_strength, generator)
+    weights = None
+    if recipe.balance == "weights":
+        weights = class_weights(majority, n_classes, recipe.balance_strength).to(where.device)
+    more = torch.zeros(n_classes, device=where.device)  # than the logits the net learns to give
+    if recipe.balance == "logits":
+        more = log_prior(majority, n_classes, recipe.balance_strength).to(where.device)
+    optimise = optimiser(net, recipe, where.device, backbone)
+    n_steps = recipe.max_epochs * math.ceil(len(shown) / recipe.batch_size)
+    change_rate = schedule(optimise, recipe, n_steps)
+    average = ModelEmaV3(net, recipe.ema, use_warmup=True) if recipe.ema else None
+    judged = net if average is None else average.module
+    sums = torch.zeros(2, device=where.device)  # of an epoch: loss, right answers
+
+    def gradients(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        with where.autocast():
+            outputs = net(images)
+            logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
+            loss, *extra = (
+                functional.cross_entropy(
+                    each.float() + more, labels, weights, label_smoothing=recipe.label_smoothing
+                )
+                for each in (logits, *auxiliary)
+            )
+        optimise.zero_grad(set_to_none=True)
+        (loss + recipe.auxiliary_weight * sum(extra)).backward()
+        return loss.detach(), logits.detach()
+
+    def step(images: Tensor, labels: Tensor) -> None:
+        loss, logits = gradients(images, labels)
+        if recipe.sam:
+            back = step_aside(net, recipe.sam)
+            gradients(images, labels)
+            back()
+        optimise.step()
+        right = (logits.argmax(1) == (labels if labels.dim() == 1 else labels.argmax(1))).sum()
+        sums.add_(torch.stack([loss * len(labels), right]))
+
+    history: list[Epoch] = []
+    best, best_score, best_weights = 0, -math.inf, {}
+    waited = made = 0
+    full_step: Step = step
+    note = ""
+    for number in range(1, recipe.max_epochs + 1):
+        start = time.perf_counter()
+        train_mode(net, backbone, frozen=number <= recipe.frozen_epochs)
+        if backbone and number == recipe.frozen_epochs + 1:
+            full_step = step  # a graph holds the gradients of what was not frozen when captured
+        sums.zero_()
+        seen = 0
+        for images, labels in training.batches(shown.order(), recipe.batch_size, where):
+            images, labels = augment(images, labels, n_classes)
+            full = len(labels) == recipe.batch_size
+            if full and where.graph and full_step is step and not note:
+                try:
+                    full_step = captured(step, net, optimise, images, labels)
+                except NotCapturableError as error:
+                    note = f"runs without a CUDA graph: {error}"
+                sums.zero_()
+            (full_step if full else step)(images, labels)
+            change_rate()
+            seen, made = seen + len(labels), made + 1
+            if average is not None:
+                average.update(net, made)
+        scores = evaluate(judged, validation, where, recipe.test_time_flip)
+        measured = torch.cat([sums, scores]).tolist()  # the one wait
+        train_loss, train_right, loss_now, accuracy_now = measured
+        if not math.isfinite(train_loss):
+            raise FloatingPointError(
+                f"the training loss is not a number in epoch {number}: lower the learning rate"
+            )
+        history.append(
+            Epoch(
+                number,
+                train_loss / seen,
+                train_right / seen,
+                loss_now,
+                accuracy_now,
+                time.perf_counter() - start,
+            )
+        )
+        if on_epoch is not None:
+            on_epoch(history[-1])
+        if validation is None:
+            best = number
+            continue
+        score = accuracy_now if recipe.monitor == "accuracy" else -loss_now
+        if score > best_score:
+            best, best_score = number, score
+            best_weights = {name: value.clone() for name, value in judged.state_dict().items()}
+        if recipe.stop == "stale":
+            waited = number - best
+        else:
+            waited = waited + 1 if number > 1 and loss_now > history[-2].validation_loss else 0
+        if recipe.patience is not None and waited >= recipe.patience:
+            break
+    for weight in backbone:
+        weight.requires_grad_(True)
+    net.load_state_dict(best_weights or judged.state_dict())
+    return history, best, note
+
+
+def predict(net: nn.Module, images: Tensor, where: Backend, flip: bool = False) -> Tensor:
+    """Class probabilities ``(n, n_classes)`` of float32, on the device.
+
+    With `flip` they are the mean of those of a picture and of its mirror image.
+    """
+    net.eval()
+    at_once = max(PREDICT_PIXELS[where.device.type] // images[0, 0].numel(), 1)
+    parts = []
+    with torch.inference_mode(), where.autocast():
+        for chunk in images.split(at_once):
+            seen = chunk.to(where.device, non_blocking=True)
+            part = net(seen).float().softmax(1)
+            if flip:
+                part = (part + net(seen.flip(3)).float().softmax(1)) / 2
+            parts.append(part)
+    return torch.cat(parts)
+
+
+def evaluate(
+    net: nn.Module, pictures: Pictures | None, where: Backend, flip: bool = False
+) -> Tensor:
+    """Mean cross entropy and accuracy, ``(2,)`` of float32 on the device; NaN without pictures.
+
+    Pictures labelled -1 are of a class the net does not know: wrong, and left out of the loss.
+    """
+    if pictures is None:
+        return torch.full((2,), math.nan, device=where.device)
+    labels = pictures.labels.to(where.device)
+    probabilities = predict(net, pictures.images, where, flip)
+    logs = probabilities.clamp_min(torch.finfo(torch.float32).tiny).log()
+    loss = functional.nll_loss(logs, labels, ignore_index=-1)
+    return torch.stack([loss, (probabilities.argmax(1) == labels).float().mean()])

@@ -1,0 +1,378 @@
+"""A run's key holds everything that decides its result, and its folder is whole or not there."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import timm
+import torch
+from rich.console import Console
+
+import baselines
+from benchmark.core import execute as execution
+from benchmark.core import models, pool, store
+from benchmark.core import runs as work
+from benchmark.core.progress import Display
+from benchmark.core.protocols import Fair, Slides
+from benchmark.scores import leaderboard
+from datasets import Dataset, InputError
+from datasets.loaders.drawn import faces
+from deepnets.training.classifier import NetClassifier
+from tests.datasets import samples
+
+
+def a_run(folder: Path, data: Dataset, model: str = "knn", **changes: Any) -> work.Run:
+    (found,) = models.find(model)
+    usual = work.Run(str(folder), work.describe(data), 32, Fair(train_size=40), found)
+    return dataclasses.replace(usual, **changes)
+
+
+@pytest.fixture
+def run(shapes_folder: Path, shapes: Dataset) -> work.Run:
+    return a_run(shapes_folder, shapes)
+
+
+def test_the_key_changes_with_everything_that_decides_the_result(
+    run: work.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = dataclasses.replace
+    others = {
+        "data": replace(run, dataset={**run.dataset, "fingerprint": "1" * 64}),
+        "protocol": replace(run, protocol=Slides()),
+        "training size": replace(run, protocol=Fair(train_size=41)),
+        "split": replace(run, protocol=Fair(train_size=40, split="identity")),
+        "model": replace(run, model=models.find("decision-tree")[0]),
+        "parameter": replace(run, settings={"n_neighbors": 3}),
+        "repeat": replace(run, repeat=1),
+        "threads": replace(run, threads=2),
+    }
+    keys = {name: other.key for name, other in others.items()}
+    with monkeypatch.context() as patch:
+        patch.setattr(models.Model, "source_hash", lambda self: "edited")
+        keys["code of the model"] = replace(run).key
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "versions", lambda run: {"numpy": "0"})
+        keys["library"] = replace(run).key
+    assert run.key not in keys.values()
+    assert len(set(keys.values())) == len(keys)
+
+
+def test_the_key_does_not_change_with_what_decides_nothing(run: work.Run) -> None:
+    assert dataclasses.replace(run, data="elsewhere").key == run.key
+    tree = dataclasses.replace(run, model=models.find("decision-tree")[0])
+    assert dataclasses.replace(tree, device="cuda").key == tree.key, "trees use the CPU"
+    assert dataclasses.replace(run, device="mps").key == run.key, "knn knows no Apple device"
+    assert dataclasses.replace(run, device="cuda").key != run.key
+    assert dataclasses.replace(run, protocol=Fair(train_size=40, repeats=9)).key == run.key
+
+
+def test_of_pretrained_weights_the_content_counts_and_the_reader_is_told(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path
+) -> None:
+    files = [tmp_path / name for name in ("a.safetensors", "b.safetensors", "c.safetensors")]
+    for file, seed in zip(files, (1, 1, 2), strict=True):
+        torch.manual_seed(seed)
+        safetensors.torch.save_file(timm.create_model("test_resnet").state_dict(), file)
+    (net,) = models.find("timm:test_resnet")
+    anew, *others = (
+        dataclasses.replace(
+            a_run(shapes_folder, shapes), model=net, settings={"max_epochs": 1, **settings}
+        )
+        for settings in ({}, *({"weights": str(file)} for file in files))
+    )
+    assert len({anew.key, others[0].key, others[2].key}) == 3
+    assert others[1].key == others[0].key, "a copy under another name"
+    assert str(tmp_path) not in store.to_text(others[0].record("ok"))
+    assert others[0].label == "timm:test_resnet[max_epochs=1,pretrained=a.safetensors]"
+    hub = dataclasses.replace(anew, settings={"pretrained": True})
+    assert hub.label == "timm:test_resnet[pretrained]"
+
+    run = others[0]
+    assert execution.execute(run, tmp_path)["status"] == "ok"
+    board = {name: {**row, "keys": [run.key]} for name, row in run.on_board.items()}
+    store.put_on_board(tmp_path, board)
+    (note,) = leaderboard.collect(tmp_path)["note"]
+    assert "pre-trained on other pictures (a.safetensors)" in note
+
+    files[0].write_bytes(files[2].read_bytes())
+    assert "changed while it was used" in execution.execute(run, tmp_path)["reason"]
+
+
+def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: Path) -> None:
+    record = execution.execute(run, tmp_path)
+    assert record["status"] == "ok"
+    home = store.folder(tmp_path, run.key)
+    assert sorted(path.name for path in home.iterdir()) == [
+        "model.skops",
+        "predictions.npz",
+        "run.json",
+    ]
+    stored = json.loads((home / "run.json").read_text())
+    assert stored["schema"] == store.SCHEMA
+    assert stored["parts"] == run.parts
+    predictions = store.read_predictions(tmp_path, run.key)
+    assert predictions is not None
+    assert predictions.probabilities.dtype == np.float32
+    assert (
+        predictions.rows.tolist()
+        == run.protocol.rows(work.load(run.data, 32), False, 0).test.tolist()
+    )
+    assert predictions.groups.tolist() == predictions.rows.tolist(), "nobody says who is shown"
+    assert store.is_finished(tmp_path, run.key)
+
+
+def test_predictions_tell_who_is_shown(tmp_path: Path) -> None:
+    faces.write(tmp_path / "faces", n=150, seed=0, size=32)
+    data = work.load(str(tmp_path / "faces"), 32)
+    run = a_run(tmp_path / "faces", data, "majority")
+    assert execution.execute(run, tmp_path / "out")["status"] == "ok"
+    predictions = store.read_predictions(tmp_path / "out", run.key)
+    assert predictions is not None
+    assert data.groups is not None
+    assert (predictions.groups == data.groups[predictions.rows]).all()
+
+
+def test_nets_learn_from_the_votes_where_the_data_have_them_and_are_scored_by_the_majority(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "ferplus"
+    samples.write_ferplus(root, n=64)
+    data = f"ferplus-distribution:{root}"
+    dataset = work.load(data, 32)
+    assert dataset.distribution is not None
+    given: dict[str, np.ndarray] = {}
+    fit = NetClassifier.fit
+
+    def noted(self: NetClassifier, *pictures: np.ndarray, **more: np.ndarray) -> NetClassifier:
+        given.update(more)
+        return fit(self, *pictures, **more)
+
+    monkeypatch.setattr(NetClassifier, "fit", noted)
+    (net,) = models.find("poster-baseline")
+    protocol = Fair(split="official")
+    run = work.Run(data, work.describe(dataset), 32, protocol, net, {"max_epochs": 1})
+    assert execution.execute(run, tmp_path / "out")["status"] == "ok"
+    rows = run.rows()
+    assert (given["shares"] == dataset.distribution[rows.training]).all()
+    assert (
+        store.read_predictions(tmp_path / "out", run.key).labels == dataset.labels[rows.test]
+    ).all()
+
+
+def test_the_stored_model_gives_the_stored_predictions(run: work.Run, tmp_path: Path) -> None:
+    execution.execute(run, tmp_path)
+    predictions = store.read_predictions(tmp_path, run.key)
+    assert predictions is not None
+    images = work.load(run.data, 32).images[predictions.rows]
+    model = store.load_model(tmp_path, run.key)
+    assert (model.predict_proba(images).astype(np.float32) == predictions.probabilities).all()
+
+
+class Failing(baselines.BASELINES["knn"].estimator):  # type: ignore[misc, name-defined]
+    """Ends as its parameter says."""
+
+    def __init__(self, end: str = "error") -> None:
+        self.end = end
+
+    def build(self, rows: np.ndarray, y: np.ndarray) -> Any:
+        if self.end == "error":
+            raise RuntimeError("the third\nbolt is loose")
+        if self.end == "memory":
+            raise MemoryError("no room for 3 TB")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = baselines.Baseline("failing", "none", Failing)
+    monkeypatch.setitem(baselines.BASELINES, "failing", entry)
+
+
+@pytest.mark.usefixtures("failing")
+@pytest.mark.parametrize(
+    ("end", "status", "reason"),
+    [
+        ("error", "failed", "RuntimeError: the third bolt is loose"),
+        ("memory", "out_of_memory", "MemoryError: no room for 3 TB"),
+    ],
+)
+def test_a_fault_is_recorded_and_not_a_result(
+    end: str, status: str, reason: str, shapes_folder: Path, shapes: Dataset, tmp_path: Path
+) -> None:
+    run = a_run(shapes_folder, shapes, "failing", settings={"end": end})
+    record = execution.execute(run, tmp_path)
+    assert (record["status"], record["reason"]) == (status, reason)
+    assert "build" in record["traceback"]
+    assert store.read(tmp_path, run.key) is not None
+    assert not store.is_finished(tmp_path, run.key)
+
+
+def _register_failing(*given: Any) -> None:
+    baselines.BASELINES["failing"] = baselines.Baseline("failing", "none", Failing)
+    _start_worker(*given)
+
+
+_start_worker = pool._start_worker
+
+
+@pytest.mark.usefixtures("failing")
+def test_a_killed_process_is_a_row_and_the_others_go_on(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_start_worker", _register_failing)
+    runs = [
+        a_run(shapes_folder, shapes, "failing", settings={"end": "killed"}),
+        a_run(shapes_folder, shapes, "knn"),
+    ]
+    with Display(Console(stderr=True)) as display:
+        killed, other = pool.run_all(runs, tmp_path, 1, None, display)
+    assert killed["status"] == "out_of_memory"
+    assert "the system killed the process" in killed["reason"]
+    assert other["status"] == "ok"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux lists them")
+def test_no_process_outlives_a_killed_command(shapes_folder: Path, tmp_path: Path) -> None:
+    asked = ["--model", "vgg11", "--set", "max_epochs=999", "--set", "patience=null"]
+    given = ["--data", str(shapes_folder), "--jobs", "1", "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmark.run", *asked, *given]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as killed:
+        assert killed.stderr is not None
+        assert any(b"epoch " in line for line in killed.stderr)
+        assert len(_of_session(killed.pid)) > 2
+        killed.kill()
+    end = time.monotonic() + 30
+    while (left := _of_session(killed.pid)) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert left == []
+
+
+def _of_session(number: int) -> list[str]:
+    """Processes of a session that have not ended."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            name, _, facts = stat.read_text().rpartition(")")
+            state, _, _, session = facts.split()[:4]
+            if int(session) == number and state != "Z":
+                found.append(name)
+    return found
+
+
+def test_data_that_changed_meanwhile_is_not_used(run: work.Run, tmp_path: Path) -> None:
+    stale = dataclasses.replace(run, dataset={**run.dataset, "fingerprint": "2" * 64})
+    record = execution.execute(stale, tmp_path)
+    assert record["status"] == "failed"
+    assert "changed while it was used" in record["reason"]
+
+
+def test_a_record_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    store.write(tmp_path, {"key": "k", "status": "ok"})
+    path = store.folder(tmp_path, "k") / "run.json"
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
+    with pytest.raises(InputError, match="schema 99, this version reads 1"):
+        store.read(tmp_path, "k")
+
+
+def test_a_model_file_with_foreign_code_is_not_loaded(tmp_path: Path) -> None:
+    import skops.io
+
+    home = store.folder(tmp_path, "k")
+    home.mkdir(parents=True)
+    skops.io.dump(Path("elsewhere"), home / "model.skops")
+    with pytest.raises(ValueError, match="not written by this project"):
+        store.load_model(tmp_path, "k")
+
+
+def test_the_board_keeps_the_rows_of_other_calls(tmp_path: Path) -> None:
+    store.put_on_board(tmp_path, {"a": {"keys": ["1"]}, "b": {"keys": ["2"]}})
+    store.put_on_board(tmp_path, {"b": {"keys": ["3", "4"]}})
+    assert store.read_board(tmp_path) == {"a": {"keys": ["1"]}, "b": {"keys": ["3", "4"]}}
+
+
+def test_a_damaged_board_is_told_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "board.json").write_text("{")
+    with pytest.raises(InputError, match="remove it and run the same command"):
+        store.read_board(tmp_path)
+
+
+def test_the_usual_value_of_a_parameter_is_no_change(run: work.Run) -> None:
+    replace = dataclasses.replace
+    assert replace(run, settings={"n_neighbors": 5}).label == "knn"
+    assert replace(run, settings={"n_neighbors": 5}).key == run.key
+    forest = replace(run, model=models.find("random-forest")[0])
+    assert replace(forest, settings={"n_estimators": 7}).label == "random-forest[n_estimators=7]"
+    slides = replace(forest, protocol=Slides(), settings={"n_estimators": 10})
+    assert slides.label == "random-forest"
+
+
+def test_a_new_option_that_is_off_moves_no_seed(
+    run: work.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class WithOption(baselines.BASELINES["knn"].estimator):  # type: ignore[misc, name-defined]
+        def __init__(self, n_neighbors: int = 5, device: str = "cpu", option: bool = False) -> None:
+            super().__init__(n_neighbors, device)
+            self.option = option
+
+    seed = run.seed
+    entry = baselines.Baseline("knn", "neighbours", WithOption)
+    monkeypatch.setitem(baselines.BASELINES, "knn", entry)
+    assert dataclasses.replace(run).seed == seed
+    assert dataclasses.replace(run, settings={"option": True}).seed != seed
+    assert "train_size" not in Fair(split="identity").key_parts(), "unset, as a new field would be"
+
+
+def test_who_decides_the_sides_of_a_split_is_part_of_the_key(
+    run: work.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datasets import duplicates
+
+    hashed: list[str] = []
+
+    def noted(*files: str) -> str:
+        hashed.extend(files)
+        return "hash"
+
+    monkeypatch.setattr(work, "code_hash", noted)
+    work._procedure.cache_clear()
+    work._procedure()
+    work._procedure.cache_clear()
+    assert duplicates.__file__ in hashed
+
+
+def test_the_seed_follows_the_run_and_not_its_code_or_the_order_of_its_parameters(
+    run: work.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = dataclasses.replace(run, model=models.find("mobilenet")[0])
+    one = dataclasses.replace(net, settings={"batch_size": 7, "max_epochs": 2})
+    other = dataclasses.replace(net, settings={"max_epochs": 2, "batch_size": 7})
+    assert (one.key, one.seed, one.label) == (other.key, other.seed, other.label)
+    assert one.seed != net.seed
+    assert dataclasses.replace(run, repeat=1).seed != run.seed
+    with monkeypatch.context() as patch:
+        patch.setattr(models.Model, "source_hash", lambda self: "edited")
+        assert dataclasses.replace(run).seed == run.seed
+
+
+@pytest.mark.parametrize(("free_gb", "size", "jobs"), [(139, 32, 6), (9, 32, 2), (1, 224, 1)])
+def test_a_card_takes_as_many_runs_as_its_memory_holds_and_cores_serve(
+    free_gb: int, size: int, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(pool.joblib, "cpu_count", lambda: 6)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free_gb * 10**9, 140 * 10**9))
+    assert pool.default_jobs("cuda", size) == jobs
+    assert pool.default_jobs("cpu", size) == 6

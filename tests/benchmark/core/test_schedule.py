@@ -1,0 +1,189 @@
+"""What a run is said to cost follows from what was measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from benchmark import run
+from benchmark.core import models, pool, schedule
+from benchmark.core import runs as work
+from benchmark.core.progress import Display
+from benchmark.core.protocols import Fair
+from datasets import Dataset
+
+
+def a_run(folder: Path, data: Dataset, model: str, **changes: Any) -> work.Run:
+    (found,) = models.find(model)
+    usual = work.Run(str(folder), work.describe(data), 32, Fair(), found)
+    return dataclasses.replace(usual, **changes)
+
+
+@pytest.fixture(autouse=True)
+def _no_costs_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "_file", lambda: tmp_path / "costs.json")
+
+
+@pytest.fixture
+def knn(shapes_folder: Path, shapes: Dataset) -> work.Run:
+    return a_run(shapes_folder, shapes, "knn")
+
+
+@pytest.fixture
+def net(shapes_folder: Path, shapes: Dataset) -> work.Run:
+    return a_run(shapes_folder, shapes, "resnet18", settings={"max_epochs": 10})
+
+
+def test_a_classical_models_cost_grows_as_it_did_between_two_sizes(knn: work.Run) -> None:
+    n_train, n_test = len(knn.rows().training), len(knn.rows().test)
+    points = [(n_train // 4, 1.0, 0.01), (n_train // 2, 2.0**1.5, 0.02)]
+    expected = 2.0**3 + n_test * 0.04
+    assert n_train % 4 == 0
+    assert schedule.seconds(knn, points) == pytest.approx(expected)
+
+
+def test_what_was_measured_at_the_runs_own_size_is_what_it_costs(knn: work.Run) -> None:
+    n_train, n_test = len(knn.rows().training), len(knn.rows().test)
+    points = [(10, 5.0, 9.0), (n_train, 2.0, 0.5)]
+    assert schedule.seconds(knn, points) == pytest.approx(2.0 + n_test * 0.5)
+
+
+def test_a_nets_cost_is_in_proportion_to_its_pictures_and_epochs(net: work.Run) -> None:
+    rows = net.rows()
+    points = [(len(rows.training) // 2, 3.0, 0.1)]
+    expected = 6.0 + 0.1 * (len(rows.test) + 10 * len(rows.selection))
+    assert schedule.seconds(net, points) == pytest.approx(expected)
+
+
+def test_a_net_that_stopped_early_is_remembered_as_if_it_had_not(net: work.Run) -> None:
+    record = {"n_train": 48, "n_test": 30, "fit_seconds": 2.0, "predict_seconds": 3.0, "epochs": 4}
+    assert schedule.measured(net, record) == (48, 5.0, 0.1)
+
+
+@pytest.mark.parametrize("model", ["knn", "resnet18"])
+def test_a_trial_measures_the_model_and_leaves_it_as_it_was(
+    model: str, shapes_folder: Path, shapes: Dataset
+) -> None:
+    one = a_run(shapes_folder, shapes, model)
+    points = schedule.trial(one)
+    assert all(0 < n <= len(one.rows().training) for n, _, _ in points)
+    assert schedule.seconds(one, points) > 0
+
+
+def test_costs_are_remembered_by_kind_and_a_later_one_takes_the_place_of_an_earlier() -> None:
+    schedule.remember({"kind": [(10, 1.0, 0.1), (20, 2.0, 0.1)]})
+    schedule.remember({"kind": [(20, 3.0, 0.2)], "other": [(5, 1.0, 0.0)]})
+    kept = schedule.remembered()
+    assert kept["kind"] == [(10, 1.0, 0.1), (20, 3.0, 0.2)]
+    assert kept["other"] == [(5, 1.0, 0.0)]
+
+
+def test_repeats_and_protocols_share_a_kind_and_parameters_and_sizes_do_not(knn: work.Run) -> None:
+    replace = dataclasses.replace
+    assert schedule.kind(replace(knn, repeat=1)) == schedule.kind(knn)
+    assert schedule.kind(replace(knn, protocol=Fair(train_size=40))) == schedule.kind(knn)
+    others = [
+        replace(knn, settings={"n_neighbors": 3}),
+        replace(knn, threads=2),
+        replace(knn, size=48),
+    ]
+    assert len({schedule.kind(other) for other in [knn, *others]}) == 4
+
+
+def test_runs_are_packed_on_workers_longest_first() -> None:
+    assert schedule.makespan([3.0, 1.0, 2.0, 2.0], jobs=2) == 4.0
+    assert schedule.makespan([], jobs=2) == 0.0
+
+
+def test_the_longest_runs_are_begun_first_by_what_they_cost_here(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "WORTH", 0)
+    runs = [a_run(shapes_folder, shapes, name) for name in ("majority", "knn", "decision-tree")]
+    costs = {"majority": 5.0, "knn": 1.0, "decision-tree": 9.0}
+    n_train = len(runs[0].rows().training)
+    schedule.remember({schedule.kind(one): [(n_train, costs[one.model.name], 0.0)] for one in runs})
+    began: list[str] = []
+
+    class Listening(Display):
+        def end(self, run: work.Run, record: dict[str, Any]) -> None:
+            began.append(run.model.name)
+            super().end(run, record)
+
+    with Listening(Console(stderr=True)) as display:
+        pool.run_all(runs, tmp_path, 1, None, display)
+    assert began == ["decision-tree", "majority", "knn"]
+    ((_, fit, _),) = schedule.remembered()[schedule.kind(runs[0])]
+    assert fit < 5.0, "the runs themselves are measurements"
+
+
+def test_an_estimate_makes_no_run_and_counts_those_made(
+    shapes_folder: Path, tmp_path: Path, run_command: Callable[..., tuple[int, str, str]]
+) -> None:
+    out = tmp_path / "results"
+    arguments = ("--model", "majority,knn", "--data", shapes_folder, "--out", out, "--jobs", 1)
+    status, text, _ = run_command(run.main, *arguments, "--estimate")
+    assert status == 0
+    assert "the other 2 take about 0." in text
+    assert not out.exists()
+    assert run_command(run.main, *arguments)[0] == 0
+    status, text, _ = run_command(run.main, *arguments, "--estimate")
+    assert "2 runs are in" in text
+    assert "the other 0 take about 0.0 minutes" in text
+
+
+def test_the_time_left_follows_what_was_expected_and_what_runs_of_its_kind_took(
+    shapes_folder: Path, shapes: Dataset
+) -> None:
+    text = io.StringIO()
+    runs = [a_run(shapes_folder, shapes, name) for name in ("knn", "majority", "resnet18")]
+    with Display(Console(file=text)) as display:
+        display.begin(runs, reused=0, jobs=1)
+        display.expect({one.key: 60.0 for one in runs})
+        assert text.getvalue().splitlines()[-1] == "about 3 min left"
+        display.progress(runs[0].key, None)
+        display.end(runs[0], {"status": "ok", "fit_seconds": 0.0})  # sooner than it was expected
+    assert text.getvalue().splitlines()[-1].endswith("fair knn: ok, 0.0 s; about 60 s left")
+
+
+def test_of_a_kind_the_run_with_most_pictures_is_tried(
+    shapes_folder: Path, shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = (60, 20, 40)
+    runs = [a_run(shapes_folder, shapes, "knn", protocol=Fair(train_size=n)) for n in sizes]
+    with pool.Workers(1) as workers, Display(Console(quiet=True)) as display:
+        workers.costs(runs, display)
+    points = schedule.remembered()[schedule.kind(runs[0])]
+    assert [n for n, _, _ in points] == [len(runs[0].rows().training)]
+
+
+def test_runs_of_one_kind_are_each_remembered(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path
+) -> None:
+    runs = [a_run(shapes_folder, shapes, "knn", protocol=Fair(train_size=n)) for n in (20, 40)]
+    with Display(Console(quiet=True)) as display:
+        pool.run_all(runs, tmp_path, 1, None, display)
+    points = schedule.remembered()[schedule.kind(runs[0])]
+    assert {n for n, _, _ in points} == {len(run.rows().training) for run in runs}
+
+
+def test_of_unknown_cost_nets_come_first(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [a_run(shapes_folder, shapes, name) for name in ("majority", "knn", "resnet18")]
+    order: list[str] = []
+
+    def work_off(self: pool.Workers, waiting: list[work.Run], *_: object) -> dict[str, Any]:
+        order.extend(run.model.name for run in waiting)
+        return {run.key: {"status": "skipped"} for run in waiting}
+
+    monkeypatch.setattr(pool.Workers, "work_off", work_off)
+    with Display(Console(quiet=True)) as display:
+        pool.run_all(runs, tmp_path, 3, None, display)
+    assert order[0] == "resnet18"

@@ -1,0 +1,93 @@
+"""The measurements are of what they say, and their tables say what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark import perf
+from benchmark.perf import peers
+from datasets import Dataset, images
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+def test_ours_and_the_peers_take_turns() -> None:
+    order: list[str] = []
+    ways = {"ours": lambda: order.append("ours"), "theirs": lambda: order.append("theirs")}
+    taken = perf.in_turn(ways, 2)
+    assert order == ["ours", "theirs", "ours", "theirs"]
+    assert [len(seconds) for seconds in taken.values()] == [2, 2]
+
+
+@pytest.fixture
+def task(shapes: Dataset) -> peers.Training:
+    X, y = shapes.images, shapes.labels
+    return peers.Training("resnet18", {}, X[:60], y[:60], X[60:], y[60:], 6, 20, seed=0)
+
+
+def test_the_loop_we_are_measured_against_learns(task: peers.Training) -> None:
+    assert peers.loader_loop(task) > 0.6
+
+
+def test_timms_benchmark_tells_images_a_second(task: peers.Training) -> None:
+    assert peers.timm_steps(task, n_steps=1) > 0
+
+
+def test_the_cv2_loop_reads_what_we_read(shapes_folder: Path) -> None:
+    paths = sorted(str(path) for path in shapes_folder.glob("*/*.png"))[:5]
+    ours, *_ = images.load_all(paths, 16)
+    assert (peers.cv2_loop(paths, 16)[..., ::-1].transpose(0, 3, 1, 2) == ours).all()
+
+
+def test_the_neighbours_we_are_measured_against_are_scikit_learns(shapes: Dataset) -> None:
+    known = peers.scikit_learn_neighbours(
+        shapes.images[:60], shapes.labels[:60], shapes.images[60:]
+    )
+    assert known.shape == (30, 3)
+    assert np.allclose(known.sum(axis=1), 1)
+
+
+def test_every_section_leaves_its_rows(
+    tmp_path: Path, run_command: Command, monkeypatch: pytest.MonkeyPatch, shapes_folder: Path
+) -> None:
+    for name, value in {
+        **{"N_TRAIN": 30, "N_VALIDATION": 10, "EPOCHS": 1, "BATCH": 10, "N_DRAWN": 30},
+        **{"GRID_EPOCHS": 1, "GROWTH": (20,), "RUNS": (1,)},
+    }.items():
+        monkeypatch.setattr(perf, name, value)
+    status, out, _ = run_command(
+        perf.main,
+        *("--data", shapes_folder, "--model", "knn,majority,mobilenet", "--rounds", 1),
+        *("--out", tmp_path),
+    )
+    assert status == 0
+    table = pd.read_csv(tmp_path / "perf.csv")
+    assert list(dict.fromkeys(table["section"])) == [
+        *("engine", "grid", "loading", "classical", "growth")
+    ]
+    measured = table[table["unit"] != "accuracy"]
+    assert (measured["ours"] > 0).all()
+    compared = table[table["peer"].notna()]
+    assert len(compared) == 8
+    assert "0 of 30 predictions differ" in table.set_index("section")["note"]["classical"]
+    page = (tmp_path / "perf.md").read_text()
+    assert "pictures in shapes/" in page
+    assert "no CUDA device was there" in page
+    assert "perf.md" in out
+    again = (*("--data", shapes_folder), "--rounds", 1, "--out", tmp_path, "--only", "classical")
+    assert run_command(perf.main, *again)[0] == 0
+    later = pd.read_csv(tmp_path / "perf.csv")
+    assert later["section"].tolist() == table["section"].tolist(), "one section measured again"
+    kept = later["section"] != "classical"
+    assert later[kept].equals(table[kept])
+
+
+def test_an_unknown_section_is_one_line(tmp_path: Path, run_command: Command) -> None:
+    status, _, err = run_command(perf.main, "--only", "speed", "--out", tmp_path)
+    assert status == 2
+    assert err.strip().splitlines()[-1].startswith("error: no section is called 'speed'")

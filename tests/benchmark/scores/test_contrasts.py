@@ -1,0 +1,161 @@
+"""Two test sets of a model side by side: of either split, or within a set and across sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.core import store
+from benchmark.scores import contrasts, pairs
+from benchmark.scores import rows as evidence
+from benchmark.scores.contrasts import SPLITS, TRANSFER, Contrast
+from benchmark.view import plots
+
+PEOPLE = np.repeat(np.arange(60), 5)  # of 300 pictures
+
+
+def row(
+    split: str,
+    right: np.ndarray,
+    tested: np.ndarray,
+    model: str = "knn",
+    people: np.ndarray = PEOPLE,
+    fingerprint: str = "f" * 64,
+    status: str = "ok",
+) -> evidence.Evidence:
+    """A made-up row with one run for each row of `right`, on the pictures `tested`."""
+    entry = {
+        "model": {"label": model},
+        "protocol": {"label": "fair", "split": split},
+        "dataset": {
+            **{"name": "faces", "generated": False, "size": 32, "fingerprint": fingerprint},
+            **{"class_counts": {"a": 150, "b": 150}, "remarks": ["without 9 c of faces"]},
+        },
+    }
+    labels = tested % 2
+    runs = [
+        store.Predictions(
+            tested,
+            labels,
+            np.eye(2, dtype=np.float32)[np.where(each[tested], labels, 1 - labels)],
+            people[tested],
+        )
+        for each in np.atleast_2d(right)
+    ]
+    records = [{"status": status, "n_train": 80}]
+    return evidence.Evidence(entry, "", records, evidence._score(runs))
+
+
+def compute(rows: list[evidence.Evidence], kind: Contrast = SPLITS) -> pd.DataFrame:
+    facts = {id(each): pairs.compare([each])[0][0] for each in rows}
+    return contrasts.compute(rows, facts, kind)
+
+
+@pytest.fixture
+def answers() -> np.ndarray:
+    """Which of the pictures a model has right."""
+    return np.random.default_rng(0).random(300) < np.repeat(np.linspace(0.5, 1, 60), 5)
+
+
+SPREAD = np.arange(0, 300, 3)  # pictures of all people
+WHOLE = np.arange(100, 200)  # all pictures of twenty
+
+
+def test_the_difference_is_random_less_identity_with_an_interval_around_it(
+    answers: np.ndarray,
+) -> None:
+    known = answers | (np.arange(300) % 9 == 0)
+    rows = [row("identity", answers, WHOLE), row("random", known, SPREAD)]
+    (found,) = compute(rows).to_dict(orient="records")
+    assert found["accuracy_random"] == known[SPREAD].mean()
+    assert found["accuracy_identity"] == answers[WHOLE].mean()
+    for score in ("accuracy", "macro_f1"):
+        low, middle, high = (found[f"{score}_difference{end}"] for end in ("_lo", "", "_hi"))
+        assert middle == found[f"{score}_random"] - found[f"{score}_identity"]
+        assert low < middle < high
+        for split in ("random", "identity"):
+            low, middle, high = (found[f"{score}_{split}{end}"] for end in ("_lo", "", "_hi"))
+            assert low < middle < high
+    assert (found["n_people_random"], found["n_people_identity"]) == (60, 20)
+    assert found["n_test_random"] == found["n_test_identity"] == 100
+
+
+def test_who_is_in_both_test_sets_is_drawn_for_both(answers: np.ndarray) -> None:
+    same = [row(split, answers, WHOLE) for split in ("random", "identity")]
+    drawn, _ = contrasts._draws([each.scored for each in same if each.scored is not None])
+    assert (drawn[0]["accuracy"] == drawn[1]["accuracy"]).all()
+    other = [row("random", answers, SPREAD), row("identity", answers, WHOLE)]
+    drawn, _ = contrasts._draws([each.scored for each in other if each.scored is not None])
+    assert np.corrcoef(drawn[0]["accuracy"], drawn[1]["accuracy"])[0, 1] > 0.2
+
+
+def test_repeats_are_averaged_however_many_each_split_has(answers: np.ndarray) -> None:
+    rows = [row("random", np.stack([answers, ~answers, answers]), SPREAD)]
+    rows.append(row("identity", answers, WHOLE))
+    (found,) = compute(rows).to_dict(orient="records")
+    share = answers[SPREAD].mean()
+    assert found["accuracy_random"] == pytest.approx((1 + share) / 3)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"status": "failed"}, {"fingerprint": "e" * 64}, {"people": np.arange(300)}, {"model": "vgg"}],
+    ids=["not ok", "of other pictures", "of before there were people", "of another model"],
+)
+def test_a_split_without_its_counterpart_is_no_row(
+    answers: np.ndarray, changes: dict[str, Any]
+) -> None:
+    rows = [row("identity", answers, WHOLE), row("random", answers, SPREAD, **changes)]
+    table = compute(rows)
+    assert table.empty
+    assert list(table.columns) == [*SPLITS.columns, "about"]
+    assert contrasts.boards(table, SPLITS) == []
+
+
+def test_a_third_split_is_neither_taken_for_one_of_the_two_nor_in_their_way(
+    answers: np.ndarray,
+) -> None:
+    official, random, identity = (
+        row(split, answers, tested)
+        for split, tested in (("official", SPREAD), ("random", SPREAD), ("identity", WHOLE))
+    )
+    assert len(compute([official, random])) == 0
+    assert len(compute([official, random, identity])) == 1
+
+
+def test_tables_and_pictures_say_what_they_are_of(answers: np.ndarray) -> None:
+    rows = [row("random", answers, SPREAD), row("identity", answers, WHOLE)]
+    rows += [
+        row(split, answers | True, tested, "hog-svm")
+        for split, tested in (("random", SPREAD), ("identity", WHOLE))
+    ]
+    ((title, part),) = contrasts.boards(compute(rows), SPLITS)
+    assert title.startswith("faces at 32 px, protocol fair: how much of the accuracy")
+    text = contrasts.for_people(part, SPLITS)
+    assert text["model"].tolist() == ["hog-svm", "knn"], "the most accurate first"
+    assert text["of people"].tolist() == ["60 / 20"] * 2
+    figure = plots.contrast(part, SPLITS, title)
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["hog-svm", "knn"]
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "identity split: 100 test pictures of 20 people" in words
+
+
+def test_a_transfer_is_told_from_the_splits_and_says_what_was_left_out(
+    answers: np.ndarray,
+) -> None:
+    rows = [row("across", answers, SPREAD), row("within", answers | True, WHOLE)]
+    assert compute(rows).empty
+    ((title, part),) = contrasts.boards(compute(rows, TRANSFER), TRANSFER)
+    assert title.endswith("how much of the accuracy is lost on another set")
+    (found,) = part.to_dict(orient="records")
+    assert found["accuracy_difference"] == 1 - answers[SPREAD].mean()
+    assert found["about"] == "On 2 classes, a, b: without 9 c of faces."
+    (line,) = contrasts.for_people(part, TRANSFER).to_dict(orient="records")
+    assert line["within % (95 %)"].startswith("100.0 (")
+    figure = plots.contrast(part, TRANSFER, title, [found["about"]])
+    assert figure.axes[0].get_title("left") == found["about"]
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "tested across sets: 100 test pictures of 60 people" in words

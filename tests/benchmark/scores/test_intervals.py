@@ -1,0 +1,218 @@
+"""Intervals cover, tests keep their level, and what cannot be told apart shares a rank."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+
+from benchmark.scores import intervals as statistics
+from benchmark.scores import metrics
+from benchmark.view import text
+
+DRAWS = 1000
+# Pictures of each person, spread like those of the slides' nets: 165 of 105 people.
+FEW = np.repeat([16, 10, 8, 4, 3, 2, 1], [1, 1, 1, 2, 5, 13, 82])
+# Some 4,000 of 1,500.
+MANY = np.repeat([1, 2, 3, 4, 6, 10, 20, 40], [800, 300, 150, 100, 80, 40, 20, 10])
+ALONE = np.ones(165, int)
+
+
+def right_answers(
+    rng: np.random.Generator, pictures: np.ndarray, accuracy: float, likeness: float
+) -> np.ndarray:
+    """Right answers by person; `likeness` is the correlation of two pictures of one person."""
+    rest = (1 - likeness) / likeness
+    chance = rng.beta(accuracy * rest, (1 - accuracy) * rest, (DRAWS, len(pictures)))
+    return rng.binomial(pictures, chance)
+
+
+@pytest.mark.parametrize("pictures", [FEW, MANY, ALONE], ids=["few", "many", "alone"])
+@pytest.mark.parametrize("accuracy", [0.6, 0.75, 0.95])
+@pytest.mark.parametrize("likeness", [0.05, 0.2])
+def test_the_interval_covers_the_true_accuracy_in_93_to_97_of_100_draws(
+    pictures: np.ndarray, accuracy: float, likeness: float
+) -> None:
+    rng = np.random.default_rng(0)
+    right = right_answers(rng, pictures, accuracy, likeness)
+    drawn = statistics.resample(np.column_stack([right.T, pictures]))
+    people = statistics.effective_people(pictures)
+    intervals = [
+        statistics.interval(right[i].sum() / pictures.sum(), drawn[:, i] / drawn[:, -1], people)
+        for i in range(DRAWS)
+    ]
+    low, high = np.array(intervals).T
+    assert 0.93 <= ((low <= accuracy) & (accuracy <= high)).mean() <= 0.97
+
+
+@pytest.mark.parametrize("pictures", [np.repeat(FEW, 5), MANY], ids=["few", "many"])
+@pytest.mark.parametrize("accuracy", [0.6, 0.9])
+@pytest.mark.parametrize("likeness", [0.05, 0.3])
+def test_the_interval_covers_the_true_difference_of_two_splits_in_93_to_97_of_100_draws(
+    pictures: np.ndarray, accuracy: float, likeness: float
+) -> None:
+    rng = np.random.default_rng(4)
+    # A third of the pictures, whoever they show; and all pictures of a third of the people.
+    tested = [rng.binomial(pictures, 1 / 3), pictures * (rng.permutation(len(pictures)) % 3 == 0)]
+    drawn_from = (tested[0] + tested[1]) > 0
+    rest = (1 - likeness) / likeness
+    unknown = rng.beta(accuracy * rest, (1 - accuracy) * rest, (DRAWS, len(pictures)))
+    known = unknown + 0.3 * (1 - unknown)  # of what was wrong, this is right of people one knows
+    right = [rng.binomial(n, p) for n, p in zip(tested, (known, unknown), strict=True)]
+    counts = np.column_stack([right[0].T, right[1].T, *tested])[drawn_from]
+    drawn = statistics.resample(counts)
+    people = tuple(statistics.effective_people(n) for n in tested)
+    n_random, n_identity = (n.sum() for n in tested)
+    intervals = [
+        statistics.shared_people_interval(
+            (right[0][i].sum() / n_random, right[1][i].sum() / n_identity),
+            (drawn[:, i] / drawn[:, -2], drawn[:, DRAWS + i] / drawn[:, -1]),
+            people,  # type: ignore[arg-type]
+        )
+        for i in range(DRAWS)
+    ]
+    low, high = np.array(intervals).T
+    true = 0.3 * (1 - accuracy)
+    assert 0.93 <= ((low <= true) & (true <= high)).mean() <= 0.97
+
+
+def test_a_difference_of_two_test_sets_without_any_spread_is_not_certain() -> None:
+    ones = np.ones(statistics.DRAWS)
+    low, high = statistics.shared_people_interval((1.0, 1.0), (ones, ones), (50, 20))
+    assert -0.1 < low < 0 < high < 0.2
+
+
+def test_draws_without_a_picture_of_one_test_set_are_left_out() -> None:
+    draws = np.random.default_rng(5).normal(0.8, 0.1, statistics.DRAWS)
+    gaps = np.where(np.arange(statistics.DRAWS) % 4, draws, np.nan)
+    low, high = statistics.shared_people_interval(
+        (0.9, 0.8), (np.full_like(draws, 0.9), gaps), (9, 9)
+    )
+    assert low < 0.1 < high
+    assert high - low == pytest.approx(2 * 2.306 * 0.1 * np.sqrt(9 / 8), rel=0.05)
+
+
+def test_an_interval_that_takes_each_picture_on_its_own_covers_too_seldom() -> None:
+    right = right_answers(np.random.default_rng(0), MANY, 0.75, 0.3)
+    intervals = [statistics.accuracy_interval(n / MANY.sum(), MANY.sum()) for n in right.sum(1)]
+    low, high = np.array(intervals).T
+    assert ((low <= 0.75) & (high >= 0.75)).mean() < 0.85
+
+
+@pytest.mark.parametrize("pictures", [FEW, MANY, ALONE], ids=["few", "many", "alone"])
+@pytest.mark.parametrize("likeness", [0.05, 0.3])
+def test_equals_are_called_different_in_at_most_5_of_100_draws(
+    pictures: np.ndarray, likeness: float
+) -> None:
+    rng = np.random.default_rng(1)
+    one, other = (right_answers(rng, pictures, 0.7, likeness) for _ in range(2))
+    p = np.array([statistics.paired_p(row) for row in one - other])
+    # 5 %, and two standard errors of 1,000 draws.
+    assert (p < 0.05).mean() <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / DRAWS)
+
+
+def test_among_many_equals_none_are_told_apart_in_19_of_20_boards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels calls it each time
+    rng = np.random.default_rng(2)
+    apart = 0
+    for _ in range(200):
+        chance = rng.beta(2, 1, len(FEW))
+        right = [rng.binomial(FEW, chance) for _ in range(6)]
+        pairs = zip(*np.triu_indices(6, 1), strict=True)
+        p = np.array([statistics.paired_p(right[i] - right[j]) for i, j in pairs])
+        apart += bool((statistics.holm(p) < 0.05).any())
+    assert apart <= 16  # 10, and two standard errors
+
+
+@pytest.mark.parametrize(("better", "worse"), [(5, 0), (9, 3), (4, 4), (30, 14)])
+def test_with_one_picture_a_person_the_test_is_mcnemars_exact(better: int, worse: int) -> None:
+    differences = np.repeat([1, -1, 0], [better, worse, 20])
+    theirs = mcnemar([[10, better], [worse, 10]], exact=True).pvalue
+    assert statistics.paired_p(differences) == pytest.approx(theirs)
+
+
+def test_with_many_people_the_test_is_mcnemars_without_correction() -> None:
+    differences = np.repeat([1, -1, 0], [90, 60, 200])
+    theirs = mcnemar([[100, 90], [60, 100]], exact=False, correction=False).pvalue
+    assert statistics.paired_p(differences) == pytest.approx(theirs)
+
+
+def test_with_several_pictures_a_person_all_signs_are_gone_through() -> None:
+    differences = np.array([3, 2, 2, -1, 0, 5, 1])
+    theirs = stats.permutation_test(
+        (differences,), np.sum, permutation_type="samples", n_resamples=np.inf
+    ).pvalue
+    assert statistics.paired_p(differences) == pytest.approx(theirs)
+
+
+def test_one_person_with_many_pictures_does_not_make_a_difference_sure() -> None:
+    assert statistics.paired_p(np.ones(20, int)) < 1e-5
+    assert statistics.paired_p(np.array([20])) == 1
+
+
+def test_the_same_answers_are_never_told_apart() -> None:
+    assert statistics.paired_p(np.zeros(10, int)) == 1
+    assert statistics.difference_interval(0.0, np.zeros(statistics.DRAWS), 10) == (0, 0)
+
+
+def test_the_published_64_2_and_63_6_on_165_pictures_are_one_rank() -> None:
+    assert statistics.unpaired_p(0.642, 0.636, 165, 165) > 0.9
+    ranks = text.published_ranks("muxspace")
+    assert ranks["vgg11"] == ranks["googlenet"] == "1= of 8 on 165 pictures"
+    # On 4,518 pictures 72.2 and 71.5 are one rank too, and 61.0 is another.
+    assert ranks["logistic-regression"] == ranks["random-forest"] == "1= of 4 on 4,518 pictures"
+    assert ranks["knn"] == ranks["decision-tree"] == "3= of 4 on 4,518 pictures"
+
+
+def test_ranks_count_who_is_better_and_told_apart() -> None:
+    # The first beats the third only: the second stands between them and ties with both.
+    scores = np.array([0.8, 0.78, 0.76])
+    adjusted = np.array([0.5, 0.01, 0.5])
+    assert statistics.shared_ranks(scores, adjusted).tolist() == [1, 1, 2]
+    assert statistics.shared_ranks(scores[::-1], adjusted).tolist() == [2, 1, 1]
+
+
+def test_p_values_grow_with_their_number() -> None:
+    assert statistics.holm(np.array([0.01, 0.04, 0.03])) == pytest.approx([0.03, 0.06, 0.06])
+    assert len(statistics.holm(np.array([]))) == 0
+
+
+def test_all_right_is_not_certain() -> None:
+    low, high = statistics.interval(1.0, np.ones(statistics.DRAWS), 50)
+    assert (round(low, 2), high) == (0.93, 1)
+    low, high = statistics.interval(0.5, np.full(statistics.DRAWS, 0.5), 1)
+    assert low < 0.1 < 0.9 < high, "one person says next to nothing"
+
+
+def test_scores_on_different_pictures_differ_as_newcombe_computes() -> None:
+    # Method 10 of his table II: 56 of 70 less 48 of 80, by Wilson's intervals.
+    one, other = 48 / 80, 56 / 70
+    around = [statistics.accuracy_interval(one, 80), statistics.accuracy_interval(other, 70)]
+    low, high = statistics.unpaired_interval(one, other, *around)
+    assert (low, high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+def test_the_interval_of_the_published_seresnet18_is_as_known() -> None:
+    low, high = statistics.accuracy_interval(125 / 165, 165)
+    assert (round(low, 2), round(high, 2)) == (0.69, 0.82)
+    assert statistics.accuracy_interval(1.0, 50)[1] == 1
+
+
+def test_people_with_many_pictures_count_for_fewer() -> None:
+    assert statistics.effective_people(np.ones(30)) == 30
+    assert statistics.effective_people(np.full(30, 7)) == 30
+    assert statistics.effective_people(np.array([8, 1, 1])) == pytest.approx(100 / 66)
+
+
+def test_draws_are_of_whole_people_and_the_same_every_time() -> None:
+    rng = np.random.default_rng(3)
+    people = np.repeat(np.arange(4), 5)
+    labels, predicted = rng.integers(3, size=(2, 20))
+    drawn = statistics.resample(metrics.counts_by_class(labels, predicted, people, 3, 4))
+    assert drawn.shape == (statistics.DRAWS, 3, 3)
+    assert (drawn[:, 1].sum(axis=1) == 20).all(), "four people of five pictures each"
+    again = statistics.resample(metrics.counts_by_class(labels, predicted, people, 3, 4))
+    assert (drawn == again).all()

@@ -1,0 +1,42 @@
+"""Labels are kept by name, whatever a set calls or numbers them."""
+
+from __future__ import annotations
+
+import pytest
+
+from datasets import InputError
+from datasets.loaders.labels import EMOTIONS, emotion, numbered
+
+ORDER = ("surprise", "fear", "disgust")
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [(" Happy ", "happiness"), ("ANGER", "anger"), ("sad", "sadness"), ("fearful", "fear")],
+)
+def test_words_of_the_wild_are_one_vocabulary(word: str, name: str) -> None:
+    assert EMOTIONS[emotion(word, EMOTIONS, "here")] == name
+
+
+def test_a_label_is_an_index_in_the_sets_own_order() -> None:
+    assert emotion("surprised", ORDER, "here") == 0
+    assert [numbered(each, ORDER, 1, "here") for each in ("1", " 3 ", "   2.0000000e+00")] == [
+        0,
+        2,
+        1,
+    ]
+
+
+@pytest.mark.parametrize("number", ["0", "4", "1.5", "one", "", "nan"])
+def test_a_number_without_an_emotion_is_named_with_those_that_have_one(number: str) -> None:
+    with pytest.raises(InputError, match=rf"labels.csv, line 7: .*'{number}'.*1 \(surprise\) to 3"):
+        numbered(number, ORDER, 1, "labels.csv, line 7")
+
+
+def test_an_emotion_the_set_does_not_have_is_named() -> None:
+    with pytest.raises(
+        InputError, match="a/contempt: unknown label 'contempt': use one of surprise"
+    ):
+        emotion("contempt", ORDER, "a/contempt")
+    with pytest.raises(InputError, match="did you mean 'disgust'"):
+        emotion("disgsut", ORDER, "here")
