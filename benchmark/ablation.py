@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
 import deepnets
 from benchmark import session
-from benchmark.core import models, pool, store
-from benchmark.core.progress import Display
-from benchmark.core.protocols import Fair, Split, possible_splits
-from benchmark.core.runs import Run, load
-from benchmark.options import (
-    DATA,
-    DEVICE,
-    JOBS,
-    OUT,
-    SET,
-    SIZE,
-    SPLIT,
-    THREADS,
-    TIME_LIMIT,
-    TRAIN_SIZE,
-    Changes,
-    changes,
-    command,
-)
+from benchmark.core import models, store
+from benchmark.core.runs import Run
+from benchmark.options import ONE_SPLIT, Options, command
 from benchmark.scores import intervals, pairs
+from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.rows import Evidence, read_row
-from benchmark.view import numbers
-from benchmark.view import text as words
+from benchmark.view import numbers, text
 from datasets import InputError
 
 WHOLE = "the whole recipe"
@@ -192,92 +176,64 @@ def for_people(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines).fillna("")
 
 
-@command
-@click.option("--model", required=True, help="One net, or timm:NAME.")
-@click.option("--recipe", default="strong", show_default=True)
-@DATA
-@changes
-@TRAIN_SIZE
-@click.option("--repeats", type=click.IntRange(1), default=3, show_default=True)
-@SIZE
-@SPLIT
-@DEVICE
-@JOBS
-@THREADS
-@TIME_LIMIT
-@SET
-@OUT
-def main(
-    model: str,
-    recipe: str,
-    data: str | None,
-    changes: Changes,
-    train_size: int | None,
-    repeats: int,
-    size: int,
-    split: Split | None,
-    device: str,
-    jobs: int | None,
-    threads: int,
-    time_limit: float | None,
-    settings: dict[str, Any],
-    out: Path,
-) -> int:
+@command(
+    *("data", "drop_class", "drop_duplicates", "crop", "train_size", "recipe", "size", "device"),
+    *("jobs", "threads", "time_limit", "settings", "out"),
+    model={"required": True, "help": "One net, or timm:NAME."},
+    repeats={"default": 3},
+    split=ONE_SPLIT,
+)
+def main(options: Options) -> int:
     """Train a net by a recipe and without each of its parts; write what each is worth."""
-    console = Console(stderr=True)
-    entries = models.find(model)
-    if len(entries) > 1 or not entries[0].deep:
-        raise click.UsageError(f"--model {model}: name one net, for a recipe is a net's")
-    asked = variants(entries[0], recipe, settings)
-    data = changes.of(data)
-    dataset = load(data, size)
-    usual = split or Fair.usual_split(possible_splits(dataset))
-    protocol = Fair(split=usual, train_size=train_size, repeats=repeats)
-    where = session.usable_device(device, entries)
+    model, *others = models.find(options.model)
+    if others or not model.deep:
+        raise click.UsageError(f"--model {options.model}: name one net, for a recipe is a net's")
     runs: dict[str, list[Run]] = {
-        name: session.plan(data, dataset, [protocol], entries, each, where, threads)
-        for name, each in asked.items()
+        left_out: session.plan(replace(options, settings=settings))
+        for left_out, settings in variants(model, options.recipe, options.settings).items()
     }
-    store.check_writable(out)
-    session.say_what(dataset, console)
-    jobs = jobs or pool.default_jobs(where, size)
-    with Display(console) as display:
-        every = [run for several in runs.values() for run in several]
-        records = pool.run_all(every, out, jobs, time_limit, display)
+    session.begin(options)
+    every = [run for several in runs.values() for run in several]
     ends = [*runs[WHOLE], *runs[NOTHING]]
-    _, board = session.make(ends, out, jobs, time_limit, console)
-    found = table(
+    records = session.make(every, options, shown=ends)
+    board = session.publish(options.out)
+    worth = table(
         {
-            name: read_row(out, {**several[0].shown, "keys": [run.key for run in several]})
-            for name, several in runs.items()
+            left_out: read_row(options.out, {**run.shown, "keys": [each.key for each in several]})
+            for left_out, several in runs.items()
+            if (run := several[0])
         }
     )
-    if len(found):
-        rows = board.table["board"] == ends[0].board
-        title = (
-            f"What each part of the recipe '{recipe}' is worth to {entries[0].name}\n"
-            f"{words.heading(board.table[rows & (board.table['dataset'] == dataset.name)])}, "
-            f"{repeats} repeat{'s' if repeats > 1 else ''}"
-        )
-        name = words.picture_name("ablation", dataset.name, protocol.label, usual, model, recipe)
-        _write(out / name, found, title)
-        session.print_table(session.output(), title, for_people(found))
-        click.echo(HOW_TO_READ)
-        click.echo(f"written: {out / name}.csv, .md and .png, report.html, leaderboard.csv")
-    return session.tell_failures(records, console)
+    if len(worth):
+        _show(worth, board, ends[0], options)
+    return session.tell_failures(records)
 
 
-def _write(path: Path, found: pd.DataFrame, title: str) -> None:
-    from benchmark.view import (
-        page,
-        plots,  # with matplotlib, which the workers need not load
+def _show(worth: pd.DataFrame, board: Leaderboard, run: Run, options: Options) -> None:
+    """Write and print what each part is worth; `run` is one of the whole recipe."""
+    about, model, repeats = run.dataset["name"], run.model.name, options.repeats
+    rows = (board.table["board"] == run.board) & (board.table["dataset"] == about)
+    title = (
+        f"What each part of the recipe '{options.recipe}' is worth to {model}\n"
+        f"{text.heading(board.table[rows])}, {repeats} repeat{'s' if repeats > 1 else ''}"
     )
+    name = text.picture_name(
+        *("ablation", about, run.protocol.label, run.protocol.split, options.model, options.recipe)
+    )
+    _write(options.out / name, worth, title)
+    session.print_table(session.output(), title, for_people(worth))
+    click.echo(HOW_TO_READ)
+    click.echo(f"written: {options.out / name}.csv, .md and .png, report.html, leaderboard.csv")
 
-    page.write_table(path.with_name(f"{path.name}.csv"), found)
-    text = for_people(found).to_markdown(index=False, disable_numparse=True)
-    store.write_text(path.with_name(f"{path.name}.md"), f"# {title}\n\n{text}\n\n{HOW_TO_READ}\n")
+
+def _write(path: Path, worth: pd.DataFrame, title: str) -> None:
+    from benchmark.view import page, plots  # with matplotlib, which the workers need not load
+
+    page.write_table(path.with_name(f"{path.name}.csv"), worth)
+    lines = for_people(worth).to_markdown(index=False, disable_numparse=True)
+    store.write_text(path.with_name(f"{path.name}.md"), f"# {title}\n\n{lines}\n\n{HOW_TO_READ}\n")
     plots.save(
-        plots.worth(found.iloc[1:].dropna(subset=["accuracy"]), title),
+        plots.worth(worth.iloc[1:].dropna(subset=["accuracy"]), title),
         path.with_name(f"{path.name}.png"),
     )
 

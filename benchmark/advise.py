@@ -10,13 +10,12 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
 from benchmark import session
-from benchmark.core import models, pool, store
+from benchmark.core import store
 from benchmark.core.protocols import Curve, possible_splits
 from benchmark.core.runs import load
-from benchmark.options import DEVICE, JOBS, SIZE, TIME_LIMIT, Changes, changes, command
+from benchmark.options import Options, TrainSize, command
 from benchmark.scores import curves
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.rows import Evidence
@@ -223,54 +222,26 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
     return f"More pictures: they would help: {gained}; {again}."
 
 
-@command
-@click.option("--data", required=True, help="A folder with one folder a class, or a name.")
-@changes
-@click.option("--model", default=USUAL, show_default=True, help="Names, 'vgg*', timm:NAME; commas.")
-@click.option(
-    "--train-size",
-    type=click.IntRange(FEWEST),
-    help="Pictures to learn from at most.  [default: all beside the test set]",
+@command(
+    *("drop_class", "drop_duplicates", "crop", "repeats", "size", "device", "jobs", "time_limit"),
+    data={"required": True, "help": "A folder with one folder a class, or a name."},
+    model={"default": USUAL},
+    train_size={"type": TrainSize(FEWEST), "help": "Pictures to learn from at most."},
+    out={"default": Path("results/advice")},
 )
-@click.option("--repeats", type=click.IntRange(1), default=1, show_default=True)
-@SIZE
-@DEVICE
-@JOBS
-@TIME_LIMIT
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results/advice"),
-    show_default=True,
-    help="Folder of the results.",
-)
-def main(
-    data: str,
-    changes: Changes,
-    model: str,
-    train_size: int | None,
-    repeats: int,
-    size: int,
-    device: str,
-    jobs: int | None,
-    time_limit: float | None,
-    out: Path,
-) -> int:
+def main(options: Options) -> int:
     """Say in five lines which model suits the pictures, how good it is and what it costs."""
-    console = Console(stderr=True)
-    data = changes.of(data)
-    entries = models.find(f"{BASELINE},{model}")
-    dataset = load(data, size)
-    protocols = steps(dataset, train_size, repeats)
-    where = session.usable_device(device, entries)
-    runs = session.plan(data, dataset, protocols, entries, {}, where, threads=1)
-    store.check_writable(out)
-    session.say_what(dataset, console)
-    jobs = jobs or pool.default_jobs(where, size)
-    records, found = session.make(runs, out, jobs, time_limit, console)
-    status = session.tell_failures(records, console)
-    console.print(f"more: {out / 'report.html'}", soft_wrap=True)
-    for line in advice(found, dataset, protocols, out):
+    options = replace(options, model=f"{BASELINE},{options.model}")
+    (source,) = options.sources
+    dataset = load(source, options.size)
+    protocols = steps(dataset, options.train_size, options.repeats)
+    runs = session.plan(options, protocols)
+    session.begin(options)
+    records = session.make(runs, options)
+    board = session.publish(options.out)
+    status = session.tell_failures(records)
+    session.say(f"more: {options.out / 'report.html'}")
+    for line in advice(board, dataset, protocols, options.out):
         click.echo(line)
     return status
 

@@ -17,7 +17,7 @@ import numpy as np
 import datasets
 from benchmark.core import store
 from benchmark.core.protocols import Fair, Protocol, Slides, possible_splits
-from benchmark.options import DATA, DROP_CLASS, DROP_DUPLICATES, OUT, SIZE, Changes, command
+from benchmark.options import Options, command
 from benchmark.view import page, plots, text
 from datasets import Dataset, InputError, audit
 from datasets.duplicates import conflicting, identical
@@ -245,23 +245,16 @@ def write(dataset: Dataset, out: Path) -> dict[str, Any]:
     return found
 
 
-@command
-@DATA
-@SIZE
-@DROP_CLASS
-@DROP_DUPLICATES
-@OUT
-def main(
-    data: str | None, size: int, drop_classes: tuple[str, ...], drop_duplicates: bool, out: Path
-) -> None:
+@command("data", "drop_class", "drop_duplicates", "size", "out")
+def main(options: Options) -> None:
     """Look in pictures for copies, leaks across the splits and shortcuts; train nothing."""
-    store.check_writable(out)
-    dataset = datasets.load(Changes(drop_classes, drop_duplicates).of(data), size)
-    found = write(dataset, out)
-    if store.read_board(out):
-        page.publish(out)
+    store.check_writable(options.out)
+    (source,) = options.sources
+    found = write(datasets.load(source, options.size), options.out)
+    if store.read_board(options.out):
+        page.publish(options.out)
     click.echo(found["summary"])
-    click.echo(f"written: {out / 'audit.html'}, audit.json")
+    click.echo(f"written: {options.out / 'audit.html'}, audit.json")
 
 
 if __name__ == "__main__":

@@ -224,7 +224,7 @@ def _show(rows: Sequence[Row], a: Path, b: Path) -> None:
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
-@command
+@command()
 @click.argument("a", type=FOLDER)
 @click.argument("b", type=FOLDER)
 @click.option(

@@ -1,4 +1,4 @@
-"""What the commands share: options, configuration files, and one line for what is wrong."""
+"""What a user may ask of a command: a flag is a field of `Options`, and wrong input is one line."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import functools
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, NoReturn, get_args
 
@@ -16,71 +16,56 @@ import click
 import yaml
 
 import datasets
-from benchmark.core.protocols import Split
+from benchmark.core.protocols import PROTOCOLS, Search, Split
+from benchmark.scores import searches
 from datasets import InputError, crops
 
 WRONG_INPUT = 2
-
-OUT = click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("results"),
-    show_default=True,
-    help="Folder of the results.",
-)
-
-DATA = click.option(
-    "--data", help="A name, NAME:PATH or a folder.  [default: real pictures if here]"
-)
-
-SPLIT = click.option(
-    "--split", type=click.Choice(get_args(Split)), help="[default: as fair has it]"
-)
-
-DROP_DUPLICATES = click.option(
-    "--drop-duplicates",
-    is_flag=True,
-    help="Keep identical pictures once, and none whose labels conflict.",
-)
-
-SIZE = click.option(
-    "--size", type=click.IntRange(8, 1024), default=32, show_default=True, help="Pixels."
-)
-
-DEVICE = click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto", show_default=True
-)
-
-JOBS = click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    help="Runs at once.  [default: the cores; on a card no more than fit]",
-)
-
-THREADS = click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Of one run."
-)
-
-TIME_LIMIT = click.option(
-    "--time-limit", type=click.FloatRange(0, min_open=True), help="Seconds a run may take."
-)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+TRIALS = 20  # points that Optuna chooses
+SCORED_ON_TEST = [name for name in PROTOCOLS if name != Search.name]
 
 
-def _size_or_all(context: click.Context, parameter: click.Parameter, value: str) -> int | None:
-    if str(value) == "all":
-        return None
-    if str(value).isdigit() and int(value) > 1:
-        return int(value)
-    raise click.BadParameter(f"'{value}' is neither a number of pictures above 1 nor 'all'")
+class Words(click.ParamType):
+    """Known words with commas between, each once, as a tuple."""
+
+    name = "text"
+
+    def __init__(self, known: Sequence[str], several: bool = True) -> None:
+        self.known = known
+        self.several = several
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Return the words."""
+        if isinstance(value, tuple):
+            return value
+        words = tuple(dict.fromkeys(word.strip() for word in str(value).split(",")))
+        for word in words:
+            if word not in self.known:
+                self.fail(f"'{word}' is not one of {', '.join(self.known)}", param, ctx)
+        if len(words) > 1 and not self.several:
+            self.fail(f"'{value}' is more than one", param, ctx)
+        return words
 
 
-TRAIN_SIZE = click.option(
-    "--train-size",
-    default="all",
-    show_default=True,
-    callback=_size_or_all,
-    help="Pictures fair lets a model learn from, curve at most.",
-)
+class TrainSize(click.ParamType):
+    """A number of pictures to learn from, or ``all``, which is None."""
+
+    name = "number|all"
+
+    def __init__(self, least: int = 2) -> None:
+        self.least = least
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | None:
+        """Return the number, or None for all."""
+        if value == "all":
+            return None
+        with contextlib.suppress(ValueError):
+            if (number := int(str(value))) >= self.least:
+                return number
+        told = f"neither a number of pictures, {self.least} or more, nor 'all'"
+        return self.fail(f"'{value}' is {told}", param, ctx)
 
 
 def typed(text: str) -> Any:
@@ -90,15 +75,13 @@ def typed(text: str) -> Any:
             return kind(text)
     try:
         value = yaml.safe_load(text)
-        json.dumps(value)  # dates and the like are kept as they were typed
-    except (yaml.YAMLError, TypeError):
+        json.dumps(value)  # dates, lists within themselves and the like stay as they were typed
+    except (yaml.YAMLError, TypeError, ValueError, RecursionError):
         return text
     return value
 
 
-def _settings(
-    context: click.Context, parameter: click.Parameter, values: Sequence[str]
-) -> dict[str, Any]:
+def _settings(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, Any]:
     settings = {}
     for value in values:
         name, equals, text = value.partition("=")
@@ -106,87 +89,6 @@ def _settings(
             raise click.BadParameter(f"'{value}' is not of the form NAME=VALUE")
         settings[name] = typed(text)
     return settings
-
-
-SET = click.option(
-    "--set", "settings", multiple=True, callback=_settings, help="A parameter: NAME=VALUE."
-)
-
-
-DROP_CLASS = click.option(
-    "--drop-class",
-    "drop_classes",
-    multiple=True,
-    help="Leave out a class; may be given several times.",
-)
-
-
-CROP = click.option(
-    "--crop",
-    type=click.Choice(crops.CROPS),
-    default=crops.NONE,
-    show_default=True,
-    help="Part of the face that is looked at.",
-)
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What is done to a data set before anything is learned from it."""
-
-    drop_classes: tuple[str, ...] = ()
-    drop_duplicates: bool = False
-    crop: str = crops.NONE
-
-    def of(self, data: str | None, test_data: str | None = None) -> str:
-        """Return what `datasets.load` takes for a data set, or the default one, so changed."""
-        data = data or datasets.default()
-        if test_data is not None:
-            data = datasets.on(data, test_data)
-        for class_name in sorted(set(self.drop_classes)):
-            data = f"{datasets.WITHOUT}{class_name}:{data}"
-        if self.drop_duplicates and not data.startswith(datasets.DEDUPLICATED):
-            data = f"{datasets.DEDUPLICATED}{data}"
-        return data if self.crop == crops.NONE else f"{self.crop}:{data}"
-
-
-def changes(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the flags that change its data, as one parameter (a decorator)."""
-
-    @DROP_CLASS
-    @DROP_DUPLICATES
-    @CROP
-    @functools.wraps(function)
-    def given(
-        drop_classes: tuple[str, ...], drop_duplicates: bool, crop: str, **others: Any
-    ) -> Any:
-        return function(changes=Changes(drop_classes, drop_duplicates, crop), **others)
-
-    return given
-
-
-def command(function: Callable[..., Any]) -> Callable[..., NoReturn]:
-    """Make a function a command whose wrong input is one line on standard error and status 2."""
-    made = click.command(function)
-
-    def main() -> NoReturn:
-        logging.basicConfig(format="%(message)s", level=logging.WARNING)
-        try:
-            status = made.main(standalone_mode=False)
-        except click.ClickException as error:
-            message = " ".join(error.format_message().split())
-            click.echo(f"error: {message}", err=True)
-            sys.exit(WRONG_INPUT)
-        except InputError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(WRONG_INPUT)
-        except (click.Abort, KeyboardInterrupt):
-            click.echo("interrupted: finished runs are kept, the same command goes on", err=True)
-            sys.exit(130)
-        sys.exit(status if isinstance(status, int) else 0)
-
-    main.__doc__ = function.__doc__
-    return main
 
 
 def read_yaml(path: Path) -> Any:
@@ -199,39 +101,212 @@ def read_yaml(path: Path) -> Any:
     """
     try:
         return yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise click.UsageError(f"{path} cannot be read as YAML: {error}") from error
 
 
-def read_config(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
-    """Let a YAML file set the flags that the command line does not (a click callback).
-
-    Raises
-    ------
-    click.UsageError
-        If the file is no mapping or has a key that is no flag.
-    """
-    if path is None:
-        return
-    values = read_yaml(path) or {}
+def _read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
+    """Let a YAML file set the flags that the command line does not (a click callback)."""
+    values = (read_yaml(path) or {}) if path else {}
     if not isinstance(values, dict):
         raise click.UsageError(f"{path} must be lines of 'flag: value'")
-    flags = {
-        option.lstrip("-"): flag
-        for flag in context.command.params
-        for option in flag.opts
-        if flag.name not in (parameter.name, "list_models")
-    }
-    for key in values:
-        if key not in flags:
-            raise click.UsageError(
-                f"{path}: no flag is called '{key}': use {', '.join(sorted(flags))}"
-            )
-    context.default_map = {}
+    flags = {each.opts[0].lstrip("-"): each for each in ctx.command.params}
+    for name in ("config", "list"):
+        flags.pop(name, None)
+    ctx.default_map = {}
     for key, value in values.items():
-        flag = flags[key]
-        if isinstance(value, list) and not flag.multiple:  # names as a list, not with commas
-            value = ",".join(map(str, value))
-        elif flag.multiple and not isinstance(value, list):
-            value = [value]
-        context.default_map[str(flag.name)] = value
+        if key not in flags:
+            known = ", ".join(sorted(flags))
+            raise click.UsageError(f"{path}: no flag is called '{key}': use {known}")
+        several = value if isinstance(value, list) else [value]
+        if any(isinstance(each, list | dict) for each in several):
+            raise click.UsageError(f"{path}: '{key}' must be a value or a list of values")
+        if not flags[key].multiple and isinstance(value, list):
+            value = ",".join(map(str, several))
+        ctx.default_map[str(flags[key].name)] = several if flags[key].multiple else value
+    return path
+
+
+def flag(usual: Any = None, *names: str, **how: Any) -> Any:
+    """A field of `Options` and the arguments of its `click.Option`.
+
+    Parameters
+    ----------
+    usual : object
+        Where the flag is not given; a class is called for it.
+    names : str
+        What the flag is called, if not as the field is.
+    how : object
+        See `click.Option`.
+    """
+    metadata = {"names": names, "how": how}
+    if isinstance(usual, type):
+        return field(default_factory=usual, metadata=metadata)
+    return field(default=usual, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user asks for; a command takes the flags that it names, the others are as usual."""
+
+    model: str = flag("all", help="Names, 'vgg*', timm:NAME; commas.")
+    recipe: str = flag("strong", help="What the net is trained by.")
+    grid: str = flag("", required=True, help="YAML file, or a name: raf-db-report.")
+    sampler: str = flag(
+        "grid",
+        type=click.Choice(["grid", "optuna"]),
+        help="Every point, or those that Optuna chooses.",
+    )
+    trials: int | None = flag(
+        type=click.IntRange(1), help=f"Points that Optuna chooses.  [default: {TRIALS}]"
+    )
+    metric: str = flag(
+        "accuracy",
+        type=click.Choice([*searches.METRICS]),
+        help="What the best trial is best in, on the validation pictures.",
+    )
+    data: str | None = flag(help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
+    test_data: tuple[str, ...] = flag(
+        (),
+        multiple=True,
+        help="Test on this too, on the classes both have; several times: on each in its turn.",
+    )
+    drop_class: tuple[str, ...] = flag(
+        (), multiple=True, help="Leave out a class; may be given several times."
+    )
+    drop_duplicates: bool = flag(
+        False, is_flag=True, help="Keep identical pictures once, and none whose labels conflict."
+    )
+    crop: str = flag(
+        crops.NONE, type=click.Choice(crops.CROPS), help="Part of the face that is looked at."
+    )
+    protocol: tuple[str, ...] = flag(
+        ("fair",), type=Words(SCORED_ON_TEST), help=f"{', '.join(SCORED_ON_TEST)}: commas."
+    )
+    train_size: int | None = flag(
+        default="all",
+        type=TrainSize(),
+        help="Pictures fair lets a model learn from, curve at most.",
+    )
+    repeats: int = flag(1, type=click.IntRange(1), help="Runs of each model.")
+    size: int = flag(32, type=click.IntRange(8, 1024), help="Pixels.")
+    split: tuple[Split, ...] = flag(
+        (),
+        type=Words(get_args(Split)),
+        help="random, identity, official, slides: commas.  [default for fair: official where the "
+        "data come in parts, else identity where they say who is shown, else random; with "
+        "--test-data there is no choice]",
+    )
+    device: str = flag("auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+    jobs: int | None = flag(
+        type=click.IntRange(1),
+        help="Runs at once.  [default: the cores; on a card no more than fit]",
+    )
+    threads: int = flag(1, type=click.IntRange(1), help="Of one run.")
+    time_limit: float | None = flag(
+        type=click.FloatRange(0, min_open=True), help="Seconds a run may take."
+    )
+    settings: dict[str, Any] = flag(
+        dict, "--set", multiple=True, callback=_settings, help="A parameter: NAME=VALUE."
+    )
+    pretrained: bool = flag(
+        False, is_flag=True, help="Start nets from the weights timm publishes for them."
+    )
+    weights: Path | None = flag(
+        type=FILE, help="Safetensors file that nets start from in place of those."
+    )
+    out: Path = flag(Path("results"), type=FOLDER, help="Folder of the results.")
+    config: Path | None = flag(
+        type=FILE,
+        is_eager=True,
+        callback=_read_config,
+        help="YAML file whose keys are these flags' names.",
+    )
+    tensorboard: bool = flag(
+        False, is_flag=True, help="Write the nets' epochs for TensorBoard too."
+    )
+    estimate: bool = flag(False, is_flag=True, help="Say what the runs would cost here; make none.")
+    list: bool = flag(False, is_flag=True, help="Show the models and the data sets.")
+
+    @property
+    def sources(self) -> Sequence[str]:
+        """What `datasets.load` takes: one data set, or one for each that is tested on besides."""
+        if "" in (self.data, *self.test_data):
+            raise click.UsageError("--data and --test-data must name a data set or a folder")
+        return [self._source(tested) for tested in dict.fromkeys(self.test_data) or [None]]
+
+    def _source(self, tested: str | None) -> str:
+        source = self.data or datasets.default()
+        if tested is not None:
+            source = datasets.on(source, tested)
+        for class_name in sorted(set(self.drop_class)):
+            source = f"{datasets.WITHOUT}{class_name}:{source}"
+        if self.drop_duplicates and not source.startswith(datasets.DEDUPLICATED):
+            source = f"{datasets.DEDUPLICATED}{source}"
+        return source if self.crop == crops.NONE else f"{self.crop}:{source}"
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Parameters of the models: those that are set, and what nets start from."""
+        if self.weights is not None:
+            return {**self.settings, "weights": str(self.weights.resolve())}
+        return {**self.settings, "pretrained": True} if self.pretrained else self.settings
+
+
+# Changes of a flag where a command is about one split.
+ONE_SPLIT = {
+    "type": Words(get_args(Split), several=False),
+    "help": f"{', '.join(get_args(Split))}.  [default: as fair has it]",
+}
+
+
+def command(*names: str, **changed: Mapping[str, Any]) -> Callable[..., Callable[[], NoReturn]]:
+    """Make a function a command: wrong input is one line on standard error and status 2.
+
+    Parameters
+    ----------
+    names : str
+        Fields of `Options` that are flags of the command, which then takes an `Options` first.
+    changed : mapping
+        By field, arguments of its `click.Option` that are others here.
+    """
+    taken = [each for each in fields(Options) if each.name in names or each.name in changed]
+
+    def decorate(function: Callable[..., Any]) -> Callable[[], NoReturn]:
+        @click.command
+        @functools.wraps(function)
+        def made(**values: Any) -> Any:
+            chosen = {each.name: values.pop(each.name) for each in taken}
+            return function(*([Options(**chosen)] if taken else []), **values)
+
+        made.params[:0] = [_option(each, changed.get(each.name, {})) for each in taken]
+
+        def main() -> NoReturn:
+            sys.exit(_status(made))
+
+        main.__doc__ = function.__doc__
+        return main
+
+    return decorate
+
+
+def _option(of: Field[Any], changed: Mapping[str, Any]) -> click.Option:
+    names = of.metadata["names"] or (f"--{of.name.replace('_', '-')}",)
+    how = {"show_default": True, **of.metadata["how"], **changed}
+    if of.default not in (MISSING, None) and not how.get("required"):
+        how.setdefault("default", of.default)
+    return click.Option([of.name, *names], **how)
+
+
+def _status(made: click.Command) -> int:
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    try:
+        status = made.main(standalone_mode=False)
+    except (click.ClickException, InputError) as error:
+        told = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        click.echo(f"error: {' '.join(told.split())}", err=True)
+        return WRONG_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted: finished runs are kept, the same command goes on", err=True)
+        return 130
+    return status if isinstance(status, int) else 0

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
+from benchmark import session
 from benchmark.core import store
-from benchmark.options import OUT, command
-from benchmark.view import page
+from benchmark.options import Options, command
 
 
-@command
-@OUT
-def main(out: Path) -> None:
+@command("out")
+def main(options: Options) -> None:
     """Write the leaderboard, the pictures and the page of OUT from its stored runs."""
+    out = options.out
     if not store.read_board(out):
         raise click.UsageError(f"{out} holds no runs: make some with 'python -m benchmark.run'")
-    table = page.publish(out).table
+    table = session.publish(out).table
     click.echo(f"{len(table)} rows: {out / 'leaderboard.md'}, {out / 'report.html'}")
 
 

@@ -2,149 +2,260 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
+from sklearn.model_selection import ParameterGrid
 
-from benchmark import session, space
-from benchmark.core import models, pool, store
-from benchmark.core.progress import Display
-from benchmark.core.protocols import Fair, Search, Split, derive_seed, possible_splits
+from benchmark import session
+from benchmark.core import models, store
+from benchmark.core.protocols import Fair, Search, derive_seed
 from benchmark.core.runs import Run, load
-from benchmark.options import (
-    DATA,
-    DEVICE,
-    JOBS,
-    OUT,
-    SIZE,
-    SPLIT,
-    THREADS,
-    TIME_LIMIT,
-    TRAIN_SIZE,
-    Changes,
-    changes,
-    command,
-)
-from benchmark.scores import searches as trials
+from benchmark.options import ONE_SPLIT, TRIALS, Options, command, read_yaml, typed
+from benchmark.scores import searches
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.rows import read_row
 from benchmark.view import sections
+from datasets import InputError
 
-BUDGET = 20
+SHIPPED = Path(__file__).with_name("grids")
+# Points asked for together, whatever the jobs: with another number the sampler asks for others.
+AT_ONCE = 4
+
+Settings = dict[str, Any]
 
 
-@command
-@click.option("--model", required=True, help="One name, or timm:NAME.")
-@click.option("--grid", "wanted", required=True, help="YAML file, or a name: raf-db-report.")
-@click.option(
-    "--sampler",
-    type=click.Choice(["grid", "optuna"]),
-    default="grid",
-    show_default=True,
-    help="Every point, or those that Optuna chooses.",
+@command(
+    *("data", "drop_class", "drop_duplicates", "crop", "train_size", "grid", "sampler", "trials"),
+    *("metric", "size", "device", "jobs", "threads", "time_limit", "out"),
+    model={"required": True, "help": "One name, or timm:NAME."},
+    split=ONE_SPLIT,
 )
-@click.option(
-    "--trials",
-    "budget",
-    type=click.IntRange(1),
-    help=f"Points that Optuna chooses.  [default: {BUDGET}]",
-)
-@click.option(
-    "--metric",
-    type=click.Choice([*trials.METRICS]),
-    default="accuracy",
-    show_default=True,
-    help="What the best trial is best in, on the validation pictures.",
-)
-@DATA
-@changes
-@TRAIN_SIZE
-@SIZE
-@SPLIT
-@DEVICE
-@JOBS
-@THREADS
-@TIME_LIMIT
-@OUT
-def main(
-    model: str,
-    wanted: str,
-    sampler: str,
-    budget: int | None,
-    metric: str,
-    data: str | None,
-    changes: Changes,
-    train_size: int | None,
-    size: int,
-    split: Split | None,
-    device: str,
-    jobs: int | None,
-    threads: int,
-    time_limit: float | None,
-    out: Path,
-) -> int:
+def main(options: Options) -> int:
     """Try parameters on the validation pictures; score the best, once, on the test pictures."""
-    console = Console(stderr=True)
-    if budget is not None and sampler == "grid":
+    if options.trials is not None and options.sampler == "grid":
         raise click.UsageError("--trials is for --sampler optuna: a grid is gone through whole")
-    entries = models.find(model)
-    if len(entries) > 1:
-        raise click.UsageError(f"--model {model} names {len(entries)} models: search one at a time")
-    choices = space.read(wanted)
-    data = changes.of(data)
-    dataset = load(data, size)
-    usual = split or Fair.usual_split(possible_splits(dataset))
-    fair, tried = (kind(split=usual, train_size=train_size) for kind in (Fair, Search))
-    where = session.usable_device(device, entries)
-    jobs = jobs or pool.default_jobs(where, size)
-
-    def run(settings: space.Settings, protocol: Fair = tried) -> Run:
-        return session.plan(data, dataset, [protocol], entries, settings, where, threads)[0]
-
-    made: dict[str, Run] = {}
-    name = ""
-
-    def evaluate(points: Sequence[space.Settings]) -> list[float | None]:
-        """Make the runs of points that have no result yet, and score all."""
-        nonlocal name
-        asked = [run(point) for point in points]
-        runs = {each.key: each for each in asked}
-        made.update(runs)
-        name, search = trials.entry(made, fair, choices.name, sampler, metric)
-        store.put_search(out, name, search)
-        with Display(console) as display:
-            pool.run_all([*runs.values()], out, jobs, time_limit, display)
-        rows = [read_row(out, {**each.shown, "keys": [each.key]}) for each in asked]
-        return [trials.goodness(row, metric) for row in rows]
-
-    points = choices.points() if sampler == "grid" else []
-    for point in points:
-        run(point)  # wrong input is told before anything is fitted
-    store.check_writable(out)
-    session.say_what(dataset, console)
-    if sampler == "grid":
-        evaluate(points)
+    n_models = len(models.find(options.model))
+    if n_models > 1:
+        raise click.UsageError(
+            f"--model {options.model} names {n_models} models: search one at a time"
+        )
+    trials = Trials(replace(options, protocol=(Search.name,)), read(options.grid))
+    if options.sampler == "grid":
+        points = trials.space.points()
+        trials.plan(points)  # wrong input is told before anything is fitted
+        session.begin(options)
+        trials.score(points)
     else:
-        seed = derive_seed(dataset.fingerprint, tried, model, choices, metric)
-        choices.sample(budget or BUDGET, seed, evaluate)
-    (found,) = (each for each in trials.read(out) if each.name == name)
-    winner = [] if found.best is None else [run(found.best["settings"], fair)]
-    records, board = session.make(winner, out, jobs, time_limit, console)
-    _show(board, name, session.output())
-    click.echo(f"written: {out / 'report.html'}, leaderboard.csv, leaderboard.md, trials/")
-    if found.best is None:
-        console.print("no trial is ok: the reasons are in trials/", soft_wrap=True)
+        session.begin(options)
+        trials.space.sample(options.trials or TRIALS, trials.seed(), trials.score)
+    best = trials.best()
+    records = []
+    if best is not None:
+        winner = session.plan(replace(options, settings=best["settings"]))
+        records = session.make(winner, options)
+    _show(session.publish(options.out), trials.name)
+    click.echo(f"written: {options.out / 'report.html'}, leaderboard.csv, leaderboard.md, trials/")
+    if best is None:
+        session.say("no trial is ok: the reasons are in trials/")
         return 1
-    return session.tell_failures(records, console)
+    return session.tell_failures(records)
 
 
-def _show(board: Leaderboard, name: str, console: Console) -> None:
+@dataclass
+class Trials:
+    """The trials of a search as they are made, and what the results folder says of them."""
+
+    options: Options
+    space: Space
+    runs: dict[str, Run] = field(default_factory=dict)  # by key, in the order tried
+    name: str = ""
+
+    def plan(self, points: Sequence[Settings]) -> list[Run]:
+        """Return a run for each point."""
+        asked = (replace(self.options, settings=point) for point in points)
+        return [run for options in asked for run in session.plan(options)]
+
+    def seed(self) -> int:
+        """Seed of the sampler: the same for the same search."""
+        (source,), options = self.options.sources, self.options
+        dataset = load(source, options.size)
+        (protocol,) = session.protocols(options, dataset)
+        return derive_seed(dataset.fingerprint, protocol, options.model, self.space, options.metric)
+
+    def score(self, points: Sequence[Settings]) -> list[float | None]:
+        """Make the runs of points that have no result yet, and score all: more is better."""
+        options, asked = self.options, self.plan(points)
+        new = {run.key: run for run in asked}
+        self.runs |= new
+        under = Fair(train_size=options.train_size)
+        self.name, search = searches.entry(
+            self.runs, under, self.space.name, options.sampler, options.metric
+        )
+        store.put_search(options.out, self.name, search)
+        session.make([*new.values()], options, shown=[])
+        rows = [read_row(options.out, {**run.shown, "keys": [run.key]}) for run in asked]
+        return [searches.goodness(row, options.metric) for row in rows]
+
+    def best(self) -> dict[str, Any] | None:
+        """The best trial, or None if none is ok."""
+        (found,) = (each for each in searches.read(self.options.out) if each.name == self.name)
+        return found.best
+
+
+@dataclass(frozen=True)
+class Space:
+    """A grid in scikit-learn's form, whose values may also be ranges for a sampler.
+
+    Attributes
+    ----------
+    name : str
+        Of its file, without the ending.
+    choices : list of dict
+        By parameter a list of values, or a range: ``low``, ``high`` and, if it is to be gone
+        through by its logarithm, ``log: true``.
+    """
+
+    name: str
+    choices: list[dict[str, Any]]
+
+    def points(self) -> list[Settings]:
+        """Every point, in the order of `sklearn.model_selection.ParameterGrid`.
+
+        Raises
+        ------
+        InputError
+            If a parameter has a range or is no list of values.
+        """
+        for part in self.choices:
+            for parameter, values in part.items():
+                if isinstance(values, Mapping):
+                    raise InputError(
+                        f"{self.name}: {parameter} is a range: list its values, or use "
+                        "--sampler optuna"
+                    )
+        try:
+            return list(ParameterGrid(self.choices))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{self.name}: {error}") from error
+
+    def sample(
+        self, n: int, seed: int, evaluate: Callable[[list[Settings]], list[float | None]]
+    ) -> None:
+        """Let Optuna's tree-structured Parzen estimator choose points, each by those before it.
+
+        The same seed and the same scores give the same points, so a search that was broken off is
+        gone through again from the runs it left. (Bergstra, Bardenet, Bengio and Kegl, "Algorithms
+        for hyper-parameter optimization", NIPS 2011.)
+
+        Parameters
+        ----------
+        n : int
+            Points to ask for; some may be alike.
+        seed : int
+        evaluate : callable
+            Scores points, at most `AT_ONCE`; more is better, and None is no score.
+
+        Raises
+        ------
+        InputError
+            If Optuna is not installed, or the space is none that it can sample from.
+        """
+        try:
+            import optuna
+        except ImportError as error:
+            raise InputError(
+                "--sampler optuna needs Optuna: pip install 'classical-or-deep[search]'"
+            ) from error
+        if len(self.choices) > 1:
+            raise InputError(
+                f"{self.name}: Optuna samples from one list of parameters, and here are "
+                f"{len(self.choices)}: leave one, or use --sampler grid"
+            )
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        sampler = optuna.samplers.TPESampler(seed=seed)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        for start in range(0, n, AT_ONCE):
+            asked = [study.ask() for _ in range(min(AT_ONCE, n - start))]
+            scores = evaluate([self._suggested(trial) for trial in asked])
+            for trial, score in zip(asked, scores, strict=True):
+                if score is None:
+                    study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                else:
+                    study.tell(trial, score)
+
+    def _suggested(self, trial: Any) -> Settings:
+        return {
+            parameter: self._value(trial, parameter, values)
+            for parameter, values in sorted(self.choices[0].items())
+        }
+
+    def _value(self, trial: Any, parameter: str, values: Any) -> Any:
+        try:
+            if not isinstance(values, Mapping):
+                return trial.suggest_categorical(parameter, values)
+            whole = all(isinstance(values[end], int) for end in ("low", "high"))
+            suggest = trial.suggest_int if whole else trial.suggest_float
+            return suggest(parameter, **values)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.name}: {parameter}: {error}: give a list of values, or a range such as "
+                "{low: 0.0001, high: 0.1, log: true}"
+            ) from error
+
+
+def read(wanted: str) -> Space:
+    """Read a space from a YAML file.
+
+    Parameters
+    ----------
+    wanted : str
+        A path, or the name of a file that comes with the package.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is no grid.
+    click.UsageError
+        If the file cannot be read as YAML.
+    """
+    shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.yaml"))}
+    path = shipped.get(wanted, Path(wanted))
+    if not path.is_file():
+        raise InputError(
+            f"no grid is called '{wanted}': name a YAML file, or {' or '.join(shipped)}"
+        )
+    content = read_yaml(path)
+    parts = content if isinstance(content, list) else [content]
+    if not parts or not all(isinstance(part, dict) and part for part in parts):
+        raise InputError(f"{path} is no grid: write lines of 'parameter: [values]'")
+    return Space(path.stem, [{str(name): _typed(part[name]) for name in part} for part in parts])
+
+
+def _typed(values: Any) -> Any:
+    """Values as meant: to YAML 1e-3 is a word."""
+    if isinstance(values, str):
+        return typed(values)
+    if isinstance(values, Sequence):
+        return [_typed(value) for value in values]
+    if isinstance(values, Mapping):
+        return {name: _typed(value) for name, value in values.items()}
+    plain = values is None or isinstance(values, int | float)
+    return values if plain else str(values)  # dates and the like are kept as words
+
+
+def _show(board: Leaderboard, name: str) -> None:
     """Print the best trials and what is to be said of them."""
     (section,) = (each for each in sections.searches(board) if each.search.name == name)
-    session.print_table(console, section.title, section.table)
+    console = session.output()
+    if len(section.table):
+        session.print_table(console, section.title, section.table)
+    else:
+        console.print(Text(section.title), soft_wrap=True)
     for line in section.lines:
         console.print(Text(line), soft_wrap=True)
 

@@ -1,4 +1,4 @@
-"""Many runs from a command's words: planned, made, published, and what failed told."""
+"""Many runs from a command's options: planned, made and published."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-import datasets
 from benchmark.core import models, pool, store
 from benchmark.core.progress import Display
-from benchmark.core.protocols import Protocol
-from benchmark.core.runs import Run, board_names, describe
+from benchmark.core.protocols import PROTOCOLS, Protocol, Slides, possible_splits
+from benchmark.core.runs import Run, board_names, describe, load
+from benchmark.options import Options
 from benchmark.scores import leaderboard
 from benchmark.view import text as words
+from datasets import Dataset
 
 PRINTED_WIDTH = 150  # characters, where there is no terminal
 NAME_WIDTH, NOTE_WIDTH = 40, 16  # characters on a line: at most of a name, at least of a note
@@ -38,7 +39,7 @@ def usable_device(device: str, entries: Sequence[models.Model]) -> str:
         raise click.UsageError(str(error)) from error
 
 
-def say_what(dataset: datasets.Dataset, console: Console) -> None:
+def say_what(dataset: Dataset, console: Console) -> None:
     """Print what the data are."""
     if dataset.generated:
         console.print(Text(words.HOW_TO_GET_REAL), style="bold")
@@ -54,16 +55,14 @@ def say_what(dataset: datasets.Dataset, console: Console) -> None:
         console.print(Text(remark), soft_wrap=True)
 
 
-def plan(
-    data: str,
-    dataset: datasets.Dataset,
-    protocols: Sequence[Protocol],
-    entries: Sequence[models.Model],
-    settings: dict[str, Any],
-    device: str,
-    threads: int,
-) -> list[Run]:
-    """Return the runs of every model under every protocol.
+def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
+    """Return the runs of every model on every data set under every protocol that is asked for.
+
+    Parameters
+    ----------
+    options : Options
+    given : sequence of Protocol
+        Protocols in place of those that the options name.
 
     Raises
     ------
@@ -71,37 +70,86 @@ def plan(
         If the data cannot be divided so, a model has no such parameter, or weights cannot be had
         or do not fit: wrong input is told before anything is fitted.
     """
-    about = describe(dataset)
-    runs = [
-        Run(data, about, dataset.size, each, entry, settings, repeat, device, threads)
-        for each in protocols
-        for entry in entries
-        for repeat in range(each.repeats)
-    ]
-    for run in runs:
-        run.estimator()
-    for run in {(run.protocol, run.model): run for run in runs}.values():
-        run.check_weights()
-    for run in {(run.protocol, run.model.deep, run.repeat): run for run in runs}.values():
-        run.protocol.rows(dataset, run.model.deep, run.repeat)
+    entries = models.find(options.model)
+    device = usable_device(options.device, entries)
+    runs = []
+    for source in options.sources:
+        dataset = load(source, options.size)
+        about = describe(dataset)
+        here = [
+            Run(
+                *(source, about, options.size, protocol, entry, options.parameters),
+                *(repeat, device, options.threads),
+            )
+            for protocol in given or protocols(options, dataset)
+            for entry in entries
+            for repeat in range(protocol.repeats)
+        ]
+        for run in here:
+            run.estimator()
+        for run in {(run.protocol, run.model): run for run in here}.values():
+            run.check_weights()
+        for run in {(run.protocol, run.model.deep, run.repeat): run for run in here}.values():
+            run.protocol.rows(dataset, run.model.deep, run.repeat)
+        runs += here
     return runs
 
 
-def make(
-    runs: Sequence[Run], out: Path, jobs: int, time_limit: float | None, console: Console
-) -> tuple[list[dict[str, Any]], leaderboard.Leaderboard]:
-    """Make the runs that have no result yet, publish, and return records and leaderboard."""
-    board: dict[str, dict[str, Any]] = {}
-    for run in runs:
-        for row, shown in run.on_board.items():
-            board.setdefault(row, {**shown, "keys": []})["keys"].append(run.key)
-    store.put_on_board(out, board)  # first, so that what an interrupted call made is shown
-    with Display(console) as display:
-        records = pool.run_all(runs, out, jobs, time_limit, display)
+def protocols(options: Options, dataset: Dataset) -> list[Protocol]:
+    """Return the protocols that are asked for, with their splits and sizes, on a data set."""
+    # Beside another protocol the slides keep to their own split and sizes; alone they are refused
+    # others, so that nobody takes the one for the other.
+    possible = possible_splits(dataset)
+    wanted: list[Protocol] = []
+    for name in options.protocol:
+        kind = PROTOCOLS[name]
+        if name == Slides.name and len(options.protocol) > 1:
+            wanted.append(kind(repeats=options.repeats))
+            continue
+        for split in options.split or (kind.usual_split(possible),):
+            wanted.append(kind(split, options.repeats, options.train_size))
+    return [each for protocol in wanted for each in protocol.series(dataset)]
 
+
+def begin(options: Options) -> None:
+    """See that results can be written, and print what the data are."""
+    store.check_writable(options.out)
+    for source in options.sources:
+        say_what(load(source, options.size), Console(stderr=True))
+
+
+def make(
+    runs: Sequence[Run], options: Options, shown: Sequence[Run] | None = None
+) -> list[dict[str, Any]]:
+    """Make the runs that have no result yet; return the records of all.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    options : Options
+        Where results are kept, how many runs go side by side, and how long one may take.
+    shown : sequence of Run, optional
+        Those that the leaderboard shows, if not all.
+    """
+    board: dict[str, dict[str, Any]] = {}
+    for run in runs if shown is None else shown:
+        for row, told in run.on_board.items():
+            board.setdefault(row, {**told, "keys": []})["keys"].append(run.key)
+    store.put_on_board(options.out, board)  # first, so that an interrupted call's runs are shown
+    with Display(Console(stderr=True)) as display:
+        return pool.run_all(runs, options.out, jobs(options, runs), options.time_limit, display)
+
+
+def jobs(options: Options, runs: Sequence[Run]) -> int:
+    """How many runs go side by side."""
+    return options.jobs or pool.default_jobs(runs[0].device, options.size)
+
+
+def publish(out: Path) -> leaderboard.Leaderboard:
+    """Write all that a results folder shows; return its leaderboard."""
     from benchmark.view import page  # with matplotlib, which the workers need not load
 
-    return records, page.publish(out)
+    return page.publish(out)
 
 
 def output() -> Console:
@@ -153,10 +201,15 @@ def _side_by_side(
     return parts
 
 
-def tell_failures(records: Sequence[dict[str, Any]], console: Console) -> int:
+def tell_failures(records: Sequence[dict[str, Any]]) -> int:
     """Print which runs are not ok and why; return the exit status."""
     failed = [record for record in records if record["status"] != "ok"]
     for record in failed:
         where = f"{board_names([record])[0]} {record['model']['label']}"
-        console.print(Text(f"{where}: {record['status']}: {record['reason']}"), soft_wrap=True)
+        say(f"{where}: {record['status']}: {record['reason']}")
     return 1 if failed else 0
+
+
+def say(line: str) -> None:
+    """Print a line on standard error."""
+    Console(stderr=True).print(Text(line), soft_wrap=True)

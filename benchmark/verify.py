@@ -201,7 +201,7 @@ def _waiting(what: str) -> Any:
     return Console(stderr=True).status(what)  # a moving sign on a terminal, nothing elsewhere
 
 
-@command
+@command()
 @click.argument(
     "out", type=click.Path(path_type=Path, exists=True, file_okay=False), default="results"
 )

@@ -34,7 +34,7 @@ from benchmark.core import pool as grid
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair, Slides
 from benchmark.core.runs import Run, describe, load
-from benchmark.options import DATA, OUT, command
+from benchmark.options import Options, command
 from benchmark.perf import peers
 from benchmark.perf.speed import Measure, as_line, machine, write_section
 from datasets import cache, images
@@ -376,20 +376,18 @@ SECTIONS = {
 }
 
 
-@command
-@DATA
+@command("data", "out")
 @click.option("--model", default="all", show_default=True, help="Names, 'vgg*'; commas.")
 @click.option("--only", default=",".join(SECTIONS), show_default=True, help="Sections; commas.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
-@OUT
-def main(data: str | None, model: str, only: str, rounds: int, out: Path) -> None:
+def main(options: Options, model: str, only: str, rounds: int) -> None:
     """Measure speed side by side with plain ways of doing the same; write OUT/perf.md and .csv."""
     wanted = [name.strip() for name in only.split(",")]
     for name in wanted:
         if name not in SECTIONS:
             raise click.UsageError(f"no section is called '{name}': use {', '.join(SECTIONS)}")
-    store.check_writable(out)
-    data = data or datasets.default()
+    store.check_writable(out := options.out)
+    (data,) = options.sources
     names = [each.name for each in models.find(model)]
     dataset = load(data, SIZE)
     console = Console(stderr=True)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from tests.benchmark.test_leaderboard import put
 
 from benchmark import advise, verify
 from benchmark.core.protocols import Curve
 from benchmark.scores import leaderboard
 from datasets import Dataset
+from tests.benchmark.scores.test_leaderboard import put
 from tests.conftest import REAL, write_shapes
 
 Command = Callable[..., tuple[int, str, str]]

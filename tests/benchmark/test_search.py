@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import datasets
-from benchmark import search, space, verify
+from benchmark import search, verify
 from benchmark.core import models, store
 from benchmark.core.execute import execute
 from benchmark.core.protocols import Fair, Search
@@ -95,6 +95,19 @@ def test_every_trial_is_a_row_of_its_table_and_a_run_to_look_into(searched: Path
     assert all(store.is_finished(searched, key) for key in good["run"])
     assert (searched / f"{FILE}.png").is_file()
     assert len([*searched.glob("runs/*/model.*")]) == 1, "the winner's model only is kept"
+
+
+def test_a_search_of_which_no_trial_is_ok_says_so(
+    tmp_path: Path, shapes_folder: Path, run_command: Command
+) -> None:
+    grid, out = tmp_path / "none.yaml", tmp_path / "results"
+    grid.write_text("n_neighbors: [0]\n")
+    status, said, err = find(run_command, out, shapes_folder, grid)
+    assert status == 1
+    assert "1 trials have no score; the first is trial 1: failed:" in said
+    assert "n_neighbors must be 1 or more" in said
+    assert err.strip().endswith("no trial is ok: the reasons are in trials/")
+    assert len([*out.glob("trials/*.csv")]) == 1
 
 
 def test_trials_are_scored_on_validation_pictures(searched: Path, shapes: Dataset) -> None:
@@ -198,7 +211,7 @@ def test_a_row_that_won_two_searches_counts_each_trial_once(searched: Path) -> N
 
 @pytest.mark.parametrize("net", ["cnn", "cnn-se", "cnn-se-residual", "cnn3"])
 def test_the_documents_grid_is_of_96_points_that_its_nets_take(net: str) -> None:
-    points = space.read("raf-db-report").points()
+    points = search.read("raf-db-report").points()
     made = {str(models.models()[net].estimator(point).get_params()) for point in points}
     assert len(points) == len(made) == 96
     assert {point["patience"] for point in points} == {5, None}
@@ -247,17 +260,19 @@ def test_one_model_is_searched_and_a_grid_has_no_budget(
 def test_values_are_read_as_meant(tmp_path: Path) -> None:
     path = tmp_path / "typed.yaml"
     path.write_text("a: [1e-3, 5, null, true, word, 2020-01-01]\n")
-    (choices,) = space.read(str(path)).choices
+    (choices,) = search.read(str(path)).choices
     assert choices == {"a": [0.001, 5, None, True, "word", "2020-01-01"]}
 
 
-RANGES = space.Space("ranges", [{"rate": {"low": 1e-4, "high": 0.1, "log": True}, "size": [8, 16]}])
+RANGES = search.Space(
+    "ranges", [{"rate": {"low": 1e-4, "high": 0.1, "log": True}, "size": [8, 16]}]
+)
 
 
-def sampled(score: Callable[[space.Settings], float | None], n: int = 14) -> list[space.Settings]:
-    asked: list[space.Settings] = []
+def sampled(score: Callable[[search.Settings], float | None], n: int = 14) -> list[search.Settings]:
+    asked: list[search.Settings] = []
 
-    def evaluate(points: list[space.Settings]) -> list[float | None]:
+    def evaluate(points: list[search.Settings]) -> list[float | None]:
         asked.extend(points)
         return [score(point) for point in points]
 
@@ -268,7 +283,7 @@ def sampled(score: Callable[[space.Settings], float | None], n: int = 14) -> lis
 def test_optuna_asks_again_for_the_same_points_and_learns_from_scores() -> None:
     pytest.importorskip("optuna")
 
-    def good_at_low_rates(point: space.Settings) -> float | None:
+    def good_at_low_rates(point: search.Settings) -> float | None:
         return None if point["size"] == 8 else -abs(np.log10(point["rate"]) + 3)
 
     asked = sampled(good_at_low_rates)
@@ -293,7 +308,7 @@ def test_what_optuna_cannot_sample_from_is_told(
 ) -> None:
     pytest.importorskip("optuna")
     with pytest.raises(InputError, match=words):
-        space.Space("wrong", choices).sample(1, 0, lambda points: [0.0] * len(points))
+        search.Space("wrong", choices).sample(1, 0, lambda points: [0.0] * len(points))
 
 
 def test_without_optuna_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,6 +48,7 @@ def test_wrong_flags_and_names_are_one_line_and_status_2(
     nowhere = tmp_path / "file" / "below"
     wrong(run_command(run.main, *here[:2], "--out", nowhere), "cannot be written to", "--out")
     wrong(run_command(run.main, "--data", tmp_path / "none", *here[2:]), "none", "is not there")
+    wrong(run_command(run.main, "--data", "", *here[2:]), "--data", "must name a data set")
     assert not (tmp_path / "out").exists(), "nothing half-written"
 
 
@@ -126,6 +127,7 @@ def test_a_wrong_configuration_file_is_one_line(
 ) -> None:
     wrong(run_command(run.main, "--config", config({"modle": "knn"})), "'modle'", "model")
     wrong(run_command(run.main, "--config", config("- a\n- b\n")), "flag: value")
+    wrong(run_command(run.main, "--config", config({"repeats": {"a": 1}})), "'repeats'", "value")
     wrong(run_command(run.main, "--config", config("a: [")), "YAML")
     wrong(run_command(run.main, "--config", "missing.yaml"), "missing.yaml")
 
