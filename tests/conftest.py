@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable
+from multiprocessing import forkserver
 from pathlib import Path
 
 import cv2
@@ -12,9 +14,12 @@ import numpy as np
 import pytest
 
 import datasets
+from benchmark.core import pool
 from datasets import Dataset, cache
 
 REAL = os.environ.get("MUXSPACE_DIR")
+Command = Callable[..., tuple[int, str, str]]  # see `run_command`
+FAST = ("--model", "majority,knn", "--jobs", "1")  # the flags of a quick call
 # Beside other work, threads of torch wait for those that are kept from running: for minutes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -25,6 +30,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
     if not str(cache.folder()).startswith(os.environ["XDG_CACHE_HOME"]):
         pytest.exit("the cache folder cannot be moved on this system")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_workers() -> None:
+    """Fork the processes of every command from one that has imported what nets need."""
+    if pool.START == "forkserver":
+        context = multiprocessing.get_context(pool.START)
+        context.set_forkserver_preload([*pool.FOR_ALL, *pool.FOR_NETS])
+        forkserver.ensure_running()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -103,9 +117,7 @@ def vgg16_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run_command(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
+def run_command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
     """Run a command in this process: its exit status, standard output and standard error."""
 
     def run(main: Callable[[], object], *arguments: object) -> tuple[int, str, str]:

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
-from tests.benchmark.test_leaderboard import put
 
 from benchmark import run, verify
 from benchmark.core import store
@@ -21,6 +20,7 @@ from benchmark.scores import rows as evidence
 from benchmark.scores.rows import Evidence
 from benchmark.view import plots, sections
 from benchmark.view.page import publish
+from tests.benchmark.scores.test_leaderboard import put
 
 Command = Callable[..., tuple[int, str, str]]
 
