@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 import pandas as pd
 
 import deepnets
@@ -17,17 +16,16 @@ from benchmark import session
 from benchmark.core import models, store
 from benchmark.core.runs import Run
 from benchmark.options import ONE_SPLIT, Options, command
-from benchmark.scores import intervals, pairs
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.rows import Evidence, read_row
+from benchmark.scores.metrics import METRICS
+from benchmark.scores.rows import read_row
+from benchmark.scores.worth import SCORES, WHOLE, worth_of_parts
 from benchmark.view import numbers, text
 from datasets import InputError
 
-WHOLE = "the whole recipe"
 NOTHING = "all of it"
 EVERY_WAY = "all changes of pictures"
 SAYS_HOW_MUCH = {"balance_strength": "balance"}  # of the other, without which it means nothing
-SCORES = {"accuracy": ("accuracy %", "points"), "macro_f1": ("macro-F1", "macro-F1")}  # and units
 HOW_TO_READ = (
     "Worth is the score of the whole recipe less that without the part: above 0 the part helps. "
     "Its interval is 95 %, for other people and pictures drawn like the test set's (bootstrap by "
@@ -97,65 +95,6 @@ def _parameters(model: models.Model, settings: Mapping[str, Any]) -> dict[str, A
     return {**usual, **(parameters.pop("options") or {}), **parameters}
 
 
-def table(rows: Mapping[str, Evidence]) -> pd.DataFrame:
-    """Compute what each part is worth.
-
-    Parameters
-    ----------
-    rows : mapping
-        Leaderboard rows by what is left out, `WHOLE` among them, all on the same test pictures.
-        Those that are not ``ok`` have a reason and no score.
-
-    Returns
-    -------
-    DataFrame
-        A row each: ``left_out``, ``repeats``, ``fit_seconds``, ``status``, ``reason``; and for each
-        of `SCORES` its mean over repeats, ``_sd`` of repeats, ``_worth`` with ``_worth_lo`` and
-        ``_worth_hi``, and ``_worth_se``, the standard error from repeats; fractions. Empty if the
-        whole is not ok.
-    """
-    scored = {name: row.scored for name, row in rows.items() if row.scored and row.bad is None}
-    whole = scored.get(WHOLE)
-    if whole is None:
-        return pd.DataFrame()
-    who, pictures, _ = pairs.who_is_shown([*scored.values()])
-    effective = intervals.effective_people(pictures)
-    draws = {name: pairs.answers(one, who, len(pictures)).draws for name, one in scored.items()}
-    lines = []
-    for name, one in scored.items():
-        line: dict[str, Any] = {
-            "left_out": "nothing" if name == WHOLE else name,
-            "status": "ok",
-            "reason": "",
-            "repeats": len(one.scores),
-            "fit_seconds": float(np.mean([run["fit_seconds"] for run in rows[name].good])),
-        }
-        for score in SCORES:
-            mine, theirs = (each.scores[score] for each in (whole, one))
-            worth = float(mine.mean() - theirs.mean())
-            errors = np.array([mine.sem(), theirs.sem()], np.float64)
-            low, high = intervals.difference_interval(
-                worth, draws[WHOLE][score] - draws[name][score], effective
-            )
-            line |= {
-                score: theirs.mean(),
-                f"{score}_sd": theirs.std(),
-                f"{score}_worth": worth,
-                f"{score}_worth_lo": low,
-                f"{score}_worth_hi": high,
-                f"{score}_worth_se": float(np.hypot(*errors)),
-            }
-            if name == WHOLE:
-                line |= {key: np.nan for key in line if key.startswith(f"{score}_worth")}
-        lines.append(line)
-    failed = [
-        {"left_out": name, "status": row.bad["status"], "reason": row.bad["reason"]}
-        for name, row in rows.items()
-        if row.bad is not None
-    ]
-    return pd.DataFrame([*lines, *failed])
-
-
 def for_people(found: pd.DataFrame) -> pd.DataFrame:
     """The table as text."""
     lines = []
@@ -164,13 +103,14 @@ def for_people(found: pd.DataFrame) -> pd.DataFrame:
         if row["status"] != "ok":
             lines.append({**line, "accuracy %": f"{row['status']}: {row['reason']}"})
             continue
-        for score, (shown, unit) in SCORES.items():
+        for score in SCORES:
+            metric = METRICS[score]
             repeats, again = (
                 numbers.score(row[f"{score}{end}"], score) for end in ("_sd", "_worth_se")
             )
-            line[shown] = numbers.score(row[score], score) + (repeats and f" ±{repeats}")
+            line[metric.heading] = numbers.score(row[score], score) + (repeats and f" ±{repeats}")
             worth = numbers.difference(row, f"{score}_worth", score)
-            line[f"worth, {unit} (95 %)"] = worth + (again and f" ±{again}")
+            line[f"worth, {metric.points} (95 %)"] = worth + (again and f" ±{again}")
         line["fit s"] = f"{row['fit_seconds']:.0f}"
         lines.append(line)
     return pd.DataFrame(lines).fillna("")
@@ -197,7 +137,7 @@ def main(options: Options) -> int:
     ends = [*runs[WHOLE], *runs[NOTHING]]
     records = session.make(every, options, shown=ends)
     board = session.publish(options.out)
-    worth = table(
+    worth = worth_of_parts(
         {
             left_out: read_row(options.out, {**run.shown, "keys": [each.key for each in several]})
             for left_out, several in runs.items()

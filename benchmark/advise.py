@@ -18,7 +18,7 @@ from benchmark.core.runs import load
 from benchmark.options import Options, TrainSize, command
 from benchmark.scores import curves
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.rows import Evidence
+from benchmark.scores.rows import Row
 from benchmark.view.numbers import score
 from datasets import Dataset, InputError
 
@@ -76,12 +76,12 @@ def advice(
     """
     data, whole = dataset.fingerprint[:12], protocols[-1]
     curve = {
-        (row.entry["protocol"]["label"], row.entry["model"]["label"]): row
+        (row.place.protocol, row.place.model): row
         for row in found.rows
-        if row.scored is not None
+        if row.scores is not None
         and row.bad is None
-        and row.entry["dataset"]["fingerprint"] == dataset.fingerprint
-        and row.entry["protocol"]["split"] == whole.split
+        and row.fingerprint == dataset.fingerprint
+        and row.place.split == whole.split
     }
     board, pairs = (
         table[
@@ -139,9 +139,9 @@ def _which(board: pd.DataFrame, tied: pd.DataFrame, pick: pd.Series, useless: bo
     )
 
 
-def _expect(pick: pd.Series, row: Evidence) -> str:
-    assert row.scored is not None
-    commonest = row.class_names[int(np.bincount(row.scored.labels).argmax())]
+def _expect(pick: pd.Series, row: Row) -> str:
+    assert row.scores is not None
+    commonest = row.class_names[int(np.bincount(row.scores.labels).argmax())]
     low, high = pick["accuracy_lo"], pick["accuracy_hi"]
     small = (
         f" So wide an interval says little: test pictures are few ({pick['n_test']:,})."
@@ -155,7 +155,7 @@ def _expect(pick: pd.Series, row: Evidence) -> str:
     )
 
 
-def _costs(pick: pd.Series, row: Evidence, out: Path) -> str:
+def _costs(pick: pd.Series, row: Row, out: Path) -> str:
     record = row.good[0]
     files = [*store.folder(out, record["key"]).glob("model.*")]
     size = f"a file of {files[0].stat().st_size / 1e6:.1f} MB, " if files else ""
@@ -170,12 +170,12 @@ def _costs(pick: pd.Series, row: Evidence, out: Path) -> str:
 
 
 def _deep_or_classical(
-    board: pd.DataFrame, pairs: pd.DataFrame, curve: dict[tuple[str, str], Evidence], label: str
+    board: pd.DataFrame, pairs: pd.DataFrame, curve: dict[tuple[str, str], Row], label: str
 ) -> str:
     by_accuracy = board.sort_values("accuracy", ascending=False)["model"]
     best: dict[bool, str] = {}
     for model in by_accuracy:
-        best.setdefault(curve[label, model].entry["model"]["deep"], model)
+        best.setdefault(curve[label, model].is_deep, model)
     if len(best) < 2:
         kind = "nets" if True in best else "classical models"
         return f"Deep or classical: only {kind} have a result; try both kinds with --model."
@@ -191,7 +191,7 @@ def _deep_or_classical(
     )
 
 
-def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
+def _more_pictures(rows: Sequence[Row], n_test: int) -> str:
     """What twice as many pictures gave, and may give again.
 
     Errors are taken to fall as a power of the number of pictures to some limit, the usual form of
@@ -202,7 +202,7 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
     if len(rows) < 2:
         return "More pictures: not known, as the smaller sizes have no result."
     last, low, high = curves.gain(rows[-2], rows[-1])
-    half, everything = (f"{curves.size(row):,}" for row in rows[-2:])
+    half, everything = (f"{row.size:,}" for row in rows[-2:])
     gained = (
         f"from {half} to {everything} accuracy changed by {score(last, sign='+')} points "
         f"({_interval(low, high)})"
@@ -213,7 +213,7 @@ def _more_pictures(rows: Sequence[Evidence], n_test: int) -> str:
             f"More pictures: no sign that they would help: {gained}; a gain below {least} points "
             f"would not show on {n_test:,} test pictures."
         )
-    before = curves.gain(rows[-3], rows[-2])[0] if len(rows) > 2 else 0.0
+    before = curves.gain(rows[-3], rows[-2]).value if len(rows) > 2 else 0.0
     again = (
         f"twice as many may add {score(last * last / before)} points more"
         if last < before

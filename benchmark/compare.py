@@ -19,15 +19,15 @@ from rich.text import Text
 from benchmark import session
 from benchmark.core import runs, store
 from benchmark.options import command
-from benchmark.scores import intervals, pairs
-from benchmark.scores import rows as evidence
-from benchmark.scores.rows import Evidence, Scored
+from benchmark.scores import intervals
+from benchmark.scores.pairs import Difference, Pairs
+from benchmark.scores.rows import Row, Scores, read_row
 from benchmark.view.numbers import difference, score
 from datasets import InputError
 
 
 @dataclass(frozen=True)
-class Row:
+class Compared:
     """One row of the comparison; NaN and None where there is nothing to say.
 
     Attributes
@@ -66,7 +66,7 @@ class Row:
     differs: str = ""
 
 
-def compare(a: Path, b: Path) -> list[Row]:
+def compare(a: Path, b: Path) -> list[Compared]:
     """Compare the leaderboard rows of two results folders.
 
     Parameters
@@ -76,7 +76,7 @@ def compare(a: Path, b: Path) -> list[Row]:
 
     Returns
     -------
-    list of Row
+    list of Compared
         Those in both in the order of A, then those in one only.
 
     Raises
@@ -92,9 +92,8 @@ def compare(a: Path, b: Path) -> list[Row]:
     both = [row for row in one if row in other]
     rows = [_compare_row(runs.place(one[row]), (a, one[row]), (b, other[row])) for row in both]
     for name, board, others in (("A", one, other), ("B", other, one)):
-        rows += [
-            Row(*runs.place(board[row]), f"only in {name}") for row in board if row not in others
-        ]
+        alone = [runs.place(board[row]) for row in board if row not in others]
+        rows += [Compared(*place, f"only in {name}") for place in alone]
     return rows
 
 
@@ -102,11 +101,11 @@ def _compare_row(
     place: tuple[str, str, str, str],
     in_a: tuple[Path, dict[str, Any]],
     in_b: tuple[Path, dict[str, Any]],
-) -> Row:
-    a, b = evidence.read_row(*in_a), evidence.read_row(*in_b)
-    without = [name for name, row in (("A", a), ("B", b)) if row.scored is None]
+) -> Compared:
+    a, b = read_row(*in_a), read_row(*in_b)
+    without = [name for name, row in (("A", a), ("B", b)) if row.scores is None]
     if without:
-        return Row(*place, f"no result in {' and '.join(without)}")
+        return Compared(*place, f"no result in {' and '.join(without)}")
     differs = list(_differing(a.good[0]["parts"], b.good[0]["parts"]))
     made_a, made_b = ([record["repeat"] for record in row.good] for row in (a, b))
     if made_a != made_b:
@@ -115,11 +114,11 @@ def _compare_row(
         common = [repeat for repeat in made_a if repeat in made_b]
         if common:
             a, b = _only(common, *in_a), _only(common, *in_b)
-    one, other = (row.scored for row in (a, b) if row.scored is not None)
+    one, other = (row.scores for row in (a, b) if row.scores is not None)
     paired = a.good[0]["parts"]["data"] == b.good[0]["parts"]["data"] and np.array_equal(
         one.rows, other.rows
     )
-    return Row(
+    return Compared(
         *place,
         "paired" if paired else "unpaired",
         **(_paired(one, other) if paired else _unpaired(one, other)),
@@ -129,48 +128,44 @@ def _compare_row(
     )
 
 
-def _only(repeats: Sequence[int], out: Path, entry: Mapping[str, Any]) -> Evidence:
-    return evidence.read_row(out, {**entry, "keys": [entry["keys"][i] for i in repeats]})
+def _only(repeats: Sequence[int], out: Path, entry: Mapping[str, Any]) -> Row:
+    return read_row(out, {**entry, "keys": [entry["keys"][i] for i in repeats]})
 
 
-def _paired(a: Scored, b: Scored) -> dict[str, Any]:
-    people, pictures, _ = pairs.who_is_shown([a, b])
-    one, other = (pairs.answers(each, people, len(pictures)) for each in (a, b))
-    found = pairs.difference(other, one, intervals.effective_people(pictures))
-    real = found.pop("p") < 1 - intervals.LEVEL
-    return {"accuracy_a": one.accuracy, "accuracy_b": other.accuracy, **found, "real": real}
+def _paired(a: Scores, b: Scores) -> dict[str, Any]:
+    pairs = Pairs([a, b])
+    real = pairs.p(1, 0) < 1 - intervals.LEVEL
+    return _differing_by(a, b, pairs.difference(1, 0), real)
 
 
-def _unpaired(a: Scored, b: Scored) -> dict[str, Any]:
-    (one, around_one), (other, around_other) = _accuracy(a), _accuracy(b)
-    low, high = intervals.unpaired_interval(one, other, around_one, around_other)
+def _unpaired(a: Scores, b: Scores) -> dict[str, Any]:
+    one, other = a.mean("accuracy"), b.mean("accuracy")
+    low, high = intervals.unpaired_interval(
+        one, other, Pairs([a]).interval(0), Pairs([b]).interval(0)
+    )
+    return _differing_by(a, b, Difference(other - one, low, high), low > 0 or high < 0)
+
+
+def _differing_by(a: Scores, b: Scores, difference: Difference, real: bool) -> dict[str, Any]:
     return {
-        "accuracy_a": one,
-        "accuracy_b": other,
-        "difference": other - one,
-        "difference_lo": low,
-        "difference_hi": high,
-        "real": low > 0 or high < 0,
+        "accuracy_a": a.mean("accuracy"),
+        "accuracy_b": b.mean("accuracy"),
+        "difference": difference.value,
+        "difference_lo": difference.low,
+        "difference_hi": difference.high,
+        "real": real,
     }
-
-
-def _accuracy(scored: Scored) -> tuple[float, tuple[float, float]]:
-    """Accuracy with its interval."""
-    people, pictures, _ = pairs.who_is_shown([scored])
-    found = pairs.answers(scored, people, len(pictures))
-    effective = intervals.effective_people(pictures)
-    return found.accuracy, intervals.interval(found.accuracy, found.draws["accuracy"], effective)
 
 
 SHOWN, WHY = ("A", "B", "B - A (95 %)", "real?", "fit time"), "what differs"
 
 
-def _probabilities(out: Path, row: Evidence) -> list[bytes]:
+def _probabilities(out: Path, row: Row) -> list[bytes]:
     found = [store.read_predictions(out, record["key"]) for record in row.good]
     return [each.probabilities.tobytes() for each in found if each is not None]
 
 
-def _fit_seconds(row: Evidence) -> float:
+def _fit_seconds(row: Row) -> float:
     return float(np.mean([record["fit_seconds"] for record in row.good]))
 
 
@@ -184,7 +179,7 @@ def _differing(a: Any, b: Any, name: str = "") -> Iterator[str]:
         yield f"{name} ({values})" if len(values) <= 30 else name
 
 
-def _show(rows: Sequence[Row], a: Path, b: Path) -> None:
+def _show(rows: Sequence[Compared], a: Path, b: Path) -> None:
     console = session.output()
     console.print(Text(f"A is {a}, B is {b}; accuracy in percent"), soft_wrap=True)
     boards: dict[str, list[dict[str, str]]] = {}

@@ -162,7 +162,7 @@ class Options:
     )
     metric: str = flag(
         "accuracy",
-        type=click.Choice([*searches.METRICS]),
+        type=click.Choice(searches.CHOSEN_BY),
         help="What the best trial is best in, on the validation pictures.",
     )
     data: str | None = flag(help="A name, NAME:PATH or a folder.  [default: real pictures if here]")

@@ -18,13 +18,10 @@ from benchmark.core.progress import Display
 from benchmark.core.runs import Run, load
 from benchmark.options import Options, command
 from benchmark.scores import contrasts as contrast
-from benchmark.scores import leaderboard
+from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import sections
 from benchmark.view import tensorboard as events
 from benchmark.view import text as words
-
-# Not on screen, for want of room.
-LESS = ("balanced_accuracy", "top2_accuracy", "ece", "majority_accuracy", "predict_ms_per_image")
 
 
 @command(
@@ -54,9 +51,9 @@ def main(options: Options) -> int:
     return session.tell_failures(records)
 
 
-def _tell_what_was_written(board: leaderboard.Leaderboard, options: Options) -> None:
+def _tell_what_was_written(board: Leaderboard, options: Options) -> None:
     of_contrasts = "".join(f"{kind.name}.csv, " for kind in board.contrasts)
-    of_curves = "learning-curves.csv, crossovers.csv, " if len(board.points) else ""
+    of_curves = "learning-curves.csv, crossovers.csv, " if len(board.curves.points) else ""
     of_epochs = ", tensorboard/" if options.tensorboard else ""
     click.echo(
         f"written: {options.out / 'report.html'}, leaderboard.csv, leaderboard.md, "
@@ -106,12 +103,12 @@ def _list() -> None:
     console.print(f"data sets: {', '.join(datasets.names())}, or the path of a folder")
 
 
-def _show(found: leaderboard.Leaderboard, dataset: datasets.Dataset, console: Console) -> None:
+def _show(found: Leaderboard, dataset: datasets.Dataset, console: Console) -> None:
     """Print the boards, contrasts and learning curves of a data set just used."""
     mine = found.table[found.table["dataset"] == dataset.name]
     for title, part in words.boards(mine):
         text = words.for_people(part)
-        session.print_table(console, title, text.drop(columns=[words.SHOWN[n] for n in LESS]))
+        session.print_table(console, title, text.drop(columns=words.not_on_screen()))
         for line in words.of_all_rows(part):
             console.print(Text(line), soft_wrap=True)
     for title, text in words.comparisons(mine):

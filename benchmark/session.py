@@ -18,7 +18,7 @@ from benchmark.core.progress import Display
 from benchmark.core.protocols import PROTOCOLS, Protocol, Slides, possible_splits
 from benchmark.core.runs import Run, board_names, describe, load
 from benchmark.options import Options
-from benchmark.scores import leaderboard
+from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import text as words
 from datasets import Dataset
 
@@ -145,7 +145,7 @@ def jobs(options: Options, runs: Sequence[Run]) -> int:
     return options.jobs or pool.default_jobs(runs[0].device, options.size)
 
 
-def publish(out: Path) -> leaderboard.Leaderboard:
+def publish(out: Path) -> Leaderboard:
     """Write all that a results folder shows; return its leaderboard."""
     from benchmark.view import page  # with matplotlib, which the workers need not load
 
@@ -158,9 +158,7 @@ def output() -> Console:
     return console if console.is_terminal else Console(width=PRINTED_WIDTH)
 
 
-def print_table(
-    console: Console, title: str, text: pd.DataFrame, long: str = words.SHOWN["note"]
-) -> None:
+def print_table(console: Console, title: str, text: pd.DataFrame, long: str = words.NOTES) -> None:
     """Print a table of text under its title, in several parts where it is too wide for one.
 
     Columns without any text are left out; the one called `long` takes what width is left.

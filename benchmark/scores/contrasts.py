@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +10,12 @@ import numpy as np
 import pandas as pd
 
 from benchmark.core.runs import ACROSS, WITHIN
-from benchmark.scores import intervals, pairs
 from benchmark.scores import rows as evidence
-from benchmark.scores.rows import Evidence, Scored
+from benchmark.scores.metrics import METRICS
+from benchmark.scores.pairs import Pairs
+from benchmark.scores.rows import Row, Scores
 from benchmark.view.numbers import difference, with_interval
 
-NAMES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro-F1",
-}
 COUNTS = {"n_test": "test pictures", "n_people": "of people", "n_train": "training pictures"}
 
 
@@ -34,7 +30,7 @@ class Contrast:
     sides : (str, str)
         Splits on the leaderboard; a difference is the first less the second.
     scores : (str, str)
-        Of `metrics.OF_CLASSES`.
+        Names of metrics that have intervals.
     question : str
         What the difference answers.
     how_to_read : str
@@ -88,17 +84,13 @@ TRANSFER = Contrast(
 CONTRASTS = (SPLITS, TRANSFER)
 
 
-def compute(
-    rows: Sequence[Evidence], facts: Mapping[int, Mapping[str, Any]], contrast: Contrast
-) -> pd.DataFrame:
+def compute(rows: Sequence[Row], contrast: Contrast) -> pd.DataFrame:
     """Put both sides of every data set, protocol and model beside each other.
 
     Parameters
     ----------
-    rows : sequence of Evidence
-        Used are those that are ``ok`` on both sides of the same data.
-    facts : mapping
-        Intervals of the scores of each row, by its `id`: see `pairs.compare`.
+    rows : sequence of Row
+        With their intervals. Used are those that are ``ok`` on both sides of the same data.
     contrast : Contrast
 
     Returns
@@ -108,71 +100,46 @@ def compute(
         fractions; ``data`` the beginning of the data's fingerprint. The most accurate on the
         second side first.
     """
-    found: dict[tuple[str, ...], dict[str, Evidence]] = {}
+    found: dict[tuple[str, ...], dict[str, Row]] = {}
     for row in rows:
-        about, protocol = row.entry["dataset"], row.entry["protocol"]
-        place = about["name"], protocol["label"], row.entry["model"]["label"], about["fingerprint"]
-        if row.scored is not None and row.bad is None:
-            found.setdefault(place, {})[protocol["split"]] = row
+        if row.scores is not None and row.bad is None:
+            dataset, protocol, split, model = row.place
+            found.setdefault((dataset, protocol, model, row.fingerprint), {})[split] = row
     sides = contrast.sides
-    both = [[each[side] for side in sides] for each in found.values() if {*sides} <= {*each}]
-    described = [_row(pair, facts, contrast) for pair in both if _same_people(*pair)]
+    both = [(each[sides[0]], each[sides[1]]) for each in found.values() if {*sides} <= {*each}]
     order = ["dataset", "protocol", f"accuracy_{sides[1]}", "model"]
-    return pd.DataFrame(described, columns=[*contrast.columns, "about"]).sort_values(
-        order, ascending=[True, True, False, True], ignore_index=True
+    table = pd.DataFrame(
+        [_columns(pair, contrast) for pair in both], columns=[*contrast.columns, "about"]
     )
+    return table.sort_values(order, ascending=[True, True, False, True], ignore_index=True)
 
 
-def _same_people(a: Evidence, b: Evidence) -> bool:
-    """Whether both rows know people by the same numbers; old runs do not say who is shown."""
-    one, other = a.scored, b.scored
-    return one is not None and other is not None and one.knows_people == other.knows_people
-
-
-def _row(
-    pair: Sequence[Evidence], facts: Mapping[int, Mapping[str, Any]], contrast: Contrast
-) -> dict[str, Any]:
-    entry = pair[0].entry
-    scored = [row.scored for row in pair if row.scored is not None]
-    means = [one.scores.mean() for one in scored]
-    drawn, effective = _draws(scored)
+def _columns(pair: tuple[Row, Row], contrast: Contrast) -> dict[str, Any]:
+    scores: list[Scores] = [row.scores for row in pair if row.scores is not None]
+    pairs = Pairs(scores)
+    entry, place = pair[0].entry, pair[0].place
     result: dict[str, Any] = {
-        "dataset": entry["dataset"]["name"],
-        "protocol": entry["protocol"]["label"],
-        "model": entry["model"]["label"],
+        "dataset": place.dataset,
+        "protocol": place.protocol,
+        "model": place.model,
         "generated_data": entry["dataset"]["generated"],
         "size": entry["dataset"]["size"],
-        "data": entry["dataset"]["fingerprint"][:12],
+        "data": pair[0].data,
         "about": evidence.about(entry),
     }
-    for score in contrast.scores:
-        first, second = (float(each[score]) for each in means)
-        low, high = intervals.shared_people_interval(
-            (first, second), (drawn[0][score], drawn[1][score]), effective
-        )
-        values = first, second, first - second, low, high
-        names = *contrast.sides, "difference", "difference_lo", "difference_hi"
-        result |= {f"{score}_{name}": value for name, value in zip(names, values, strict=True)}
-    for side, row, one in zip(contrast.sides, pair, scored, strict=True):
-        for score in contrast.scores:
-            for end in ("lo", "hi"):
-                result[f"{score}_{side}_{end}"] = facts[id(row)][f"{score}_{end}"]
+    for metric in contrast.scores:
+        difference = pairs.difference(0, 1, metric)
+        for end, value in zip(("", "_lo", "_hi"), difference, strict=True):
+            result[f"{metric}_difference{end}"] = value
+        for side, row, one in zip(contrast.sides, pair, scores, strict=True):
+            low, high = row.intervals[metric]
+            result[f"{metric}_{side}"] = one.mean(metric)
+            result |= {f"{metric}_{side}_lo": low, f"{metric}_{side}_hi": high}
+    for side, row, one in zip(contrast.sides, pair, scores, strict=True):
         result[f"n_test_{side}"] = len(one.rows)
         result[f"n_people_{side}"] = len(np.unique(one.groups))
         result[f"n_train_{side}"] = row.good[0]["n_train"]
     return result
-
-
-def _draws(scored: Sequence[Scored]) -> tuple[list[dict[str, np.ndarray]], tuple[float, float]]:
-    """Scores of both test sets on the same draws of people, and how many people count in each."""
-    _, people = np.unique(np.concatenate([one.groups for one in scored]), return_inverse=True)
-    n_people = int(people.max()) + 1
-    sides = np.split(people, [len(scored[0].rows)])
-    drawn = [
-        pairs.answers(one, who, n_people).draws for one, who in zip(scored, sides, strict=True)
-    ]
-    first, second = (intervals.effective_people(np.bincount(who)) for who in sides)
-    return drawn, (first, second)
 
 
 def boards(table: pd.DataFrame, contrast: Contrast) -> list[tuple[str, pd.DataFrame]]:
@@ -197,7 +164,7 @@ def for_people(part: pd.DataFrame, contrast: Contrast) -> pd.DataFrame:
             for side in contrast.sides
         }
         for score, name in zip(contrast.scores, ("difference, points", "of"), strict=True):
-            name += "" if score == "accuracy" else f" {NAMES[score]}"
+            name += "" if score == "accuracy" else f" {METRICS[score].label}"
             line[f"{name} (95 %)"] = difference(row, f"{score}_difference", score)
         line |= {
             name: " / ".join(f"{row[f'{count}_{side}']:,}" for side in contrast.sides)

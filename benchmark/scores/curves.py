@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.core import runs
-from benchmark.core.protocols import Curve, derive_seed
-from benchmark.scores import intervals, metrics
-from benchmark.scores import pairs as comparison
-from benchmark.scores.rows import Evidence
+from benchmark.core.protocols import derive_seed
+from benchmark.scores import intervals
+from benchmark.scores.metrics import METRICS
+from benchmark.scores.pairs import Difference, Pairs
+from benchmark.scores.rows import Row
 
-SCORES = {"accuracy": "accuracy", "macro_f1": "macro-F1"}
+SCORES = ("accuracy", "macro_f1")
 POINTS = (
     *("dataset", "split", "model", "kind", "protocol", "size"),
     *("n_train", "n_validation", "n_test", "repeats"),
@@ -32,48 +33,53 @@ CROSSOVERS = (
 CURVE = ["dataset", "split", "data"]  # rows that agree in these are of one picture
 BEST_NET, BEST_CLASSICAL = "the best net", "the best classical model"
 
-# By row: a score of the test set itself, and then of every draw.
-Scores = dict[str, np.ndarray]
+# By metric: the score on the test set itself, and then on every draw of people.
+Drawn = dict[str, np.ndarray]
 
 
-def points(table: pd.DataFrame, rows: Sequence[Evidence]) -> pd.DataFrame:
-    """Collect the points of every learning curve.
+@dataclass(frozen=True)
+class Curves:
+    """Learning curves.
 
-    Parameters
+    Attributes
     ----------
-    table : DataFrame
-        The leaderboard.
-    rows : sequence of Evidence
-        What it was computed from.
-
-    Returns
-    -------
-    DataFrame
+    points : DataFrame
         The columns `POINTS`, a row for each model and size that has a score. ``kind`` is "net" or
         "classical", ``size`` the pictures learnt from, those selected on included, and
         ``not_in_training`` the classes that some repeat was not trained on.
+    crossovers : DataFrame
+        See `crossovers`.
     """
-    board = ["dataset", "protocol", "split", "model"]
-    more = [
+
+    points: pd.DataFrame
+    crossovers: pd.DataFrame
+
+    @classmethod
+    def compute(cls, rows: Sequence[Row]) -> Curves:
+        """Collect what the rows of learning curves show."""
+        return cls(_points(rows), crossovers(rows))
+
+
+def _points(rows: Sequence[Row]) -> pd.DataFrame:
+    of_curves = [row for row in rows if row.scores is not None and row.curve_size is not None]
+    once: dict[tuple[Any, ...], Row] = {}
+    for row in sorted(of_curves, key=lambda row: row.place.protocol):
+        # A size asked for by its number may be that of all pictures too.
+        once.setdefault((row.curve, row.is_deep, row.place.model, row.size), row)
+    points = [
         {
-            **dict(zip(board, runs.place(row.entry), strict=True)),
-            "kind": "net" if row.entry["model"]["deep"] else "classical",
-            "macro_f1_sd_of_repeats": row.scored.scores["macro_f1"].std(),
+            **row.columns(),
+            "kind": "net" if row.is_deep else "classical",
+            "size": row.size,
+            "macro_f1_sd_of_repeats": row.scores and row.scores.sd("macro_f1"),
             "not_in_training": "; ".join(row.untrained),
         }
-        for row in rows
-        if row.scored is not None and _is_of_curve(row)
+        for _, row in sorted(once.items())
     ]
-    if not more:
-        return pd.DataFrame(columns=list(POINTS))
-    found = pd.DataFrame(more).merge(table, on=board)
-    found["size"] = found["n_train"] + found["n_validation"]
-    order = [*CURVE, "kind", "model", "size"]
-    once = found.sort_values([*order, "protocol"]).drop_duplicates(order)
-    return once[list(POINTS)].reset_index(drop=True)
+    return pd.DataFrame(points, columns=list(POINTS))
 
 
-def crossovers(rows: Sequence[Evidence]) -> pd.DataFrame:
+def crossovers(rows: Sequence[Row]) -> pd.DataFrame:
     """Find the number of pictures from which a net is ahead of a classical model.
 
     Between the sizes measured the difference of two models' scores is taken to be linear in the
@@ -82,13 +88,10 @@ def crossovers(rows: Sequence[Evidence]) -> pd.DataFrame:
 
     Its interval is a percentile bootstrap over people (`intervals.resample`; the draws are the
     same for every model and size, so that curves are compared within a draw) and, where there are
-    several repeats, over these too: with the training pictures other than they happened to be.
-    Both at once is Owen's pigeonhole bootstrap ("The pigeonhole bootstrap", Annals of Applied
-    Statistics 1, 2007); that few repeats spread too little is made good by Rao and Wu's factor
-    ("Resampling inference with complex survey data", Journal of the American Statistical
-    Association 83, 1988). A draw in which the net is ahead from the smallest size on counts as a
-    crossover at 0 pictures, one in which it is not ahead at the largest as one at infinity: an end
-    of an interval may be either. The definition of the crossover and its censoring are ours.
+    several repeats, over these too, see `intervals.draw_repeats`: with the training pictures other
+    than they happened to be. A draw in which the net is ahead from the smallest size on counts as
+    a crossover at 0 pictures, one in which it is not ahead at the largest as one at infinity: an
+    end of an interval may be either. The definition of the crossover and its censoring are ours.
     Simulated on 300 test pictures, a known crossover is covered in 94 to 95 % of 300 pairs of
     curves, with one repeat and with three.
 
@@ -104,7 +107,7 @@ def crossovers(rows: Sequence[Evidence]) -> pd.DataFrame:
         shares of draws that cross within the sizes measured, that have the net ahead at every size
         and that do not have it ahead at the largest; and a ``verdict`` in words.
     """
-    found = [row for same in _same_curve(rows) for row in _of_curve(same)]
+    found = [each for same in _same_curve(rows) for each in _crossovers_of(same)]
     return pd.DataFrame(found, columns=list(CROSSOVERS))
 
 
@@ -138,146 +141,109 @@ def crossing(sizes: np.ndarray, difference: np.ndarray) -> np.ndarray:
     return np.where(not_ahead.any(axis=-1), crossed, 0.0)
 
 
-def gain(smaller: Evidence, larger: Evidence) -> tuple[float, float, float]:
+def gain(smaller: Row, larger: Row) -> Difference:
     """How much more accurate a model is for more pictures, on the same test set.
 
     Parameters
     ----------
-    smaller, larger : Evidence
+    smaller, larger : Row
         Rows of one curve that have scores.
 
     Returns
     -------
-    gain, low, high : float
-        Difference of the accuracies and its 95 % interval, over people and, where there are
-        several, over repeats; see `crossovers` and `intervals.difference_interval`.
+    Difference
+        Of the accuracies, with an interval over people and, where there are several, repeats.
     """
-    rows = (smaller, larger)
-    people, pictures, _ = comparison.who_is_shown([row.scored for row in rows if row.scored])
-    one, other = (_scores(_drawn(_counts(row, people)))["accuracy"] for row in rows)
-    draws = other - one
-    low, high = intervals.difference_interval(
-        float(draws[0]), draws[1:], intervals.effective_people(pictures)
-    )
-    return float(draws[0]), low, high
+    scores = [row.scores for row in (smaller, larger) if row.scores is not None]
+    return Pairs(scores).difference(1, 0, draw_repeats=True)
 
 
-def size(row: Evidence) -> int:
-    """Pictures learnt from, those to select on included, of a row that has a score."""
-    return int(row.good[0]["n_train"] + row.good[0]["n_validation"])
-
-
-def is_step(table: pd.DataFrame) -> pd.Series:
-    """Which rows of a leaderboard are of a curve's smaller sizes."""
-    sizes = table["protocol"].map(Curve.size).astype(np.float64)
-    largest = sizes.groupby([table[name] for name in CURVE]).transform("max")
-    return sizes < largest
-
-
-def _is_of_curve(row: Evidence) -> bool:
-    return Curve.size(row.entry["protocol"]["label"]) is not None
-
-
-def _same_curve(rows: Sequence[Evidence]) -> Iterable[list[Evidence]]:
+def _same_curve(rows: Sequence[Row]) -> Iterable[list[Row]]:
     """Put together the whole rows of curves that were scored on the same pictures."""
-    curves: dict[tuple[Any, ...], list[Evidence]] = {}
+    curves: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        if row.scored is not None and row.bad is None and _is_of_curve(row):
-            about, split = row.entry["dataset"], row.entry["protocol"]["split"]
-            which = about["name"], split, about["fingerprint"], row.scored.rows.tobytes()
-            curves.setdefault(which, []).append(row)
+        if row.scores is not None and row.bad is None and row.curve_size is not None:
+            curves.setdefault((row.curve, row.scores.rows.tobytes()), []).append(row)
     return curves.values()
 
 
-def _of_curve(rows: Sequence[Evidence]) -> Iterable[dict[str, Any]]:
-    people, _, _ = comparison.who_is_shown([row.scored for row in rows if row.scored is not None])
-    n_people = int(people.max()) + 1
-    rng = np.random.default_rng(derive_seed("halves", n_people))
-    half = rng.permutation(n_people) % 2
+def _crossovers_of(rows: Sequence[Row]) -> Iterable[dict[str, Any]]:
+    rows = sorted(rows, key=lambda row: row.place)
+    pairs = Pairs([row.scores for row in rows if row.scores is not None])
+    rng = np.random.default_rng(derive_seed("halves", pairs.n_people))
+    half = rng.permutation(pairs.n_people) % 2
 
-    curves: dict[str, dict[int, Scores]] = {}
+    curves: dict[str, dict[int, Drawn]] = {}
     families: dict[str, list[str]] = {BEST_NET: [], BEST_CLASSICAL: []}
-    by_size: dict[int, dict[str, Evidence]] = {}
-    for row in sorted(rows, key=lambda row: runs.place(row.entry)):
-        by_size.setdefault(size(row), {})[row.entry["model"]["label"]] = row
+    by_size: dict[int, dict[str, int]] = {}
+    for i, row in enumerate(rows):
+        by_size.setdefault(row.size, {})[row.place.model] = i
     for n, models in sorted(by_size.items()):
         drawn: dict[str, list[np.ndarray]] = {BEST_NET: [], BEST_CLASSICAL: []}
-        for name, row in models.items():
-            family = BEST_NET if row.entry["model"]["deep"] else BEST_CLASSICAL
-            counts = _counts(row, people)
+        for name, i in models.items():
+            family = BEST_NET if rows[i].is_deep else BEST_CLASSICAL
+            counts = pairs.counts(i)
             halves = [counts * (half == h)[:, None, None, None] for h in (0, 1)]
-            drawn[family].append(_drawn(np.stack(halves, axis=2)))
+            drawn[family].append(_with_draws(np.stack(halves, axis=2)))
             curves.setdefault(name, {})[n] = _scores(drawn[family][-1].sum(axis=2))
             families[family] = [*dict.fromkeys([*families[family], name])]
         for family, each in drawn.items():
             if each:
                 curves.setdefault(family, {})[n] = _best(each)
 
-    about, split = rows[0].entry["dataset"], rows[0].entry["protocol"]["split"]
-    pairs = [(BEST_NET, BEST_CLASSICAL)]
-    pairs += [(net, other) for net in families[BEST_NET] for other in families[BEST_CLASSICAL]]
-    for net, classical in pairs:
+    against = [(BEST_NET, BEST_CLASSICAL)]
+    against += [(net, other) for net in families[BEST_NET] for other in families[BEST_CLASSICAL]]
+    for net, classical in against:
         sizes = np.array(sorted(curves.get(net, {}).keys() & curves.get(classical, {}).keys()))
         if len(sizes) < 2:
             continue
-        for score in SCORES:
+        for metric in SCORES:
             difference = np.stack(
-                [curves[net][n][score] - curves[classical][n][score] for n in sizes],
-                axis=-1,
+                [curves[net][n][metric] - curves[classical][n][metric] for n in sizes], axis=-1
             )
             yield {
-                "dataset": about["name"],
-                "split": split,
-                "score": score,
+                **dict(zip(CURVE, rows[0].curve, strict=True)),
+                "score": metric,
                 "net": net,
                 "classical": classical,
                 **_judged(sizes, difference, net, classical),
-                "data": about["fingerprint"][:12],
             }
 
 
-def _counts(row: Evidence, people: np.ndarray) -> np.ndarray:
-    """Counts by class of every person and repeat: ``(n_people, repeats, 3, n_classes)``."""
-    assert row.scored is not None
-    return np.stack(comparison.counts(row.scored, people, int(people.max()) + 1), axis=1)
-
-
-def _drawn(counts: np.ndarray) -> np.ndarray:
+def _with_draws(counts: np.ndarray) -> np.ndarray:
     """Sum counts by person over the test set and over every draw: ``(1 + DRAWS, ...)``."""
     return np.concatenate([counts.sum(axis=0)[None], intervals.resample(counts)])
 
 
-def _scores(counts: np.ndarray) -> Scores:
+def _scores(counts: np.ndarray) -> Drawn:
     """Scores of counts ``(1 + DRAWS, repeats, 3, n_classes)``, repeats together."""
-    each = metrics.of_counts(counts)
-    return {score: _over_repeats(each[score]) for score in SCORES}
+    return {metric: _score(metric, counts) for metric in SCORES}
 
 
-def _over_repeats(scores: np.ndarray) -> np.ndarray:
-    """Mean of the repeats: of those there are on the test set, of some drawn anew on each draw."""
-    mean = scores.mean(axis=1)
-    n_draws, n = len(scores) - 1, scores.shape[1]
-    if n == 1:
-        return mean
-    which = np.random.default_rng(n).integers(n, size=(n_draws, n))  # the same for every model
-    drawn = np.take_along_axis(scores[1:], which, axis=1).mean(axis=1)
-    mean[1:] += math.sqrt(n / (n - 1)) * (drawn - mean[1:])
-    return mean
+def _score(metric: str, counts: np.ndarray) -> np.ndarray:
+    scores = _of_counts(metric, counts)
+    return np.append(scores[0].mean(), intervals.draw_repeats(scores[1:]))
 
 
-def _best(drawn: Sequence[np.ndarray]) -> Scores:
+def _of_counts(metric: str, counts: np.ndarray) -> np.ndarray:
+    of_counts = METRICS[metric].of_counts
+    assert of_counts is not None
+    return of_counts(counts)
+
+
+def _best(drawn: Sequence[np.ndarray]) -> Drawn:
     """Scores of the best of a family, chosen on one half of the people and scored on the other."""
     repeats = min(each.shape[1] for each in drawn)
     counts = np.stack([each[:, :repeats] for each in drawn])
-    with np.errstate(invalid="ignore"):  # a draw of few people may leave a half empty
-        by_half = metrics.of_counts(counts)
     draw = np.arange(counts.shape[1])
-    found = {}
-    for score in SCORES:
-        best = np.nan_to_num(by_half[score]).mean(axis=2).argmax(axis=0)
+    scores = {}
+    for metric in SCORES:
+        with np.errstate(invalid="ignore"):  # a draw of few people may leave a half empty
+            by_half = np.nan_to_num(_of_counts(metric, counts))
+        best = by_half.mean(axis=2).argmax(axis=0)
         crossed = [counts[best[:, 1 - h], draw, :, h] for h in (0, 1)]
-        found[score] = _scores(np.sum(crossed, axis=0))[score]
-    return found
+        scores[metric] = _score(metric, np.sum(crossed, axis=0))
+    return scores
 
 
 def _judged(sizes: np.ndarray, difference: np.ndarray, net: str, classical: str) -> dict[str, Any]:

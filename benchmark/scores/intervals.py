@@ -1,8 +1,9 @@
-"""How sure a score is, and which models the data can tell apart."""
+"""Confidence intervals and tests for scores of pictures that are grouped by person."""
 
 from __future__ import annotations
 
 import functools
+import math
 
 import numpy as np
 import threadpoolctl
@@ -74,6 +75,31 @@ def resample(counts: np.ndarray) -> np.ndarray:
             for start in range(0, DRAWS, AT_ONCE)
         ]
     return np.concatenate(parts).astype(np.float64).reshape(DRAWS, *rest)
+
+
+def draw_repeats(draws: np.ndarray) -> np.ndarray:
+    """Mean of the repeats, some of which are drawn anew on each draw, the same for every model.
+
+    Drawing people and repeats at once is Owen's pigeonhole bootstrap ("The pigeonhole bootstrap",
+    Annals of Applied Statistics 1, 2007); that few repeats spread too little is made good by Rao
+    and Wu's factor ("Resampling inference with complex survey data", Journal of the American
+    Statistical Association 83, 1988).
+
+    Parameters
+    ----------
+    draws : ndarray, shape (DRAWS, repeats)
+        A score of every repeat on each draw of people.
+
+    Returns
+    -------
+    ndarray, shape (DRAWS,)
+    """
+    mean, n = draws.mean(axis=1), draws.shape[1]
+    if n == 1:
+        return mean
+    which = np.random.default_rng(n).integers(n, size=draws.shape)
+    drawn = np.take_along_axis(draws, which, axis=1).mean(axis=1)
+    return mean + math.sqrt(n / (n - 1)) * (drawn - mean)
 
 
 def effective_people(pictures: np.ndarray) -> float:

@@ -1,17 +1,81 @@
-"""How good predictions are: every score of the leaderboard, defined once."""
+"""How good predictions are: every metric of the leaderboard, defined once.
+
+In come true classes and probabilities, or counts by class; out come scores. A new column of the
+leaderboard, of its tables for people and of the screen is one more entry of `METRICS`.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 CALIBRATION_BINS = 15
-OF_CLASSES = ("accuracy", "balanced_accuracy", "macro_f1")  # these follow from counts by class
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric: how it is computed, and how it is shown.
+
+    Attributes
+    ----------
+    name : str
+        Its column of ``leaderboard.csv``.
+    label : str
+        For people, without the unit.
+    of_counts : callable or None
+        Computes it of counts by class ``(..., 3, n_classes)``, see `counts_by_class`, as an
+        ndarray ``(...)``: of one test set or of many at once. A metric that has this can be drawn
+        anew, and so has intervals and differences.
+    of_probabilities : callable or None
+        Computes it of labels ``(n,)`` and probabilities ``(n, n_classes)`` where counts by class
+        do not say enough.
+    is_share : bool
+        Whether it is a share, which people are shown in percent and its differences in points.
+    digits : int
+        Decimals that people are shown.
+    more_is_better : bool
+    on_page, on_screen : bool
+        Whether the tables of ``leaderboard.md`` and the page show it, and those on the screen.
+    """
+
+    name: str
+    label: str
+    of_counts: Callable[[np.ndarray], np.ndarray] | None = None
+    of_probabilities: Callable[[np.ndarray, np.ndarray], float] | None = None
+    is_share: bool = True
+    digits: int = 1
+    more_is_better: bool = True
+    on_page: bool = True
+    on_screen: bool = True
+
+    @property
+    def heading(self) -> str:
+        """Its label with the unit."""
+        return f"{self.label} %" if self.is_share else self.label
+
+    @property
+    def points(self) -> str:
+        """The unit of a difference."""
+        return "points" if self.is_share else self.label
+
+    @property
+    def scale(self) -> int:
+        """What a value is multiplied with for people."""
+        return 100 if self.is_share else 1
+
+    @property
+    def columns(self) -> list[str]:
+        """Its columns: the score and, where it has an interval, the ends."""
+        ends = ("", "_lo", "_hi") if self.of_counts else ("",)
+        return [f"{self.name}{end}" for end in ends]
 
 
 def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Score probabilities against the true labels.
+    """Score probabilities against the true labels by every metric.
 
     Parameters
     ----------
@@ -23,22 +87,18 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     Returns
     -------
     dict
-        ``accuracy``, ``balanced_accuracy`` and ``macro_f1``, see `of_counts`; ``log_loss`` in nats,
-        with probabilities of at least 1e-15; ``ece``, see `calibration_error`;
-        ``majority_accuracy``, what always naming the test set's commonest class would score;
-        ``top2_accuracy``, see there.
+        By the names of `METRICS`.
     """
     n, n_classes = probabilities.shape
     everyone = np.zeros(n, np.int64)
     counts = counts_by_class(labels, probabilities.argmax(axis=1), everyone, n_classes, 1)[0]
-    of_truth = probabilities[np.arange(n), labels].astype(np.float64)
-    return {
-        **{name: float(value) for name, value in of_counts(counts).items()},
-        "log_loss": float(-np.log(of_truth.clip(1e-15)).mean()),
-        "ece": calibration_error(labels, probabilities),
-        "majority_accuracy": float(np.bincount(labels).max() / n),
-        "top2_accuracy": top2_accuracy(labels, probabilities),
-    }
+    scores = {}
+    for name, metric in METRICS.items():
+        if metric.of_counts:
+            scores[name] = float(metric.of_counts(counts))
+        elif metric.of_probabilities:
+            scores[name] = float(metric.of_probabilities(labels, probabilities))
+    return scores
 
 
 def counts_by_class(
@@ -48,7 +108,7 @@ def counts_by_class(
     n_classes: int,
     n_groups: int,
 ) -> np.ndarray:
-    """Count by group and class what `of_counts` needs.
+    """Count by group and class what `Metric.of_counts` needs.
 
     Parameters
     ----------
@@ -73,34 +133,50 @@ def counts_by_class(
     return np.stack(parts, axis=1)
 
 
-def of_counts(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """Scores that follow from counts by class, of one test set or of many at once.
+def accuracy(counts: np.ndarray) -> np.ndarray:
+    """Share of right answers; NaN without pictures."""
+    right, true, _ = _parts(counts)
+    return _share(right.sum(axis=-1), true.sum(axis=-1))
 
-    Parameters
-    ----------
-    counts : ndarray, shape (..., 3, n_classes)
-        See `counts_by_class`.
 
-    Returns
-    -------
-    dict of ndarray, shape (...)
-        ``accuracy``; ``balanced_accuracy``, the mean recall, and ``macro_f1``, the mean F1, of the
-        classes in the test set: one that is not there is not averaged in. NaN without pictures.
+def balanced_accuracy(counts: np.ndarray) -> np.ndarray:
+    """Mean recall of the classes in the test set."""
+    right, true, _ = _parts(counts)
+    return _mean_of_classes(right, true, true > 0)
+
+
+def macro_f1(counts: np.ndarray) -> np.ndarray:
+    """Mean F1 of the classes in the test set."""
+    right, true, predicted = _parts(counts)
+    return _mean_of_classes(2 * right, true + predicted, true > 0)
+
+
+def _parts(counts: np.ndarray) -> np.ndarray:
+    """Right answers, pictures and predictions by class: ``(3, ..., n_classes)``."""
+    return np.moveaxis(np.asarray(counts, np.float64), -2, 0)
+
+
+def _mean_of_classes(part: np.ndarray, whole: np.ndarray, tested: np.ndarray) -> np.ndarray:
+    shares = np.divide(part, whole, out=np.zeros_like(whole), where=tested)
+    return _share(shares.sum(axis=-1), tested.sum(axis=-1))
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+
+
+def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean negative logarithm of the true class's probability, of 1e-15 at least, in nats."""
+    of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return float(-np.log(of_truth.clip(1e-15)).mean())
+
+
+def majority_accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """What always naming the commonest class of the test set would score.
+
+    The model ``majority`` names that of the training set, which may be another.
     """
-    right, true, predicted = np.moveaxis(np.asarray(counts, np.float64), -2, 0)
-    here = true > 0
-    recall = np.divide(right, true, out=np.zeros_like(true), where=here)
-    f1 = np.divide(2 * right, true + predicted, out=np.zeros_like(true), where=here)
-    n_here = here.sum(axis=-1)
-    shares = {
-        "accuracy": (right.sum(axis=-1), true.sum(axis=-1)),
-        "balanced_accuracy": (recall.sum(axis=-1), n_here),
-        "macro_f1": (f1.sum(axis=-1), n_here),
-    }
-    return {
-        name: np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
-        for name, (part, whole) in shares.items()
-    }
+    return float(np.bincount(labels).max() / len(labels))
 
 
 def top2_accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -187,3 +263,39 @@ def confusion(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Counts ``(n_classes, n_classes)`` of int64: rows true, columns predicted."""
     n_classes = probabilities.shape[1]
     return confusion_matrix(labels, probabilities.argmax(axis=1), labels=np.arange(n_classes))
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "accuracy", accuracy),
+        Metric("balanced_accuracy", "balanced accuracy", balanced_accuracy, on_screen=False),
+        Metric("macro_f1", "macro-F1", macro_f1, is_share=False, digits=3),
+        Metric(
+            "log_loss",
+            "log loss",
+            of_probabilities=log_loss,
+            is_share=False,
+            digits=3,
+            more_is_better=False,
+            on_page=False,
+            on_screen=False,
+        ),
+        Metric("top2_accuracy", "top-2", of_probabilities=top2_accuracy, on_screen=False),
+        Metric(
+            "ece",
+            "calibration error",
+            of_probabilities=calibration_error,
+            is_share=False,
+            digits=3,
+            more_is_better=False,
+            on_screen=False,
+        ),
+        Metric(
+            "majority_accuracy",
+            "always the commonest test class",
+            of_probabilities=majority_accuracy,
+            on_screen=False,
+        ),
+    )
+}

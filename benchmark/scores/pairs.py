@@ -1,192 +1,189 @@
-"""Models side by side on the same pictures: intervals, every pair, and ranks that may be shared."""
+"""Models side by side: the interval of every score and of every difference, and shared ranks.
+
+In come the scores of leaderboard rows; out come intervals and differences by any metric that
+follows from counts by class, people drawn anew, the same for all models.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from benchmark.scores import intervals as statistics
-from benchmark.scores import metrics
-from benchmark.scores.rows import Evidence, Scored
+from benchmark.scores import intervals
+from benchmark.scores.metrics import METRICS, counts_by_class
+from benchmark.scores.rows import Row, Scores
 
-PAIRS = (
+COLUMNS = (
     *("dataset", "protocol", "split", "n_test", "n_people", "model_a", "model_b"),
     *("accuracy_a", "accuracy_b", "difference", "difference_lo", "difference_hi"),
     *("p", "p_adjusted", "told_apart", "data"),
 )
 
 
-@dataclass(frozen=True)
-class Answers:
-    """A model's answers by person, and its scores on each draw of people.
+class Difference(NamedTuple):
+    """A difference of two scores, and the ends of its 95 % interval."""
 
-    Attributes
-    ----------
-    accuracy : float
-        Mean of the repeats.
-    repeats : int
-    right : ndarray of int64, shape (n_people,)
-        Right answers, summed over repeats.
-    draws : dict of ndarray, shape (DRAWS,)
-        `metrics.OF_CLASSES` on each draw of `intervals.resample`, the mean of the repeats.
-    """
-
-    accuracy: float
-    repeats: int
-    right: np.ndarray
-    draws: dict[str, np.ndarray]
+    value: float
+    low: float
+    high: float
 
 
-def same_pictures(rows: Sequence[Evidence]) -> list[list[Evidence]]:
-    """Put together the rows of a board that were scored on the same pictures."""
-    sets: dict[tuple[Any, ...], list[Evidence]] = {}
-    for row in rows:
-        if row.scored is not None:
-            about, protocol = row.entry["dataset"], row.entry["protocol"]
-            board = (about["name"], protocol["label"], protocol["split"], about["fingerprint"])
-            sets.setdefault((*board, row.scored.rows.tobytes()), []).append(row)
-    return list(sets.values())
-
-
-def compare(rows: Sequence[Evidence]) -> tuple[list[dict[str, Any]], pd.DataFrame]:
-    """Compare the rows of one of `same_pictures`.
+class Pairs:
+    """Scores whose people are drawn together: the one door to intervals and differences.
 
     Parameters
     ----------
-    rows : sequence of Evidence
+    scores : sequence of Scores
+        Of one data set, on the same pictures, or on others of partly the same people.
+
+    Attributes
+    ----------
+    n_people : int
+        Those on any picture; where nobody says who is shown, each picture is one.
+    people : list of ndarray of int64
+        Who each picture shows, numbered from 0, for each of the scores.
+    """
+
+    def __init__(self, scores: Sequence[Scores]) -> None:
+        self.scores = [*scores]
+        groups = np.concatenate([each.groups for each in scores])
+        known, people = np.unique(groups, return_inverse=True)
+        self.n_people = len(known)
+        self.people = np.split(people, np.cumsum([len(each.rows) for each in scores])[:-1])
+        self._right: dict[int, np.ndarray] = {}
+        self._draws: dict[int, dict[str, np.ndarray]] = {}
+
+    def counts(self, i: int) -> np.ndarray:
+        """Answers by person: ``(n_people, repeats, 3, n_classes)``, see `counts_by_class`."""
+        scores, people = self.scores[i], self.people[i]
+        counted = [
+            counts_by_class(scores.labels, predicted, people, len(scores.confusion), self.n_people)
+            for predicted in scores.predicted
+        ]
+        return np.stack(counted, axis=1)
+
+    def draws(self, i: int, metric: str) -> np.ndarray:
+        """Return a score of every repeat on each draw of people: ``(DRAWS, repeats)``.
+
+        A draw in which nobody of the test set is has a score that is NaN.
+        """
+        if i not in self._draws:
+            drawn = intervals.resample(self.counts(i))
+            self._draws[i] = {
+                each.name: each.of_counts(drawn) for each in METRICS.values() if each.of_counts
+            }
+        return self._draws[i][metric]
+
+    def interval(self, i: int, metric: str = "accuracy") -> tuple[float, float]:
+        """95 % interval of the mean of the repeats, see `intervals.interval`."""
+        draws = self.draws(i, metric).mean(axis=1)
+        return intervals.interval(self.scores[i].mean(metric), draws, self._effective(i))
+
+    def difference(
+        self, i: int, j: int, metric: str = "accuracy", draw_repeats: bool = False
+    ) -> Difference:
+        """Compare two scores: that of `i` less that of `j`, with its 95 % interval.
+
+        Parameters
+        ----------
+        i, j : int
+            Places in `scores`.
+        metric : str
+            One that follows from counts by class.
+        draw_repeats : bool
+            Whether the interval is for other training runs too, as far as repeats show these.
+        """
+        means = self.scores[i].mean(metric), self.scores[j].mean(metric)
+        value = means[0] - means[1]
+        one, other = (
+            intervals.draw_repeats(draws) if draw_repeats else draws.mean(axis=1)
+            for draws in (self.draws(i, metric), self.draws(j, metric))
+        )
+        people = self._effective(i), self._effective(j)
+        if np.array_equal(self.scores[i].rows, self.scores[j].rows):
+            ends = intervals.difference_interval(value, one - other, people[0])
+        else:
+            ends = intervals.shared_people_interval(means, (one, other), people)
+        return Difference(value, *ends)
+
+    def p(self, i: int, j: int) -> float:
+        """Probability that two models right equally often differ as much on the same pictures."""
+        for each in (i, j):
+            if each not in self._right:
+                self._right[each] = self.counts(each)[:, :, 0].sum(axis=(1, 2))
+        # With other numbers of repeats each model's answers count as often as the other's.
+        n_i, n_j = (len(self.scores[each].predicted) for each in (i, j))
+        return intervals.paired_p(n_j * self._right[i] - n_i * self._right[j])
+
+    def _effective(self, i: int) -> float:
+        return intervals.effective_people(np.bincount(self.people[i]))
+
+
+def same_pictures(rows: Sequence[Row]) -> list[list[Row]]:
+    """Put together the rows of a board that were scored on the same pictures."""
+    sets: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        if row.scores is not None:
+            board = (*row.place[:3], row.fingerprint)
+            sets.setdefault((*board, row.scores.rows.tobytes()), []).append(row)
+    return [*sets.values()]
+
+
+def rank(rows: Sequence[Row]) -> tuple[list[Row], pd.DataFrame]:
+    """Give the rows of one of `same_pictures` their intervals and ranks.
+
+    Parameters
+    ----------
+    rows : sequence of Row
         Those that are not ``ok`` are given intervals and no rank.
 
     Returns
     -------
-    facts : list of dict
-        For each row: the intervals of its scores, ``n_people`` and ``rank``.
+    rows : list of Row
+        In the same order.
     pairs : DataFrame
-        Every pair of ranked models, the more accurate first: the columns `PAIRS`. The interval of
-        the difference is of that pair alone, the adjusted p-value for all pairs together.
+        Every pair of ranked models, the more accurate first: the columns `COLUMNS`. The interval
+        of the difference is of that pair alone, the adjusted p-value for all pairs together.
     """
-    scored = [row.scored for row in rows if row.scored is not None]
-    who, pictures, known = who_is_shown(scored)
-    effective = statistics.effective_people(pictures)
-    n_people = len(pictures)
-    names = [row.entry["model"]["label"] for row in rows]
-    models = [answers(one, who, n_people) for one in scored]
-    facts: list[dict[str, Any]] = []
-    for model, one in zip(models, scored, strict=True):
-        ends = intervals(one, model, effective)
-        facts.append({"n_people": n_people if known else None, "rank": None, **ends})
-
+    scores = [row.scores for row in rows if row.scores is not None]
+    pairs = Pairs(scores)
+    n_people = pairs.n_people if scores[0].knows_people else None
+    accuracies = [each.mean("accuracy") for each in scores]
     ranked = sorted(
         (i for i, row in enumerate(rows) if row.bad is None),
-        key=lambda i: (-models[i].accuracy, names[i]),
+        key=lambda i: (-accuracies[i], rows[i].place.model),
     )
-    found = []
-    for place, i in enumerate(ranked):
-        for j in ranked[place + 1 :]:
-            found.append(
-                {
-                    "model_a": names[i],
-                    "model_b": names[j],
-                    "accuracy_a": models[i].accuracy,
-                    "accuracy_b": models[j].accuracy,
-                    **difference(models[i], models[j], effective),
-                }
-            )
-    pairs = pd.DataFrame(found, columns=[name for name in PAIRS if name not in _BOARD])
-    pairs["p_adjusted"] = statistics.holm(pairs["p"].to_numpy(np.float64))
-    pairs["told_apart"] = pairs["p_adjusted"] < 1 - statistics.LEVEL
-    accuracies = np.array([models[i].accuracy for i in ranked])
-    ranks = statistics.shared_ranks(accuracies, pairs["p_adjusted"].to_numpy(np.float64))
-    for i, rank in zip(ranked, ranks, strict=True):
-        facts[i]["rank"] = int(rank)
-    about, protocol = rows[0].entry["dataset"], rows[0].entry["protocol"]
-    board = (about["name"], protocol["label"], protocol["split"])
-    values = (*board, len(who), n_people if known else None, about["fingerprint"][:12])
-    for name, value in zip(_BOARD, values, strict=True):
-        pairs[name] = value
-    return facts, pairs[list(PAIRS)].astype({"n_people": "Int64"})
-
-
-_BOARD = (*PAIRS[:5], "data")  # the same for all pairs of a board
-
-
-def who_is_shown(scored: Sequence[Scored]) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Who each picture shows, numbered from 0, how many pictures each has, and if that is known."""
-    # Runs of before there were groups do not say; those beside them may.
-    one = next((one for one in scored if one.knows_people), scored[0])
-    _, who, pictures = np.unique(one.groups, return_inverse=True, return_counts=True)
-    return who, pictures, one.knows_people
-
-
-def counts(scored: Scored, who: np.ndarray, n_people: int) -> list[np.ndarray]:
-    """Count the answers of each repeat by person and class: see `metrics.counts_by_class`."""
-    n_classes = len(scored.confusion)
-    return [
-        metrics.counts_by_class(scored.labels, predicted, who, n_classes, n_people)
-        for predicted in scored.predicted
+    compared = []
+    for position, i in enumerate(ranked):
+        for j in ranked[position + 1 :]:
+            difference = pairs.difference(i, j)
+            names = rows[i].place.model, rows[j].place.model
+            compared.append((*names, accuracies[i], accuracies[j], *difference, pairs.p(i, j)))
+    table = pd.DataFrame(compared, columns=list(COLUMNS[5:13]))
+    table["p_adjusted"] = intervals.holm(table["p"].to_numpy(np.float64))
+    table["told_apart"] = table["p_adjusted"] < 1 - intervals.LEVEL
+    board = (*rows[0].place[:3], len(scores[0].rows), n_people, rows[0].data)
+    for name, value in zip((*COLUMNS[:5], "data"), board, strict=True):
+        table[name] = value
+    ranks = intervals.shared_ranks(
+        np.array([accuracies[i] for i in ranked]), table["p_adjusted"].to_numpy(np.float64)
+    )
+    by_row = dict(zip(ranked, map(int, ranks), strict=True))
+    judged = [
+        replace(
+            row,
+            intervals={
+                name: pairs.interval(i, name)
+                for name, metric in METRICS.items()
+                if metric.of_counts
+            },
+            rank=by_row.get(i),
+            n_people=n_people,
+        )
+        for i, row in enumerate(rows)
     ]
-
-
-def answers(scored: Scored, who: np.ndarray, n_people: int) -> Answers:
-    """Count a model's answers by person.
-
-    Parameters
-    ----------
-    scored : Scored
-    who : ndarray of int64, shape (n,)
-        Who each picture shows, from 0.
-    n_people : int
-        Who is drawn from, those without a picture included: a draw in which nobody with a picture
-        is has scores that are NaN.
-    """
-    counted = counts(scored, who, n_people)
-    drawn = [metrics.of_counts(statistics.resample(each)) for each in counted]
-    return Answers(
-        float(scored.scores["accuracy"].mean()),
-        len(counted),
-        np.sum([each[:, 0].sum(axis=1) for each in counted], axis=0),
-        {name: np.mean([each[name] for each in drawn], axis=0) for name in metrics.OF_CLASSES},
-    )
-
-
-def intervals(scored: Scored, model: Answers, effective: float) -> dict[str, float]:
-    """Ends of the 95 % intervals of `metrics.OF_CLASSES`: ``accuracy_lo``, ``accuracy_hi``, ...
-
-    Parameters
-    ----------
-    scored : Scored
-    model : Answers
-        The same answers by person.
-    effective : float
-        See `intervals.effective_people`.
-    """
-    ends: dict[str, float] = {}
-    for name in metrics.OF_CLASSES:
-        score = float(scored.scores[name].mean())
-        low, high = statistics.interval(score, model.draws[name], effective)
-        ends |= {f"{name}_lo": low, f"{name}_hi": high}
-    return ends
-
-
-def difference(a: Answers, b: Answers, effective: float) -> dict[str, float]:
-    """Compare the accuracies of two models on the same pictures: a less b.
-
-    Parameters
-    ----------
-    a, b : Answers
-    effective : float
-        See `intervals.effective_people`.
-
-    Returns
-    -------
-    dict
-        ``difference``, ``difference_lo``, ``difference_hi`` and ``p``.
-    """
-    more = a.accuracy - b.accuracy
-    draws = a.draws["accuracy"] - b.draws["accuracy"]
-    low, high = statistics.difference_interval(more, draws, effective)
-    p = statistics.paired_p(b.repeats * a.right - a.repeats * b.right)
-    return {"difference": more, "difference_lo": low, "difference_hi": high, "p": p}
+    return judged, table[list(COLUMNS)].astype({"n_people": "Int64"})

@@ -1,23 +1,29 @@
-"""What the stored predictions of a leaderboard row show: read once for all that is made of them."""
+"""Rows of the leaderboard: read from stored runs once, for all that is made of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from benchmark.core import store
+from benchmark.core import runs, store
+from benchmark.core.protocols import Curve
 from benchmark.core.runs import ACROSS, WITHIN, board_names
-from benchmark.scores import metrics
+from benchmark.scores import metrics, published
+from benchmark.scores.metrics import METRICS
 from datasets import crops
+
+if TYPE_CHECKING:
+    from benchmark.scores.searches import Search
 
 
 @dataclass(frozen=True)
-class Scored:
+class Scores:
     """The answers of a row's runs, all to the same test pictures, and what follows from each.
 
     Attributes
@@ -26,8 +32,8 @@ class Scored:
         As in `store.Predictions`.
     predicted : ndarray of int64, shape (repeats, n)
         The classes named.
-    scores : DataFrame
-        See `metrics.score`; a row a repeat.
+    by_repeat : DataFrame
+        A row a repeat, a column a metric.
     confusion : ndarray of int64, shape (n_classes, n_classes)
         Summed over repeats; rows true, columns predicted.
     reliability : ndarray, shape (3, bins)
@@ -38,19 +44,58 @@ class Scored:
     labels: np.ndarray
     groups: np.ndarray
     predicted: np.ndarray
-    scores: pd.DataFrame
+    by_repeat: pd.DataFrame
     confusion: np.ndarray
     reliability: np.ndarray
+
+    @classmethod
+    def of(cls, runs: Sequence[store.Predictions]) -> Scores:
+        """Score the predictions of a row's runs.
+
+        Raises
+        ------
+        ValueError
+            If they are not of the same pictures.
+        """
+        first = runs[0]
+        if any(not np.array_equal(run.rows, first.rows) for run in runs):
+            raise ValueError("the repeats of a row were not scored on the same pictures")
+        return cls(
+            first.rows,
+            first.labels,
+            first.groups,
+            np.stack([run.probabilities.argmax(axis=1) for run in runs]),
+            pd.DataFrame([metrics.score(run.labels, run.probabilities) for run in runs]),
+            np.sum([metrics.confusion(run.labels, run.probabilities) for run in runs], axis=0),
+            np.sum([metrics.reliability(run.labels, run.probabilities) for run in runs], axis=0),
+        )
 
     @property
     def knows_people(self) -> bool:
         """Whether the data say who is shown."""
         return not np.array_equal(self.groups, self.rows)
 
+    def mean(self, metric: str) -> float:
+        """Mean of the repeats."""
+        return float(self.by_repeat[metric].mean())
 
-@dataclass(frozen=True)
-class Evidence:
-    """A row of the leaderboard: what it is of, what became of its runs, and their answers.
+    def sd(self, metric: str) -> float | None:
+        """Standard deviation from one repeat to the next; None of one."""
+        return float(self.by_repeat[metric].std()) if len(self.by_repeat) > 1 else None
+
+
+class Place(NamedTuple):
+    """What tells a row of the leaderboard from others."""
+
+    dataset: str
+    protocol: str
+    split: str
+    model: str
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """A row of the leaderboard: what it is of, what became of its runs, and what they scored.
 
     Attributes
     ----------
@@ -58,44 +103,201 @@ class Evidence:
         The row in ``board.json``.
     board : str
         Name of the protocol and split in headings and file names, see `board_names`.
-    records : list of dict
+    runs : list of dict
         ``run.json`` of its runs in order of their repeats, whole or not, each with its ``repeat``.
-    scored : Scored or None
+    scores : Scores or None
         Of the runs that are ``ok``; None if there are none.
+    intervals : mapping
+        By metric the ends of its 95 % interval; see `pairs.rank`.
+    rank : int or None
+        Among the rows of its board on the same pictures, if all its runs are ``ok``.
+    n_people : int or None
+        Who are on its test pictures, if the data say that.
+    is_step : bool
+        Whether it is of a learning curve's smaller sizes.
+    searches : tuple of Search
+        Those that chose its parameters.
     """
 
     entry: dict[str, Any]
     board: str
-    records: list[dict[str, Any]]
-    scored: Scored | None
+    runs: list[dict[str, Any]]
+    scores: Scores | None
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    rank: int | None = None
+    n_people: int | None = None
+    is_step: bool = False
+    searches: tuple[Search, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        """Data set, protocol, split and model."""
+        return Place(*runs.place(self.entry))
+
+    @property
+    def fingerprint(self) -> str:
+        """Of its data."""
+        return str(self.entry["dataset"]["fingerprint"])
+
+    @property
+    def data(self) -> str:
+        """The beginning of the fingerprint, by which tables tell data of one name apart."""
+        return self.fingerprint[:12]
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether its model is a net."""
+        return bool(self.entry["model"]["deep"])
+
+    @property
+    def curve_size(self) -> float | None:
+        """Pictures asked for of a learning curve, infinite for all; None if it is of none."""
+        return Curve.size(self.entry["protocol"]["label"])
+
+    @property
+    def curve(self) -> tuple[str, str, str]:
+        """Data set, split and data: what the rows of one learning curve have in common."""
+        return self.place.dataset, self.place.split, self.data
+
+    @property
+    def size(self) -> int:
+        """Pictures learnt from, those to select on included, of a row that has a score."""
+        return int(self.good[0]["n_train"] + self.good[0]["n_validation"])
 
     @property
     def good(self) -> list[dict[str, Any]]:
         """The records of the runs that are ``ok``."""
-        return [record for record in self.records if record["status"] == "ok"]
+        return [run for run in self.runs if run["status"] == "ok"]
 
     @property
     def bad(self) -> dict[str, Any] | None:
         """The first record that is not ``ok``, if any."""
-        return next((record for record in self.records if record["status"] != "ok"), None)
+        return next((run for run in self.runs if run["status"] != "ok"), None)
+
+    @property
+    def reason(self) -> str:
+        """Why it is not ``ok``, or nothing."""
+        if self.bad is None:
+            return ""
+        several = len(self.runs) > 1
+        which = f"repeat {self.bad['repeat'] + 1} of {len(self.runs)}: " if several else ""
+        return f"{which}{self.bad['reason']}"
 
     @property
     def class_names(self) -> list[str]:
         """All classes of the data set, in the order of their numbers."""
-        return list(self.entry["dataset"]["class_counts"])
+        return [*self.entry["dataset"]["class_counts"]]
 
     @property
     def untrained(self) -> list[str]:
-        """Classes with pictures that some run was not trained on, as far as its record says."""
-        missing = set()
-        for record in self.good:
-            trained = record.get("trained_classes") or range(len(self.class_names))
-            missing |= set(range(len(self.class_names))) - set(trained)
+        """Classes with pictures that some run was not trained on."""
+        everything = set(range(len(self.class_names)))
+        trained = [set(run["trained_classes"]) for run in self.good]
+        return self._with_pictures(everything - everything.intersection(*trained))
+
+    @property
+    def untested(self) -> list[str]:
+        """Classes with pictures of which none is in the test set."""
+        tested = set() if self.scores is None else set(self.scores.labels.tolist())
+        return self._with_pictures(set(range(len(self.class_names))) - tested)
+
+    def _with_pictures(self, classes: set[int]) -> list[str]:
         counts = self.entry["dataset"]["class_counts"]
-        return [name for i, name in enumerate(self.class_names) if i in missing and counts[name]]
+        return [name for i, name in enumerate(self.class_names) if i in classes and counts[name]]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the row must know, most important first."""
+        if self.scores is None:
+            return []
+        notes = []
+        always = [np.unique(predicted) for predicted in self.scores.predicted]
+        single = [int(named[0]) for named in always if len(named) == 1]
+        if single:
+            said = sorted({self.class_names[label] for label in single})
+            repeats = f" in {len(single)} of {len(always)} repeats" if len(always) > 1 else ""
+            notes.append(f"only ever says {' or '.join(said)}{repeats}")
+        if pretrained_on := self.entry["model"].get("pretrained_on"):
+            notes.append(f"pre-trained on {pretrained_on}")
+        notes.append(self.entry["protocol"]["note"])
+        for search in self.searches:
+            of = f"best of {len(search.table):,} trials on validation"
+            notes.append(f"{of}, which took {search.seconds:,.1f} s")
+        for absent, where in ((self.untrained, "training"), (self.untested, "test")):
+            notes.append(f"no {' or '.join(absent)} in {where}" if absent else "")
+        notes.append(self.good[0]["note"] if len(self.good) == 1 else "")
+        return [note for note in notes if note]
+
+    def columns(self) -> dict[str, Any]:
+        """Return its values in the table of the leaderboard, by column.
+
+        Times in seconds and milliseconds, memory in units of 10**6 bytes, scores as fractions;
+        what is not known is left out.
+        """
+        dataset, protocol = self.entry["dataset"], self.entry["protocol"]
+        return {
+            **self.place._asdict(),
+            "family": self.entry["model"]["family"],
+            "status": self.bad["status"] if self.bad else "ok",
+            "reason": self.reason,
+            "repeats": len(self.good),
+            "published_accuracy": published.accuracy(self.place),
+            "device": self.entry["device"],
+            "selected_on": protocol["selected_on"],
+            "n_left_out": len(dataset["left_out"]),
+            "generated_data": dataset["generated"],
+            "size": dataset["size"],
+            "data": self.data,
+            "board": self.board,
+            "about": about(self.entry),
+            "crop_found": dataset.get("crop_found"),
+            "notes": self.notes,
+            "curve_size": self.curve_size,
+            "is_step": self.is_step,
+            **self._cost_of_search(),
+            **(self._scored(self.scores) if self.scores is not None else {}),
+        }
+
+    def _scored(self, scores: Scores) -> dict[str, Any]:
+        first, measured = self.good[0], pd.DataFrame(self.good)
+        ends = {
+            f"{metric}{end}": value
+            for metric, both in self.intervals.items()
+            for end, value in zip(("_lo", "_hi"), both, strict=True)
+        }
+        return {
+            **{name: scores.mean(name) for name in METRICS},
+            **ends,
+            "accuracy_sd_of_repeats": scores.sd("accuracy"),
+            "rank": self.rank,
+            "n_people": self.n_people,
+            "n_train": first["n_train"],
+            "n_validation": first["n_validation"],
+            "n_test": len(scores.rows),
+            "fit_seconds": measured["fit_seconds"].mean(),
+            "predict_ms_per_image": (measured["predict_seconds"] / measured["n_test"]).mean() * 1e3,
+            "peak_memory_mb": measured["peak_memory_mb"].max(),
+            "parameters": first["parameters"],
+            "device": " and ".join(sorted({run["device"] for run in self.good})),
+        }
+
+    def _cost_of_search(self) -> dict[str, Any]:
+        """Trials that it was chosen from and their seconds, those of two searches counted once."""
+        if not self.searches:
+            return {}
+        tried = pd.concat([search.table for search in self.searches]).drop_duplicates("run")
+        return {"search_trials": len(tried), "search_seconds": tried["seconds"].sum()}
+
+    def order(self) -> tuple[Any, ...]:
+        """Return what rows are sorted by: by board the more test pictures first, then the best."""
+        if self.scores is None:
+            return (*self.place[:3], math.inf, math.inf, math.inf, self.place.model)
+        rank = math.inf if self.rank is None else self.rank
+        worse = -len(self.scores.rows), rank, -self.scores.mean("accuracy")
+        return (*self.place[:3], *worse, self.place.model)
 
 
-def read(out: Path) -> list[Evidence]:
+def read(out: Path) -> list[Row]:
     """Read every row of a results folder."""
     entries = [*store.read_board(out).values()]
     names = board_names(entries)
@@ -125,7 +327,7 @@ def split_name(split: str) -> str:
     )
 
 
-def read_row(out: Path, entry: dict[str, Any], board: str = "") -> Evidence:
+def read_row(out: Path, entry: dict[str, Any], board: str = "") -> Row:
     """Read the runs of one row of `store.read_board`, which has a name among others only."""
     records, good = [], []
     for repeat, key in enumerate(entry["keys"]):
@@ -140,7 +342,7 @@ def read_row(out: Path, entry: dict[str, Any], board: str = "") -> Evidence:
             else:
                 good.append(_of_row(entry, predictions))
         records.append({**record, "key": key, "repeat": repeat})
-    return Evidence(entry, board, records, _score(good) if good else None)
+    return Row(entry, board, records, Scores.of(good) if good else None)
 
 
 def _of_row(entry: Mapping[str, Any], predictions: store.Predictions) -> store.Predictions:
@@ -151,18 +353,3 @@ def _of_row(entry: Mapping[str, Any], predictions: store.Predictions) -> store.P
     across = predictions.rows >= entry["dataset"]["across_from"]
     chosen = across if split == ACROSS else ~across
     return store.Predictions(*(column[chosen] for column in vars(predictions).values()))
-
-
-def _score(runs: list[store.Predictions]) -> Scored:
-    first = runs[0]
-    if any(not np.array_equal(run.rows, first.rows) for run in runs):
-        raise ValueError("the repeats of a row were not scored on the same pictures")
-    return Scored(
-        first.rows,
-        first.labels,
-        first.groups,
-        np.stack([run.probabilities.argmax(axis=1) for run in runs]),
-        pd.DataFrame([metrics.score(run.labels, run.probabilities) for run in runs]),
-        np.sum([metrics.confusion(run.labels, run.probabilities) for run in runs], axis=0),
-        np.sum([metrics.reliability(run.labels, run.probabilities) for run in runs], axis=0),
-    )

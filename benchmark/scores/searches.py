@@ -13,22 +13,22 @@ import pandas as pd
 from benchmark.core import runs, store
 from benchmark.core.protocols import Protocol
 from benchmark.core.runs import Run
-from benchmark.scores import intervals as statistics
-from benchmark.scores import pairs
-from benchmark.scores import rows as evidence
-from benchmark.scores.rows import Evidence, Scored
+from benchmark.scores import intervals
+from benchmark.scores.metrics import METRICS
+from benchmark.scores.pairs import Pairs
+from benchmark.scores.rows import Row, read_row
 
-METRICS = {"accuracy": "accuracy", "macro_f1": "macro-F1", "log_loss": "log loss"}
+CHOSEN_BY = ("accuracy", "macro_f1", "log_loss")  # metrics that the best may be best in
 NOT_RUN = "skipped"
 FEW = 8  # values of a parameter that are shown one by one
 LONG = 8  # letters from which on a number is rounded for a reader
 SCORES = (
-    *("accuracy", "accuracy_lo", "accuracy_hi", "macro_f1", "macro_f1_lo", "macro_f1_hi"),
-    *("log_loss", "epochs", "seconds", "told_apart_from_best", "best", "run"),
+    *(column for metric in CHOSEN_BY for column in METRICS[metric].columns),
+    *("epochs", "seconds", "told_apart_from_best", "best", "run"),
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Search:
     """A search and its trials.
 
@@ -85,13 +85,13 @@ class Search:
         """Row labels of the trials that have a score, the best first."""
         return _best_first(self.table.dropna(subset=["accuracy"]), self.entry["metric"])
 
-    def won_by(self, row: Evidence) -> bool:
+    def won_by(self, row: Row) -> bool:
         """Whether a row of the leaderboard is of the best trial's parameters."""
         if self.best is None or row.entry["dataset"] != self.entry["dataset"]:
             return False
         data, _, split, _ = runs.place(self.entry)
         best = data, self.entry["scored_under"], split, self.best["label"]
-        return runs.place(row.entry) == best
+        return row.place == best
 
 
 def entry(
@@ -156,13 +156,15 @@ def read(out: Path) -> list[Search]:
 
 def _scored(out: Path, search: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
     """The table of a search, and the number of pictures that its trials were scored on."""
-    found = [evidence.read_row(out, row) for row in rows({"": search}).values()]
-    scored = {i: row.scored for i, row in enumerate(found) if row.scored is not None}
+    found = [read_row(out, row) for row in rows({"": search}).values()]
+    scored = {i: row.scores for i, row in enumerate(found) if row.scores is not None}
     best, n_validation, compared = -1, 0, {}
     if scored:
-        scores = pd.DataFrame({i: one.scores.iloc[0] for i, one in scored.items()}).T
+        scores = pd.DataFrame({i: each.by_repeat.iloc[0] for i, each in scored.items()}).T
         best = int(_best_first(scores, search["metric"])[0])
-        n_validation, compared = len(scored[best].rows), _compared(scored, best)
+        places = [*scored]
+        judged = _judged(Pairs([*scored.values()]), places.index(best))
+        n_validation, compared = len(scored[best].rows), dict(zip(places, judged, strict=True))
     columns = parameters(search["trials"])
     described = [
         {
@@ -181,50 +183,51 @@ def _scored(out: Path, search: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
     return table, n_validation
 
 
-def _described(row: Evidence, is_best: bool) -> dict[str, Any]:
-    (record,) = row.records
+def _judged(pairs: Pairs, best: int) -> list[dict[str, Any]]:
+    """Intervals of the trials that have scores, and whether each is told apart from the best."""
+    others = [i for i in range(len(pairs.scores)) if i != best]
+    adjusted = intervals.holm(np.array([pairs.p(best, i) for i in others]))
+    told = dict(zip(others, map(bool, adjusted < 1 - intervals.LEVEL), strict=True))
+    with_intervals = [name for name in CHOSEN_BY if METRICS[name].of_counts]
+    return [
+        {
+            **{
+                f"{name}{end}": value
+                for name in with_intervals
+                for end, value in zip(("_lo", "_hi"), pairs.interval(i, name), strict=True)
+            },
+            "told_apart_from_best": told.get(i),
+        }
+        for i in range(len(pairs.scores))
+    ]
+
+
+def _described(row: Row, is_best: bool) -> dict[str, Any]:
+    (record,) = row.runs
     about = {"status": record["status"], "reason": record["reason"], "best": is_best}
-    if row.scored is None:
+    if row.scores is None:
         return {**about, "seconds": record.get("seconds")}
     return {
         **about,
-        **row.scored.scores.iloc[0],
+        **row.scores.by_repeat.iloc[0],
         "epochs": record["epochs"] or None,
         "seconds": record["fit_seconds"] + record["predict_seconds"],
     }
 
 
-def goodness(row: Evidence, metric: str) -> float | None:
+def goodness(row: Row, metric: str) -> float | None:
     """A trial's score, more being better, or None if it has none."""
-    if row.scored is None:
+    if row.scores is None:
         return None
-    score = float(row.scored.scores[metric].iloc[0])
-    return -score if metric == "log_loss" else score
+    score = row.scores.mean(metric)
+    return score if METRICS[metric].more_is_better else -score
 
 
 def _best_first(scores: pd.DataFrame, metric: str) -> pd.Index:
     """Row labels by the metric; of equals that with the lower log loss first, then the earlier."""
     keys = pd.DataFrame({"metric": scores[metric], "log_loss": scores["log_loss"]})
-    ascending = [metric == "log_loss", True]
+    ascending = [not METRICS[metric].more_is_better, True]
     return keys.sort_values(["metric", "log_loss"], ascending=ascending, kind="stable").index
-
-
-def _compared(scored: Mapping[int, Scored], best: int) -> dict[int, dict[str, Any]]:
-    """Intervals of the trials that have scores, and whether each is told apart from the best."""
-    who, pictures, _ = pairs.who_is_shown([*scored.values()])
-    effective = statistics.effective_people(pictures)
-    answers = {i: pairs.answers(one, who, len(pictures)) for i, one in scored.items()}
-    others = [i for i in scored if i != best]
-    p = [pairs.difference(answers[best], answers[i], effective)["p"] for i in others]
-    apart = statistics.holm(np.array(p)) < 1 - statistics.LEVEL
-    told = dict(zip(others, map(bool, apart), strict=True))
-    return {
-        i: {
-            **pairs.intervals(one, answers[i], effective),
-            "told_apart_from_best": told.get(i),
-        }
-        for i, one in scored.items()
-    }
 
 
 def varied(search: Search) -> dict[str, list[str]]:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-# How a score is written: times, decimals. All others are shares and written in percent.
-WRITTEN = {"macro_f1": (1, 3), "ece": (1, 3), "log_loss": (1, 3)}
+from benchmark.scores.metrics import METRICS
 
 
 def number(value: float, digits: int) -> str:
@@ -17,15 +16,18 @@ def number(value: float, digits: int) -> str:
 
 
 def score(value: float, name: str = "accuracy", sign: str = "") -> str:
-    """A score by its name, a share in percent; or nothing.
+    """A score by its metric, a share in percent; or nothing.
 
     Parameters
     ----------
+    value : float
+    name : str
+        Of the metric.
     sign : {"", "+"}
         "+" for a difference, which always shows its sign.
     """
-    times, digits = WRITTEN.get(name, (100, 1))
-    return "" if pd.isna(value) else f"{times * value:{sign}.{digits}f}"
+    metric = METRICS[name]
+    return "" if pd.isna(value) else f"{metric.scale * value:{sign}.{metric.digits}f}"
 
 
 def with_interval(row: Mapping[Any, Any] | pd.Series, column: str, name: str = "") -> str:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,15 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from benchmark.core import runs, store
+from benchmark.core import store
 from benchmark.core.models import code_hash
 from benchmark.scores import contrasts as contrast
-from benchmark.scores import curves as learning_curve
 from benchmark.scores import leaderboard, metrics
 from benchmark.scores import rows as evidence
 from benchmark.scores.contrasts import Contrast
+from benchmark.scores.curves import BEST_NET
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.rows import Evidence, Scored
+from benchmark.scores.rows import Row, Scores
 from benchmark.view import markdown, plots, sections
 from benchmark.view import text as words
 from benchmark.view.numbers import score
@@ -56,11 +55,11 @@ def publish(out: Path) -> Leaderboard:
     Returns
     -------
     Leaderboard
-        What was published, see `leaderboard.compute`.
+        What was published.
     """
-    found = leaderboard.compute(out)
+    found = Leaderboard.compute(out)
     table = found.table
-    write_table(out / "leaderboard.csv", table[list(leaderboard.COLUMNS)])
+    write_table(out / "leaderboard.csv", found.file)
     audit = _audit(out, table)
     curves = sections.curves(found)
     searched = sections.searches(found)
@@ -68,26 +67,17 @@ def publish(out: Path) -> Leaderboard:
     store.write_text(out / "leaderboard.md", text)
     write_table(out / "comparisons.csv", found.pairs)
     if curves:
-        write_table(out / "learning-curves.csv", found.points)
-        write_table(out / "crossovers.csv", found.crossovers)
-    by_row = {
-        (row["dataset"], row["protocol"], row["split"], row["model"]): row
-        for row in table.to_dict(orient="records")
-    }
-    steps = {
-        place for place, step in zip(by_row, learning_curve.is_step(table), strict=True) if step
-    }
+        write_table(out / "learning-curves.csv", found.curves.points)
+        write_table(out / "crossovers.csv", found.curves.crossovers)
     pictures, datasets = [], {}
     for row in found.rows:
-        entry = row.entry
-        datasets[entry["dataset"]["name"]] = entry["dataset"]
-        if row.scored is not None:
-            place = runs.place(entry)
-            classes = _write_counts(out, by_row[place], row, row.scored)
-            if place in steps:
-                _remove_pictures(out, by_row[place])
+        datasets[row.place.dataset] = row.entry["dataset"]
+        if row.scores is not None:
+            classes = _write_counts(out, row, row.scores)
+            if row.is_step:
+                _remove_pictures(out, row)
             else:
-                pictures.append(_draw_row(out, by_row[place], row, row.scored, classes))
+                pictures.append(_draw_row(out, row, row.scores, classes))
     overviews = [path for about in datasets.values() for path in _draw_overview(out, table, about)]
     apart = [_draw_told_apart(out, part, found.pairs) for _, part in words.boards(table)]
     contrasts = []
@@ -141,80 +131,69 @@ def _mark(*parts: object) -> str:
     return hashlib.sha256(repr((code, parts)).encode()).hexdigest()
 
 
-def _file_name(row: Mapping[Any, Any]) -> str:
-    return words.picture_name(row["dataset"], row["board"], row["model"])
+def _file_name(row: Row) -> str:
+    return words.picture_name(row.place.dataset, row.board, row.place.model)
 
 
-def _write_counts(
-    out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored
-) -> pd.DataFrame:
+def _write_counts(out: Path, row: Row, scores: Scores) -> pd.DataFrame:
     """Write the confusion matrix of one row, its repeats summed, and return its scores by class."""
-    classes, names, file = _by_class(found, scored), found.class_names, f"{_file_name(row)}.csv"
-    counts = pd.DataFrame(scored.confusion, pd.Index(names, name="true"), names)
+    classes, names, file = _by_class(row, scores), row.class_names, f"{_file_name(row)}.csv"
+    counts = pd.DataFrame(scores.confusion, pd.Index(names, name="true"), names)
     store.write_text(out / "confusion" / file, counts.to_csv())
     store.write_text(out / "classes" / file, classes.to_csv())
     return classes
 
 
-def _remove_pictures(out: Path, row: Mapping[Any, Any]) -> None:
+def _remove_pictures(out: Path, row: Row) -> None:
     """Remove the pictures of a curve's row that was of the largest size, and is no more."""
     for folder in ("confusion", "reliability", "curves"):
         (out / folder / f"{_file_name(row)}.png").unlink(missing_ok=True)
-    board = words.picture_name(row["dataset"], row["board"])
+    board = words.picture_name(row.place.dataset, row.board)
     (out / "told-apart" / f"{board}.png").unlink(missing_ok=True)
 
 
-def _draw_row(
-    out: Path, row: Mapping[Any, Any], found: Evidence, scored: Scored, classes: pd.DataFrame
-) -> Pictures:
+def _draw_row(out: Path, row: Row, scores: Scores, classes: pd.DataFrame) -> Pictures:
     """Draw and write the pictures of one row, its repeats summed, where not current."""
-    about, records, class_names = found.entry["dataset"], found.good, found.class_names
-    name = _file_name(row)
-    data = evidence.data_name(row["dataset"], row["generated_data"])
-    repeats = f", {len(records)} repeats" if len(records) > 1 else ""
+    about, place, name = row.entry["dataset"], row.place, _file_name(row)
+    selected_on = row.entry["protocol"]["selected_on"]
+    data = evidence.data_name(place.dataset, about["generated"])
+    repeats = f", {len(row.good)} repeats" if len(row.good) > 1 else ""
     what = (
-        f"{data}, {about['size']} px, protocol {row['protocol']}, "
-        f"{evidence.split_name(row['split'])}, "
-        f"{row['n_test']:,} test pictures{repeats}"
+        f"{data}, {about['size']} px, protocol {place.protocol}, "
+        f"{evidence.split_name(place.split)}, "
+        f"{len(scores.rows):,} test pictures{repeats}"
     )
-    deep = found.entry["model"]["deep"]
-    if row["selected_on"] == "test" and deep:
+    if selected_on == "test" and row.is_deep:
         what += ", epoch chosen on the test set"
-    title = f"{row['model']}: {score(row['accuracy'])} % right"
-    sure = f"{row['model']}: calibration error {row['ece']:.3f}"
-    mark = _mark(what, title, sure, [record["finished"] + record["key"] for record in records])
+    title = f"{place.model}: {score(scores.mean('accuracy'))} % right"
+    sure = f"{place.model}: calibration error {score(scores.mean('ece'), 'ece')}"
+    mark = _mark(what, title, sure, [run["finished"] + run["key"] for run in row.good])
     result = Pictures(
-        f"{row['board']} {row['model']}",
+        f"{row.board} {place.model}",
         out / "confusion" / f"{name}.png",
         out / "reliability" / f"{name}.png",
-        out / "curves" / f"{name}.png" if deep else None,
+        out / "curves" / f"{name}.png" if row.is_deep else None,
         classes,
     )
     if not plots.is_current(result.confusion, mark):
-        figure = plots.confusion(scored.confusion, class_names, title, what, found.untrained)
+        figure = plots.confusion(scores.confusion, row.class_names, title, what, row.untrained)
         plots.save(figure, result.confusion, mark)
     if not plots.is_current(result.reliability, mark):
-        plots.save(plots.reliability(scored.reliability, sure, what), result.reliability, mark)
+        plots.save(plots.reliability(scores.reliability, sure, what), result.reliability, mark)
     if result.curves is not None and not plots.is_current(result.curves, mark):
-        histories = [store.read_history(out, record["key"]) for record in records]
-        figure = plots.curves(
-            [history for history in histories if history is not None],
-            title,
-            what,
-            row["selected_on"],
-        )
-        plots.save(figure, result.curves, mark)
+        histories = [store.read_history(out, run["key"]) for run in row.good]
+        drawn = [history for history in histories if history is not None]
+        plots.save(plots.curves(drawn, title, what, selected_on), result.curves, mark)
     return result
 
 
-def _by_class(found: Evidence, scored: Scored) -> pd.DataFrame:
+def _by_class(row: Row, scores: Scores) -> pd.DataFrame:
     """Scores of every class, repeats together, and whether all runs were trained on it."""
-    table = metrics.by_class(scored.confusion)
-    table.index = pd.Index(found.class_names, name="class")
-    counts = found.entry["dataset"]["class_counts"]
-    said = all(record.get("trained_classes") for record in found.good)
+    table = metrics.by_class(scores.confusion)
+    table.index = pd.Index(row.class_names, name="class")
+    counts = row.entry["dataset"]["class_counts"]
     table["in_training"] = [
-        bool(counts[name]) and name not in found.untrained if said else None for name in table.index
+        bool(counts[name]) and name not in row.untrained for name in table.index
     ]
     return table
 
@@ -245,14 +224,14 @@ def _draw_curves(out: Path, section: CurveSection) -> None:
     if section.picture is None:
         return
     title, _, what = section.title.partition(", ")
-    best = section.crossovers[section.crossovers["net"] == learning_curve.BEST_NET]
+    best = section.crossovers[section.crossovers["net"] == BEST_NET]
     figure = plots.learning_curves(section.points, best, title, what)
     plots.save(figure, out / section.picture)
 
 
 def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tuple[Path, Path]:
     """Draw the leaderboard and the class distribution of one data set."""
-    part = table[(table["dataset"] == about["name"]) & ~learning_curve.is_step(table)]
+    part = table[(table["dataset"] == about["name"]) & ~table["is_step"]]
     data = evidence.data_name(about["name"], about["generated"])
     boards = sorted(
         part.groupby("board", sort=False), key=lambda item: (item[0] != "slides", item[0])

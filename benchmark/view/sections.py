@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from benchmark.core import runs
 from benchmark.core.protocols import Curve
 from benchmark.scores import curves as learning_curve
-from benchmark.scores import leaderboard
 from benchmark.scores import rows as evidence
 from benchmark.scores import searches as trials
 from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.metrics import METRICS
+from benchmark.scores.rows import Row
 from benchmark.scores.searches import Search, setting
 from benchmark.view.numbers import number, score, with_interval
 from benchmark.view.text import heading, picture_name
@@ -45,24 +46,29 @@ class CurveSection:
 
 def curves(found: Leaderboard) -> list[CurveSection]:
     """Return the learning curves, a section for each data set, split and kind of pictures."""
-    of_curves = found.table[found.table["protocol"].map(Curve.size).notna()]
+    of_curves = found.table[found.table["curve_size"].notna()]
     sets = of_curves.drop_duplicates(learning_curve.CURVE)
     several = set(sets.loc[sets.duplicated(["dataset", "split"], keep=False), "data"])
     sections = []
     for (dataset, split, data), part in of_curves.groupby(learning_curve.CURVE, sort=False):
         points, crossovers = (
             table[(table[learning_curve.CURVE] == [dataset, split, data]).all(axis=1)]
-            for table in (found.points, found.crossovers)
+            for table in (found.curves.points, found.curves.crossovers)
         )
         named = part["board"].iloc[0] != part["protocol"].iloc[0]  # not the usual split
         words = [dataset, *[split] * bool(named), *[data] * (data in several)]
         picture = f"learning-curves.{picture_name(*map(str, words))}.png"
-        sections.append(_curve_section(part, points, crossovers, picture))
+        rows = [row for row in found.rows if row.curve == (dataset, split, data)]
+        sections.append(_curve_section(part, rows, points, crossovers, picture))
     return sections
 
 
 def _curve_section(
-    part: pd.DataFrame, points: pd.DataFrame, crossovers: pd.DataFrame, picture: str
+    part: pd.DataFrame,
+    rows: Sequence[Row],
+    points: pd.DataFrame,
+    crossovers: pd.DataFrame,
+    picture: str,
 ) -> CurveSection:
     def cell(row: pd.Series) -> str:
         if pd.isna(row["accuracy"]):
@@ -71,7 +77,7 @@ def _curve_section(
         repeats = "" if pd.isna(spread) else f" ±{score(spread)}"
         return score(row["accuracy"]) + repeats
 
-    labels = sorted(part["protocol"].unique(), key=lambda label: Curve.size(label) or 0)
+    labels = [*part.sort_values("curve_size")["protocol"].unique()]
     texts = part.assign(text=part.apply(cell, axis=1))
     best_first = texts.sort_values("accuracy", ascending=False)
     models = best_first.loc[best_first["protocol"] == labels[-1], "model"]
@@ -85,7 +91,7 @@ def _curve_section(
     lines = []
     best = crossovers[crossovers["net"] == learning_curve.BEST_NET]
     for row in best.to_dict(orient="records"):
-        lines.append(f"In {learning_curve.SCORES[row['score']]} {row['verdict']}.")
+        lines.append(f"In {METRICS[row['score']].label} {row['verdict']}.")
     if lines:
         lines.append(
             "Pictures are those learnt from, a fifth of them to select on. The best at each size "
@@ -93,9 +99,9 @@ def _curve_section(
             "and how the interval is made, is in crossovers.csv."
         )
     absent: dict[str, int] = {}
-    for point in points.to_dict(orient="records"):
-        for name in filter(None, point["not_in_training"].split("; ")):
-            absent[name] = max(absent.get(name, 0), point["size"])
+    for each in rows:
+        if each.curve_size is not None and each.scores is not None:
+            absent |= {name: max(absent.get(name, 0), each.size) for name in each.untrained}
     if absent:
         upto = ", ".join(f"{name} up to {size:,} pictures" for name, size in absent.items())
         lines.append(f"Not in every training set: {upto}; a model cannot name what it never saw.")
@@ -145,7 +151,7 @@ def _search_section(search: Search, found: Leaderboard) -> SearchSection:
     title = (
         f"{data} at {about['size']} px: {len(search.table):,} trials of {entry['model']['label']} "
         f"({entry['space']}, {entry['sampler']}), protocol {protocol['label']}, "
-        f"{protocol['split']} split{scored}, best in {trials.METRICS[entry['metric']]}"
+        f"{protocol['split']} split{scored}, best in {METRICS[entry['metric']].label}"
     )
     words = (about["name"], search.board, entry["model"]["label"])
     name = picture_name(*words, entry["space"], entry["sampler"], entry["metric"])
@@ -185,13 +191,12 @@ def _on_search(search: Search, found: Leaderboard) -> list[str]:
             f"Best: {search.best['label']}, {with_interval(best, 'accuracy')} % of the "
             f"{pictures} right, which flatters, since it was chosen on them."
         )
-        rows = {runs.place(row.entry) for row in found.rows if search.won_by(row)}
-        places = found.table[[*leaderboard.BOARD, "model"]].apply(tuple, axis=1)
-        for _, row in found.table[places.isin(rows)].dropna(subset=["accuracy"]).iterrows():
-            lines.append(
-                f"Under {row['board']} that is {with_interval(row, 'accuracy')} % of "
-                f"{row['n_test']:,} test pictures, which counted in no choice."
-            )
+        for row in found.rows:
+            if search in row.searches and row.scores is not None:
+                lines.append(
+                    f"Under {row.board} that is {with_interval(row.columns(), 'accuracy')} % of "
+                    f"{len(row.scores.rows):,} test pictures, which counted in no choice."
+                )
         others = int(search.table["accuracy"].notna().sum()) - 1
         if others:
             lines.append(
@@ -202,7 +207,7 @@ def _on_search(search: Search, found: Leaderboard) -> list[str]:
     matters = trials.importance(search)
     if matters:
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in matters.items())
-        metric = trials.METRICS[search.entry["metric"]]
+        metric = METRICS[search.entry["metric"]].label
         lines.append(
             f"Of the trials' spread in {metric}, this much lies between the values of a parameter: "
             f"{shares} (correlation ratio); the rest is noise and what parameters do together."

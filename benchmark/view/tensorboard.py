@@ -11,8 +11,8 @@ from typing import Any
 import click
 import pandas as pd
 
-from benchmark.core import runs, store
-from benchmark.scores.rows import Evidence
+from benchmark.core import store
+from benchmark.scores.rows import Row
 from benchmark.view import text
 
 
@@ -24,7 +24,7 @@ def check_installed() -> None:
         )
 
 
-def write(out: Path, rows: Sequence[Evidence]) -> None:
+def write(out: Path, rows: Sequence[Row]) -> None:
     """Write the loss and the accuracy of every epoch of every net on a leaderboard.
 
     ``OUT/tensorboard/<row>/<repeat>/training`` holds a file of events, and so does the folder
@@ -36,12 +36,12 @@ def write(out: Path, rows: Sequence[Evidence]) -> None:
     ----------
     out : Path
         The results folder.
-    rows : sequence of Evidence
-        As `leaderboard.compute` has read them.
+    rows : sequence of Row
+        Those of the leaderboard.
     """
     for row in rows:
-        data, _, _, model = runs.place(row.entry)
-        home = out / "tensorboard" / text.picture_name(data, row.board, model)
+        place = row.place
+        home = out / "tensorboard" / text.picture_name(place.dataset, row.board, place.model)
         for record in row.good:
             history = store.read_history(out, record["key"])
             if history is None:

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from benchmark.core import protocols
-from benchmark.scores import curves, leaderboard, rows
+from benchmark.scores import leaderboard, published, rows
+from benchmark.scores.metrics import METRICS, Metric
 from benchmark.view.numbers import number, score, with_interval
 from datasets import crops
 
@@ -59,22 +60,26 @@ def about(part: pd.DataFrame) -> list[str]:
     return [*filter(None, part["about"].dropna().unique())]
 
 
-SHOWN = {
-    "rank": "rank",
-    "model": "model",
-    "accuracy": "accuracy % (95 % interval)",
-    "balanced_accuracy": "balanced accuracy %",
-    "macro_f1": "macro-F1",
-    "top2_accuracy": "top-2 %",
-    "ece": "calibration error",
-    "majority_accuracy": "majority %",
+NOTES = "status and notes"
+MEASURED = {
     "published_accuracy": "published %",
     "n_train": "training pictures",
     "n_test": "test pictures",
     "fit_seconds": "fit s",
     "predict_ms_per_image": "ms a picture",
-    "note": "status and notes",
 }
+DIGITS = {"n_train": 0, "n_test": 0, "fit_seconds": 1, "predict_ms_per_image": 2}
+
+
+def metric_heading(metric: Metric) -> str:
+    """The column of a metric in a table for people; that of the ranks says what its interval is."""
+    return f"{metric.heading} (95 % interval)" if metric.name == "accuracy" else metric.heading
+
+
+def not_on_screen() -> list[str]:
+    """Headings of the columns of `for_people` for which a terminal has no room."""
+    shown = [each for each in METRICS.values() if each.on_page and not each.on_screen]
+    return [*map(metric_heading, shown), MEASURED["predict_ms_per_image"]]
 
 
 def _common(part: pd.DataFrame) -> dict[int, list[str]]:
@@ -84,9 +89,8 @@ def _common(part: pd.DataFrame) -> dict[int, list[str]]:
     """
     result = {}
     for n_test in part["n_test"].dropna().unique():
-        same = part[part["n_test"] == n_test]
-        first, *others = (note.split("; ") for note in same["note"].fillna(""))
-        ours = [note for note in first if note and all(note in other for other in others)]
+        first, *others = part.loc[part["n_test"] == n_test, "notes"]
+        ours = [note for note in first if all(note in other for other in others)]
         ours = [note for note in ours if note != protocols.Slides.note]
         if others and ours:
             result[int(n_test)] = ours
@@ -107,31 +111,21 @@ def for_people(part: pd.DataFrame) -> pd.DataFrame:
     lines = []
     shared = part.duplicated(["data", "n_test", "rank"], keep=False)
     for (_, row), tie in zip(part.iterrows(), shared, strict=True):
-        accuracy = with_interval(row, "accuracy")
+        line = {"rank": _rank_text(row["rank"], tie), "model": row["model"]}
+        for name, metric in METRICS.items():
+            if metric.on_page:
+                text = with_interval(row, name) if metric.of_counts else score(row[name], name)
+                line[metric_heading(metric)] = text
         if not pd.isna(row["accuracy_sd_of_repeats"]):
-            accuracy += f", repeats ±{score(row['accuracy_sd_of_repeats'])}"
+            spread = score(row["accuracy_sd_of_repeats"])
+            line[metric_heading(METRICS["accuracy"])] += f", repeats ±{spread}"
+        line[MEASURED["published_accuracy"]] = score(row["published_accuracy"])
+        line |= {MEASURED[name]: number(row[name], digits) for name, digits in DIGITS.items()}
         trouble = "" if row["status"] == "ok" else f"{row['status']}: {row['reason']}"
-        notes = row["note"].split("; ") if isinstance(row["note"], str) else []
-        notes = [note for note in notes if note not in common.get(row["n_test"], ())]
-        lines.append(
-            {
-                "rank": _rank_text(row["rank"], tie),
-                "model": row["model"],
-                "accuracy": accuracy,
-                "balanced_accuracy": with_interval(row, "balanced_accuracy"),
-                "macro_f1": with_interval(row, "macro_f1"),
-                "top2_accuracy": score(row["top2_accuracy"]),
-                "ece": score(row["ece"], "ece"),
-                "majority_accuracy": score(row["majority_accuracy"]),
-                "published_accuracy": score(row["published_accuracy"]),
-                "n_train": number(row["n_train"], 0),
-                "n_test": number(row["n_test"], 0),
-                "fit_seconds": number(row["fit_seconds"], 1),
-                "predict_ms_per_image": number(row["predict_ms_per_image"], 2),
-                "note": "; ".join(filter(None, [trouble, *notes])),
-            }
-        )
-    return pd.DataFrame(lines).rename(columns=SHOWN)
+        notes = [note for note in row["notes"] if note not in common.get(row["n_test"], ())]
+        line[NOTES] = "; ".join(filter(None, [trouble, *notes]))
+        lines.append(line)
+    return pd.DataFrame(lines)
 
 
 def _rank_text(rank: Any, tie: bool) -> str:
@@ -140,7 +134,7 @@ def _rank_text(rank: Any, tie: bool) -> str:
 
 def boards(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """Each data set, protocol and split with its heading; of a curve the largest size only."""
-    whole = table[~curves.is_step(table)]
+    whole = table[~table["is_step"]]
     return [(heading(part), part) for _, part in whole.groupby(leaderboard.BOARD, sort=False)]
 
 
@@ -160,7 +154,7 @@ def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
 
 def published_ranks(dataset: str) -> dict[str, str]:
     """Rank of each published figure beside others by model, as ``1= of 8 on 165 pictures``."""
-    table = leaderboard.published_figures()
+    table = published.figures()
     table = table[table["dataset"] == dataset].dropna(subset=["rank"])
     table = table[table.duplicated("n_test", keep=False)]
     beside = table.groupby("n_test")["model"].transform("size")

@@ -15,7 +15,8 @@ from benchmark.core.execute import execute
 from benchmark.core.models import InputError
 from benchmark.core.protocols import Fair
 from benchmark.core.runs import Run, describe
-from benchmark.scores.rows import Evidence, read_row
+from benchmark.scores.rows import Row, read_row
+from benchmark.scores.worth import SCORES, worth_of_parts
 from datasets import Dataset
 from deepnets.training.recipes import RECIPES
 
@@ -66,7 +67,7 @@ def test_a_recipe_that_changes_nothing_is_refused() -> None:
 @pytest.fixture(scope="module")
 def rows(
     tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path, shapes: Dataset
-) -> dict[str, Evidence]:
+) -> dict[str, Row]:
     """A whole recipe, a part that is worth much, one that is worth nothing, and one that fails."""
     out = tmp_path_factory.mktemp("ablation")
     settings = {
@@ -88,28 +89,28 @@ def rows(
     return found
 
 
-def test_worth_is_the_whole_less_what_is_left_without_the_part(rows: dict[str, Evidence]) -> None:
-    found = ablation.table(rows).set_index("left_out")
+def test_worth_is_the_whole_less_what_is_left_without_the_part(rows: dict[str, Row]) -> None:
+    found = worth_of_parts(rows).set_index("left_out")
     assert list(found.index) == ["nothing", "training", "chance", "sense"]
     whole, untrained = found.loc["nothing"], found.loc["training"]
-    for score in ablation.SCORES:
-        scored = {name: row.scored for name, row in rows.items()}
-        means = {name: one.scores[score].mean() for name, one in scored.items() if one}
+    for score in SCORES:
+        scored = {name: row.scores for name, row in rows.items()}
+        means = {name: one.mean(score) for name, one in scored.items() if one}
         assert whole[score] == pytest.approx(means[ablation.WHOLE])
-        worth = means[ablation.WHOLE] - means["training"]
-        assert untrained[f"{score}_worth"] == pytest.approx(worth)
-        assert untrained[f"{score}_worth_lo"] < worth < untrained[f"{score}_worth_hi"]
+        lost = means[ablation.WHOLE] - means["training"]
+        assert untrained[f"{score}_worth"] == pytest.approx(lost)
+        assert untrained[f"{score}_worth_lo"] < lost < untrained[f"{score}_worth_hi"]
         assert np.isnan(whole[f"{score}_worth"])
     assert untrained["accuracy_worth_lo"] > 0, "training is worth something"
-    one, other = (rows[name].scored for name in (ablation.WHOLE, "training"))
+    one, other = (rows[name].scores for name in (ablation.WHOLE, "training"))
     assert one is not None
     assert other is not None
-    expected = sum(each.scores["accuracy"].var() / 2 for each in (one, other)) ** 0.5
+    expected = sum(each.by_repeat["accuracy"].var() / 2 for each in (one, other)) ** 0.5
     assert untrained["accuracy_worth_se"] == pytest.approx(expected)
 
 
-def test_what_failed_is_a_row_with_a_reason(rows: dict[str, Evidence]) -> None:
-    found = ablation.table(rows)
+def test_what_failed_is_a_row_with_a_reason(rows: dict[str, Row]) -> None:
+    found = worth_of_parts(rows)
     failed = found[found["status"] != "ok"]
     assert failed["left_out"].tolist() == ["sense"]
     assert "lower the learning rate" in failed["reason"].iloc[0]
@@ -118,8 +119,8 @@ def test_what_failed_is_a_row_with_a_reason(rows: dict[str, Evidence]) -> None:
     assert not text.isna().any(axis=None)
 
 
-def test_without_the_whole_there_is_nothing_to_say(rows: dict[str, Evidence]) -> None:
-    assert ablation.table({**rows, ablation.WHOLE: rows["sense"]}).empty
+def test_without_the_whole_there_is_nothing_to_say(rows: dict[str, Row]) -> None:
+    assert worth_of_parts({**rows, ablation.WHOLE: rows["sense"]}).empty
 
 
 def test_the_command_writes_table_and_picture(

@@ -9,7 +9,7 @@ import pytest
 
 from benchmark import advise, verify
 from benchmark.core.protocols import Curve
-from benchmark.scores import leaderboard
+from benchmark.scores.leaderboard import Leaderboard
 from datasets import Dataset
 from tests.benchmark.scores.test_leaderboard import put
 from tests.conftest import REAL, write_shapes
@@ -75,7 +75,7 @@ def lines(out: Path, scores: dict[str, Sequence[float]], shapes: Dataset) -> lis
                 deep=model.startswith("net"),
                 fingerprint=shapes.fingerprint,
             )
-    return advise.advice(leaderboard.compute(out), shapes, STEPS, out)
+    return advise.advice(Leaderboard.compute(out), shapes, STEPS, out)
 
 
 def test_a_model_better_than_all_others_is_named(tmp_path: Path, shapes: Dataset) -> None:

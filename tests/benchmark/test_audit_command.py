@@ -20,7 +20,7 @@ import pytest
 import datasets
 from benchmark import audit
 from benchmark.core.protocols import Slides
-from benchmark.scores import leaderboard
+from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import markdown
 from benchmark.view.page import publish
 from datasets import Dataset
@@ -178,7 +178,7 @@ def test_the_leaderboard_shows_the_audit_of_its_own_data_only(
 
 
 def test_a_file_name_is_no_markdown() -> None:
-    table = leaderboard.collect(Path("nowhere"))
+    table = Leaderboard.compute(Path("nowhere")).table
     assert r"a\_b\*c\|d.png" in markdown.leaderboard(table, "Audit: a_b*c|d.png")
 
 

@@ -53,7 +53,7 @@ def sides(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "a", tmp_path / "b"
 
 
-def the_row(sides: tuple[Path, Path]) -> compare.Row:
+def the_row(sides: tuple[Path, Path]) -> compare.Compared:
     (row,) = compare.compare(*sides)
     return row
 

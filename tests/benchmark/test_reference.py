@@ -9,19 +9,23 @@ import pandas as pd
 import pytest
 
 from benchmark.core import models, store
-from benchmark.scores import curves, integrity, leaderboard
+from benchmark.scores import integrity, published
+from benchmark.scores.leaderboard import Leaderboard
 from tests.conftest import REAL
 
 REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 
 
-def test_the_leaderboard_is_that_of_the_stored_predictions() -> None:
-    table = leaderboard.collect(REFERENCE)[
-        list(leaderboard.COLUMNS)
-    ]  # the other files by verify, which .ci/run calls
+@pytest.fixture(scope="module")
+def computed() -> Leaderboard:
+    return Leaderboard.compute(REFERENCE)
+
+
+def test_the_leaderboard_is_that_of_the_stored_predictions(computed: Leaderboard) -> None:
+    table = computed.file  # the other files by verify, which .ci/run calls
     written = pd.read_csv(REFERENCE / "leaderboard.csv")
-    computed = pd.read_csv(io.StringIO(table.to_csv(index=False)))
-    pd.testing.assert_frame_equal(written, computed)
+    anew = pd.read_csv(io.StringIO(table.to_csv(index=False)))
+    pd.testing.assert_frame_equal(written, anew)
 
 
 def test_the_stored_runs_are_sound() -> None:
@@ -44,21 +48,21 @@ def test_every_published_model_was_run_on_real_pictures_under_both_protocols() -
     table = pd.read_csv(REFERENCE / "leaderboard.csv")
     assert set(table["dataset"]) == {"muxspace"}
     assert not table["generated_data"].any()
-    published = leaderboard.published_figures()
-    named = set(published.loc[published["dataset"] == "muxspace", "model"])
+    stated = published.figures()
+    named = set(stated.loc[stated["dataset"] == "muxspace", "model"])
     for protocol in ("slides", "fair-500"):
         rows = table[table["protocol"] == protocol]
         assert named <= set(rows["model"]) <= set(models.models())
         assert (rows["status"] == "ok").all()
 
 
-def test_every_row_has_its_confusion_matrix() -> None:
-    table = pd.read_csv(REFERENCE / "leaderboard.csv")
-    for row, is_step in zip(table.itertuples(), curves.is_step(table), strict=True):
-        base = REFERENCE / "confusion" / f"{row.dataset}.{row.protocol}.{row.model}"
-        assert base.with_name(f"{base.name}.png").is_file() != is_step
+def test_every_row_has_its_confusion_matrix(computed: Leaderboard) -> None:
+    for row in computed.rows:
+        base = REFERENCE / "confusion" / ".".join([row.place.dataset, row.board, row.place.model])
+        assert base.with_name(f"{base.name}.png").is_file() != row.is_step
         counts = pd.read_csv(f"{base}.csv", index_col="true")
-        assert counts.to_numpy().sum() == row.n_test
+        assert row.scores is not None
+        assert counts.to_numpy().sum() == len(row.scores.rows)
 
 
 def test_what_is_committed_is_small() -> None:

@@ -15,7 +15,8 @@ import pytest
 
 from benchmark import report, run, verify
 from benchmark.core import store
-from benchmark.scores import leaderboard, metrics
+from benchmark.scores import metrics
+from benchmark.scores.leaderboard import Leaderboard
 from datasets.loaders.drawn import faces
 from tests.conftest import REAL
 
@@ -377,6 +378,6 @@ def test_a_net_on_the_slides_meets_a_majority_of_105_in_165(
     net = ("--model", "timm:resnet10t", "--set", "max_epochs=1", "--protocol", "slides")
     arguments = ("--data", f"muxspace:{REAL}", "--out", tmp_path, "--jobs", 1)
     assert run_command(run.main, *net, *arguments)[0] == 0
-    row = leaderboard.collect(tmp_path).iloc[0]
+    row = Leaderboard.compute(tmp_path).table.iloc[0]
     assert (row["dataset"], row["n_train"], row["n_test"]) == ("muxspace", 335, 165)
     assert row["majority_accuracy"] == 105 / 165

@@ -18,8 +18,8 @@ from benchmark.core import models, store
 from benchmark.core.execute import execute
 from benchmark.core.protocols import Fair, Search
 from benchmark.core.runs import Run, describe
-from benchmark.scores import leaderboard
 from benchmark.scores import searches as trials
+from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import plots
 from benchmark.view.page import publish
 from datasets import Dataset, InputError
@@ -140,7 +140,7 @@ def test_a_search_that_was_broken_off_names_no_winner(searched: Path) -> None:
     found = publish(searched)
     assert found.searches[0].best is None
     assert found.table["search_trials"].isna().all()
-    assert "best of" not in found.table["note"][0]
+    assert "best of" not in "; ".join(found.table["notes"][0])
     assert "1 of 4 trials were not run yet" in (searched / "leaderboard.md").read_text()
 
 
@@ -188,7 +188,7 @@ def test_the_labels_of_the_test_pictures_cannot_change_the_winner(tmp_path: Path
     assert found[0].best["label"] == found[1].best["label"]
 
 
-@pytest.mark.parametrize("metric", trials.METRICS)
+@pytest.mark.parametrize("metric", trials.CHOSEN_BY)
 def test_the_best_is_best_in_the_metric(searched: Path, metric: str) -> None:
     (about,) = store.read_searches(searched).values()
     about["metric"] = metric
@@ -204,9 +204,9 @@ def test_a_row_that_won_two_searches_counts_each_trial_once(searched: Path) -> N
     (about,) = store.read_searches(searched).values()
     again = {**about, "space": "fewer", "trials": about["trials"][1:]}
     store.put_search(searched, trials.name(again), again)
-    row = leaderboard.collect(searched).iloc[0]
+    row = Leaderboard.compute(searched).table.iloc[0]
     assert row["search_trials"] == 4
-    assert "best of 3 trials" in row["note"]
+    assert "best of 3 trials" in "; ".join(row["notes"])
 
 
 @pytest.mark.parametrize("net", ["cnn", "cnn-se", "cnn-se-residual", "cnn3"])

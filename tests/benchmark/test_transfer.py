@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from benchmark import run, verify
-from benchmark.scores import leaderboard
-from benchmark.scores import rows as evidence
+from benchmark.scores import published
+from benchmark.scores.rows import Place, read
 from tests.conftest import REAL, write_shapes
 
 Command = Callable[..., tuple[int, str, str]]
@@ -48,12 +48,12 @@ def test_one_run_is_scored_within_its_set_and_across(
             for end in ("", "_lo", "_hi"):
                 value = getattr(row, f"{score}{end}")
                 assert beside.loc[row.model, f"{score}_{row.split}{end}"] == value
-    rows = evidence.read(out)
-    assert len({record["key"] for row in rows for record in row.records}) == 2
+    rows = read(out)
+    assert len({record["key"] for row in rows for record in row.runs}) == 2
     for each in rows:
-        assert each.scored is not None
-        of_other = each.scored.rows >= 60
-        across = each.entry["protocol"]["split"] == "across"
+        assert each.scores is not None
+        of_other = each.scores.rows >= 60
+        across = each.place.split == "across"
         assert of_other.all() if across else not of_other.any()
     stated = "On 2 classes, disc, ring: without 30 bar of shapes; without 12 star of other; a third"
     for text in ((out / "leaderboard.md").read_text(), (out / "report.html").read_text()):
@@ -108,14 +108,9 @@ def test_wrong_sets_to_test_on_are_one_line(
 
 
 def test_a_transfer_is_published_by_its_score_across_sets() -> None:
-    entry = {
-        "dataset": {"name": "ferplus+ckplus-on-rafdb"},
-        "protocol": {"label": "fair", "split": "across"},
-        "model": {"label": "cnn-se"},
-    }
-    assert leaderboard.published(entry) == 0.799
-    within = {**entry, "protocol": {"label": "fair", "split": "within"}}
-    assert leaderboard.published(within) is None
+    across = Place("ferplus+ckplus-on-rafdb", "fair", "across", "cnn-se")
+    assert published.accuracy(across) == 0.799
+    assert published.accuracy(across._replace(split="within")) is None
 
 
 @pytest.mark.real

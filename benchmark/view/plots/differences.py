@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from benchmark.scores.contrasts import NAMES, Contrast
+from benchmark.scores.contrasts import Contrast
+from benchmark.scores.metrics import METRICS
 from benchmark.scores.rows import split_name
 from benchmark.view.plots.style import SELECTION, STYLE, TRAINING, heading, shortened
 
@@ -96,8 +97,8 @@ def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[st
         panels = figure.subplots(2, 2, sharey=True, width_ratios=[3, 2])
         for (left, right), score in zip(panels, kind.scores, strict=True):
             drawn = ((SELECTION, "s", 0.12), (TRAINING, "o", -0.12))
-            is_share = score != "macro_f1"  # of pictures, so in percent
-            times = 100 if is_share else 1
+            metric = METRICS[score]
+            times = metric.scale
             for side, (colour, marker, up) in zip(kind.sides, drawn, strict=True):
                 n, people = first[f"n_test_{side}"], first[f"n_people_{side}"]
                 shown = "" if n == people else f" of {people:,} people"
@@ -118,13 +119,13 @@ def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[st
                 label=f"{kind.sides[0]} less {kind.sides[1]}",
             )
             right.axvline(0, color="0.5", lw=1)
-            left.set_xlabel(f"{NAMES[score]}, 95 % interval")
-            right.set_xlabel(f"difference{' in points' if is_share else ''}, 95 % interval")
+            left.set_xlabel(f"{metric.label}, 95 % interval")
+            right.set_xlabel(f"difference{' in points' if metric.is_share else ''}, 95 % interval")
             for axes in (left, right):
                 axes.grid(axis="y", color="0.9")
                 axes.set_axisbelow(True)
                 axes.set_ylim(-0.6, len(table) - 0.4)
-            if is_share:
+            if metric.is_share:
                 left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         handles, labels = (
             [each for axes in panels[0] for each in axes.get_legend_handles_labels()[i]]
@@ -157,15 +158,15 @@ def worth(table: pd.DataFrame, title: str) -> Figure:
     place = np.arange(len(table))[::-1]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10, 2.4 + 0.36 * len(table)), layout="constrained")
-        for axes, score, times, unit in zip(
+        for axes, score, unit in zip(
             figure.subplots(1, 2, sharey=True),
             ("accuracy", "macro_f1"),
-            (100, 1),
             ("points of accuracy", "macro-F1"),
             strict=True,
         ):
+            scale = METRICS[score].scale
             value, low, high, se = (
-                times * table[f"{score}_worth{end}"] for end in ("", "_lo", "_hi", "_se")
+                scale * table[f"{score}_worth{end}"] for end in ("", "_lo", "_hi", "_se")
             )
             axes.axvline(0, color="0.5", lw=1)
             of_pictures = axes.errorbar(

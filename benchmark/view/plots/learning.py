@@ -16,6 +16,7 @@ from matplotlib.ticker import PercentFormatter
 from sklearn.isotonic import isotonic_regression
 
 from benchmark.scores.curves import SCORES
+from benchmark.scores.metrics import METRICS
 from benchmark.view.plots.style import STYLE, TRAINING, heading
 
 FAMILIES = {"net": (TRAINING, "-"), "classical": (sns.color_palette("colorblind")[3], "--")}
@@ -41,7 +42,8 @@ def learning_curves(
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(14, max(5.2, 2.2 + 0.24 * len(models))), layout="constrained")
         panels = figure.subplots(1, 2, sharex=True)
-        for axes, (score, name) in zip(panels, SCORES.items(), strict=True):
+        for axes, score in zip(panels, SCORES, strict=True):
+            name = METRICS[score].label
             ends = []
             best = points.sort_values(["size", score]).groupby("kind")["model"].last()
             for model, part in points.groupby("model"):
@@ -82,7 +84,7 @@ def learning_curves(
         ]
         handles += [
             mpl.patches.Patch(fc="0.5", alpha=0.3, label="95 % interval, of the best of each kind"),
-            mpl.lines.Line2D([], [], color="0.5", ls=":", label="always the commonest class"),
+            mpl.lines.Line2D([], [], color="0.5", ls=":", label="always the commonest test class"),
         ]
         if ((crossovers["crossover"] > 0) & (crossovers["crossover"] < np.inf)).any():
             handles.append(

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from benchmark.scores import searches
+from benchmark.scores.metrics import METRICS
 from benchmark.scores.searches import Search, setting
 from benchmark.view.plots.style import SELECTION, STYLE, TRAINING, heading
 
@@ -87,8 +88,8 @@ def search(found: Search, title: str) -> Figure:
             axes.grid(axis="y", color="0.92")
             axes.set_axisbelow(True)
         for axes in cells[:, 0]:
-            axes.set_ylabel(f"validation {searches.METRICS[metric]}")
-            if metric == "accuracy":
+            axes.set_ylabel(f"validation {METRICS[metric].label}")
+            if METRICS[metric].is_share:
                 axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         handles, labels = cells[0, 0].get_legend_handles_labels()
         if n_bad:

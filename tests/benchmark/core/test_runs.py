@@ -26,7 +26,7 @@ from benchmark.core import models, pool, store
 from benchmark.core import runs as work
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair, Slides
-from benchmark.scores import leaderboard
+from benchmark.scores.leaderboard import Leaderboard
 from datasets import Dataset, InputError
 from datasets.loaders.drawn import faces
 from deepnets.training.classifier import NetClassifier
@@ -103,8 +103,8 @@ def test_of_pretrained_weights_the_content_counts_and_the_reader_is_told(
     assert execution.execute(run, tmp_path)["status"] == "ok"
     board = {name: {**row, "keys": [run.key]} for name, row in run.on_board.items()}
     store.put_on_board(tmp_path, board)
-    (note,) = leaderboard.collect(tmp_path)["note"]
-    assert "pre-trained on other pictures (a.safetensors)" in note
+    (notes,) = Leaderboard.compute(tmp_path).table["notes"]
+    assert "pre-trained on other pictures (a.safetensors)" in notes
 
     files[0].write_bytes(files[2].read_bytes())
     assert "changed while it was used" in execution.execute(run, tmp_path)["reason"]

@@ -15,9 +15,8 @@ from matplotlib.text import Text
 from benchmark import run, verify
 from benchmark.core import store
 from benchmark.scores import curves as learning_curve
-from benchmark.scores import leaderboard
-from benchmark.scores import rows as evidence
-from benchmark.scores.rows import Evidence
+from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.rows import Row, Scores
 from benchmark.view import plots, sections
 from benchmark.view.page import publish
 from tests.benchmark.scores.test_leaderboard import put
@@ -30,7 +29,7 @@ N = 300  # test pictures
 
 def answers(
     rng: np.random.Generator, accuracies: Sequence[float], model: str, repeats: int = 1
-) -> list[Evidence]:
+) -> list[Row]:
     """A model's rows at every size; each picture is as hard for one size as for another."""
     hard = rng.random(N)
     rows = []
@@ -41,7 +40,7 @@ def answers(
     return rows
 
 
-def made_up(model: str, size: int, right: np.ndarray) -> Evidence:
+def made_up(model: str, size: int, right: np.ndarray) -> Row:
     """A row of the leaderboard with these answers right: booleans ``(repeats, n)``."""
     labels = np.arange(right.shape[1]) % 2
     runs = [
@@ -59,10 +58,10 @@ def made_up(model: str, size: int, right: np.ndarray) -> Evidence:
         "dataset": {"name": "made-up", "fingerprint": "f" * 64},
     }
     record = {"status": "ok", "n_train": size * 4 // 5, "n_validation": size // 5}
-    return Evidence(entry, "", [record] * len(runs), evidence._score(runs))
+    return Row(entry, "", [record] * len(runs), Scores.of(runs))
 
 
-def crossover(rows: Sequence[Evidence], net: str, classical: str) -> pd.Series:
+def crossover(rows: Sequence[Row], net: str, classical: str) -> pd.Series:
     found = learning_curve.crossovers(rows).set_index(["score", "net", "classical"])
     return found.loc[("accuracy", net, classical)]
 
@@ -268,14 +267,14 @@ def test_a_failed_size_is_said_in_its_place(tmp_path: Path) -> None:
         ["knn", "70.0", "80.0"],
         ["tiny", "70.0", "timeout"],
     ]
-    assert not len(found.crossovers)
+    assert not len(found.curves.crossovers)
     assert (tmp_path / "learning-curves.muxspace.png").is_file()
 
 
 def test_classes_missing_from_small_training_sets_are_said(tmp_path: Path) -> None:
     put(tmp_path, "knn", [0.7], "curve-100", n_train=90, trained=(0,))
     put(tmp_path, "knn", [0.8], "curve-all", n_train=190)
-    (section,) = sections.curves(leaderboard.compute(tmp_path))
+    (section,) = sections.curves(Leaderboard.compute(tmp_path))
     assert "Not in every training set: b up to 100 pictures" in section.lines[-1]
 
 
@@ -283,7 +282,7 @@ def test_pictures_of_two_sizes_in_pixels_are_two_sections(tmp_path: Path) -> Non
     for label, n in (("curve-100", 90), ("curve-all", 190)):
         put(tmp_path, "knn", [0.7], label, n_train=n)
         put(tmp_path, "tiny", [0.6], label, n_train=n, fingerprint="e" * 64)
-    one, other = sections.curves(leaderboard.compute(tmp_path))
+    one, other = sections.curves(Leaderboard.compute(tmp_path))
     assert {*one.points["model"], *other.points["model"]} == {"knn", "tiny"}
     assert len(one.table) == len(other.table) == 1
     assert one.picture != other.picture
@@ -293,7 +292,7 @@ def test_sixteen_names_at_the_end_of_their_curves_do_not_overlap(tmp_path: Path)
     for i in range(16):
         for label, n in (("curve-100", 90), ("curve-all", 190)):
             put(tmp_path, f"model{i}", [0.7 + i / 1000], label, n_train=n, deep=i > 6)
-    (section,) = sections.curves(leaderboard.compute(tmp_path))
+    (section,) = sections.curves(Leaderboard.compute(tmp_path))
     figure = plots.learning_curves(section.points, section.crossovers, "data", "what")
     figure.draw_without_rendering()
     for axes in figure.axes:

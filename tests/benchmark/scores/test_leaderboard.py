@@ -11,11 +11,15 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from benchmark import session
 from benchmark.core import models, store
 from benchmark.core.progress import Display
-from benchmark.scores import leaderboard
+from benchmark.scores import leaderboard, published
+from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.metrics import METRICS, Metric
 from benchmark.view import markdown, plots
 from benchmark.view import text as words
+from benchmark.view.page import publish
 from deepnets.training.engine import Epoch
 
 EPOCHS = (Epoch(1, 0.7, 0.5, 0.7, 0.5, 1.0), Epoch(2, 0.6, 0.6, 0.6, 0.6, 1.0))
@@ -86,10 +90,15 @@ def put(
     store.put_on_board(out, {f"{dataset}/{protocol}/{split}/{model}": {**entry, "keys": keys}})
 
 
+def collect(out: Path) -> pd.DataFrame:
+    """The table of a results folder."""
+    return Leaderboard.compute(out).table
+
+
 def test_models_are_ranked_by_accuracy_and_equals_share_a_rank(tmp_path: Path) -> None:
     for model, accuracy in (("knn", 0.6), ("vgg11", 0.8), ("vgg13", 0.8), ("majority", 0.5)):
         put(tmp_path, model, [accuracy])
-    table = leaderboard.collect(tmp_path)
+    table = collect(tmp_path)
     assert table["model"].tolist() == ["vgg11", "vgg13", "knn", "majority"]
     assert table["rank"].tolist() == [1, 1, 3, 4]
 
@@ -97,7 +106,7 @@ def test_models_are_ranked_by_accuracy_and_equals_share_a_rank(tmp_path: Path) -
 def test_models_the_pictures_cannot_tell_apart_share_a_rank_and_it_shows(tmp_path: Path) -> None:
     for model, accuracy in (("knn", 0.81), ("vgg11", 0.8), ("majority", 0.5)):
         put(tmp_path, model, [accuracy])
-    found = leaderboard.compute(tmp_path)
+    found = Leaderboard.compute(tmp_path)
     table = found.table
     assert table["model"].tolist() == ["knn", "vgg11", "majority"], "in order of accuracy"
     assert table["rank"].tolist() == [1, 1, 3]
@@ -119,7 +128,7 @@ def test_pictures_of_one_person_do_not_count_on_their_own(tmp_path: Path) -> Non
     for name, groups in (("alone", None), ("people", people)):
         for model, accuracy in (("knn", 0.8), ("vgg11", 0.6)):
             put(tmp_path / name, model, [accuracy], people=groups)
-    alone, few = (leaderboard.collect(tmp_path / name) for name in ("alone", "people"))
+    alone, few = (collect(tmp_path / name) for name in ("alone", "people"))
     assert alone["rank"].tolist() == [1, 2]
     assert few["rank"].tolist() == [1, 1], "the difference is all in one of five people"
     assert few["n_people"].tolist() == [5, 5]
@@ -129,49 +138,65 @@ def test_pictures_of_one_person_do_not_count_on_their_own(tmp_path: Path) -> Non
     assert "100 pictures of 5 people" in words.heading(few)
 
 
-def test_runs_that_do_not_say_who_is_shown_are_compared_with_those_that_do(tmp_path: Path) -> None:
-    put(tmp_path, "knn", [0.8])
-    put(tmp_path, "vgg11", [0.6], people=np.arange(100) // 20)
-    table = leaderboard.collect(tmp_path)
-    assert table["rank"].tolist() == [1, 1]
-    assert table["n_people"].tolist() == [5, 5]
-
-
 def test_the_spread_from_training_is_told_apart_from_the_interval(tmp_path: Path) -> None:
     put(tmp_path, "knn", [0.6, 0.8])
     put(tmp_path, "vgg11", [0.7, 0.7])
-    table = leaderboard.collect(tmp_path).set_index("model")
+    table = collect(tmp_path).set_index("model")
     assert table["accuracy_sd_of_repeats"].to_dict() == pytest.approx(
         {"knn": 0.02**0.5, "vgg11": 0}
     )
     text = words.for_people(table.reset_index()).set_index("model")
-    assert "repeats ±14.1" in text.loc["knn", words.SHOWN["accuracy"]]
+    assert "repeats ±14.1" in text.loc["knn", words.metric_heading(METRICS["accuracy"])]
 
 
 def test_classes_missing_from_training_or_test_are_said(tmp_path: Path) -> None:
     put(tmp_path, "knn", [1.0], n=1, trained=(0,))
-    note = leaderboard.collect(tmp_path).iloc[0]["note"]
-    assert "no b in training" in note
-    assert "no b in test" in note
+    notes = collect(tmp_path).iloc[0]["notes"]
+    assert "no b in training" in notes
+    assert "no b in test" in notes
 
 
 def test_what_holds_for_all_rows_on_the_same_pictures_is_said_once(tmp_path: Path) -> None:
     for model, trained in (("knn", (0,)), ("majority", (0,)), ("vgg11", (0, 1))):
         put(tmp_path, model, [0.8], trained=trained, n=40 if model == "vgg11" else 100)
-    table = leaderboard.collect(tmp_path)
+    table = collect(tmp_path)
     assert words.of_all_rows(table) == ["All rows scored on 100 pictures: N; no b in training."]
-    notes = words.for_people(table).set_index("model")[words.SHOWN["note"]]
+    notes = words.for_people(table).set_index("model")[words.NOTES]
     assert notes.to_dict() == {"knn": "", "majority": "", "vgg11": "N"}
     put(tmp_path, "hog-svm", [0.8])
-    assert words.of_all_rows(leaderboard.collect(tmp_path)) == [
-        "All rows scored on 100 pictures: N."
-    ]
+    assert words.of_all_rows(collect(tmp_path)) == ["All rows scored on 100 pictures: N."]
+
+
+def share_of_a(counts: np.ndarray) -> np.ndarray:
+    """A metric made up: how often the first class is named."""
+    predicted = counts[..., 2, :]
+    return np.asarray(predicted[..., 0] / predicted.sum(axis=-1))
+
+
+def test_a_new_metric_is_one_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(METRICS, "says_a", Metric("says_a", "says a", share_of_a, digits=2))
+    put(tmp_path, "knn", [0.8, 0.8])
+    found = publish(tmp_path)
+    (row,) = pd.read_csv(tmp_path / "leaderboard.csv").to_dict(orient="records")
+    assert list(row)[: len(leaderboard.FIRST_COLUMNS)] == list(leaderboard.FIRST_COLUMNS)
+    assert list(row)[-3:] == ["says_a", "says_a_lo", "says_a_hi"]
+    assert row["says_a_lo"] < row["says_a"] == 0.5 < row["says_a_hi"]
+    shown = f"50.00 ({100 * row['says_a_lo']:.2f}-{100 * row['says_a_hi']:.2f})"
+    text = (tmp_path / "leaderboard.md").read_text()
+    assert "says a %" in text
+    assert shown in text
+    ((title, part),) = words.boards(found.table)
+    on_screen = words.for_people(part).drop(columns=words.not_on_screen())
+    session.print_table(Console(width=200), title, on_screen)
+    assert shown in capsys.readouterr().out
 
 
 def test_the_same_results_give_the_same_tables_twice(tmp_path: Path) -> None:
     for model, accuracy in (("knn", 0.7), ("vgg11", 0.8), ("majority", 0.5)):
         put(tmp_path, model, [accuracy], people=np.arange(100) // 3)
-    one, other = leaderboard.compute(tmp_path), leaderboard.compute(tmp_path)
+    one, other = Leaderboard.compute(tmp_path), Leaderboard.compute(tmp_path)
     pd.testing.assert_frame_equal(one.table, other.table, check_exact=True)
     pd.testing.assert_frame_equal(one.pairs, other.pairs, check_exact=True)
 
@@ -180,14 +205,14 @@ def test_models_scored_on_other_pictures_are_ranked_apart(tmp_path: Path) -> Non
     put(tmp_path, "knn", [0.6], n=400)
     put(tmp_path, "majority", [0.5], n=400)
     put(tmp_path, "vgg11", [0.7], n=50)
-    table = leaderboard.collect(tmp_path).set_index("model")
+    table = collect(tmp_path).set_index("model")
     assert table["rank"].to_dict() == {"knn": 1, "majority": 2, "vgg11": 1}
     assert "50 or 400 pictures" in words.heading(table.reset_index())
 
 
 def test_repeats_are_averaged_and_their_spread_told(tmp_path: Path) -> None:
     put(tmp_path, "knn", [0.6, 0.7, 0.8])
-    row = leaderboard.collect(tmp_path).iloc[0]
+    row = collect(tmp_path).iloc[0]
     assert row["repeats"] == 3
     assert row["accuracy"] == pytest.approx(0.7)
     assert row["accuracy_sd_of_repeats"] == pytest.approx(0.1)
@@ -197,7 +222,7 @@ def test_repeats_are_averaged_and_their_spread_told(tmp_path: Path) -> None:
 def test_a_failed_repeat_shows_and_takes_the_rank(tmp_path: Path) -> None:
     put(tmp_path, "knn", [0.6, 0.7], status="timeout")
     put(tmp_path, "majority", [0.5])
-    table = leaderboard.collect(tmp_path).set_index("model")
+    table = collect(tmp_path).set_index("model")
     assert table.loc["knn", "status"] == "timeout"
     assert table.loc["knn", "reason"] == "repeat 2 of 2: it broke"
     assert pd.isna(table.loc["knn", "rank"])
@@ -220,7 +245,7 @@ def test_what_is_damaged_is_a_row_without_a_score(
     path = store.folder(tmp_path, "knn-slides-0") / damage
     path.write_bytes(path.read_bytes()[:100])
     assert not store.is_finished(tmp_path, "knn-slides-0")
-    table = leaderboard.collect(tmp_path).set_index("model")
+    table = collect(tmp_path).set_index("model")
     assert table.loc["knn", "status"] == status
     assert reason in table.loc["knn", "reason"]
     assert pd.isna(table.loc["knn", "accuracy"])
@@ -231,7 +256,7 @@ def test_published_reproduced_and_fair_stand_side_by_side(tmp_path: Path) -> Non
     put(tmp_path, "knn", [0.58])
     put(tmp_path, "knn", [0.55], protocol="fair-500")
     put(tmp_path, "hog-svm", [0.83], protocol="fair-500")
-    wide = leaderboard.side_by_side(leaderboard.collect(tmp_path))["muxspace"]
+    wide = leaderboard.side_by_side(collect(tmp_path))["muxspace"]
     assert list(wide.columns) == ["published", "slides", "fair-500"]
     assert wide.loc["knn"].tolist() == [0.61, 0.58, 0.55]
     assert wide.loc["hog-svm"].isna().tolist() == [True, True, False]
@@ -240,9 +265,9 @@ def test_published_reproduced_and_fair_stand_side_by_side(tmp_path: Path) -> Non
 def test_a_figure_on_an_unsaid_number_of_pictures_is_shown_without_a_rank(tmp_path: Path) -> None:
     for dataset in ("fer2013", "fer2013-eyes"):
         put(tmp_path, "poster-baseline", [0.5], protocol="fair", dataset=dataset)
-    table = leaderboard.collect(tmp_path).set_index("dataset")["published_accuracy"]
+    table = collect(tmp_path).set_index("dataset")["published_accuracy"]
     assert table.to_dict() == {"fer2013": 0.2471, "fer2013-eyes": 0.2747}
-    (title, text), (title_of_crop, _) = words.comparisons(leaderboard.collect(tmp_path))
+    (title, text), (title_of_crop, _) = words.comparisons(collect(tmp_path))
     assert "its rank" not in text
     assert "published" in text
     assert title.startswith("fer2013:")
@@ -254,7 +279,7 @@ def test_the_split_that_is_usual_goes_without_saying(tmp_path: Path) -> None:
         put(tmp_path, "knn", [0.6], protocol="fair", split=split, usual_split="identity")
         put(tmp_path, "majority", [0.5], protocol="fair", split=split, usual_split="identity")
     put(tmp_path, "knn", [0.6], usual_split="random")
-    table = leaderboard.collect(tmp_path)
+    table = collect(tmp_path)
     assert list(leaderboard.side_by_side(table)["muxspace"].columns[1:]) == [
         *("slides", "fair", "fair-random"),
     ]
@@ -267,11 +292,11 @@ def test_the_split_that_is_usual_goes_without_saying(tmp_path: Path) -> None:
 def test_random_was_usual_before_rows_said_what_is(tmp_path: Path) -> None:
     for split in ("random", "identity"):
         put(tmp_path, "knn", [0.6], protocol="fair", split=split)
-    boards = leaderboard.collect(tmp_path).set_index("split")["board"].to_dict()
+    boards = collect(tmp_path).set_index("split")["board"].to_dict()
     assert boards == {"random": "fair", "identity": "fair-identity"}
     # Beside a row that says it, they follow, so that no two boards have one name.
     put(tmp_path, "vgg11", [0.6], protocol="fair", split="identity", usual_split="identity")
-    boards = leaderboard.collect(tmp_path).set_index(["split", "model"])["board"].to_dict()
+    boards = collect(tmp_path).set_index(["split", "model"])["board"].to_dict()
     assert boards == {
         ("random", "knn"): "fair-random",
         ("identity", "knn"): "fair",
@@ -280,7 +305,7 @@ def test_random_was_usual_before_rows_said_what_is(tmp_path: Path) -> None:
 
 
 def test_every_published_figure_is_of_a_model_that_can_be_run() -> None:
-    table = leaderboard.published_figures()
+    table = published.figures()
     assert set(table["model"]) <= set(models.models())
     assert table["accuracy"].between(0, 1).all()
     assert not table.duplicated(["dataset", "protocol", "model"]).any()
@@ -300,13 +325,13 @@ def test_a_model_that_says_one_class_only_is_marked(tmp_path: Path) -> None:
         record,
         store.Predictions(predictions.rows, predictions.labels, one_class, predictions.groups),
     )
-    assert leaderboard.collect(tmp_path).iloc[0]["note"] == "only ever says a; N"
+    assert collect(tmp_path).iloc[0]["notes"] == ["only ever says a", "N"]
 
 
 def test_the_picture_of_pairs_tells_those_told_apart_from_the_others(tmp_path: Path) -> None:
     for model, accuracy in (("knn", 0.81), ("vgg11", 0.8), ("majority", 0.5)):
         put(tmp_path, model, [accuracy])
-    figure = plots.told_apart([("100 test pictures", leaderboard.compute(tmp_path).pairs)], "t")
+    figure = plots.told_apart([("100 test pictures", Leaderboard.compute(tmp_path).pairs)], "t")
     bold = {t.get_text(): t.get_fontweight() for t in figure.axes[0].texts}
     assert bold == {"1.0": "normal", "31.0": "bold", "30.0": "bold"}
 

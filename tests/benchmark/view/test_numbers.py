@@ -19,7 +19,7 @@ def test_what_is_not_known_is_empty() -> None:
 
 def test_an_interval_follows_its_score() -> None:
     row = {"accuracy_within": 0.883, "accuracy_within_lo": 0.86, "accuracy_within_hi": 0.902}
-    assert with_interval(row, "accuracy_within") == "88.3 (86.0-90.2)"
+    assert with_interval(row, "accuracy_within", "accuracy") == "88.3 (86.0-90.2)"
 
 
 def test_a_difference_always_shows_its_sign() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from benchmark import run
-from benchmark.scores import leaderboard
+from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import tensorboard as events
 from tests.benchmark.conftest import home
 
@@ -52,7 +52,7 @@ def test_tensorboard_reads_the_epochs_of_runs_stored_before(
 
 @NEEDED
 def test_writing_again_leaves_the_same_bytes(results: Path) -> None:
-    found = leaderboard.compute(results)
+    found = Leaderboard.compute(results)
     written = []
     for _ in range(2):
         events.write(results, found.rows)

@@ -1,0 +1,46 @@
+"""The accuracies that the source documents state, read once from ``published.csv``."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from benchmark.core.runs import WITHIN
+from benchmark.scores import intervals
+
+if TYPE_CHECKING:
+    from benchmark.scores.rows import Place
+
+
+@functools.cache
+def figures() -> pd.DataFrame:
+    """Every figure a source document states, with its rank among those on as many pictures.
+
+    One whose document does not say on how many has no rank.
+    """
+    table = pd.read_csv(Path(__file__).with_name("published.csv"), dtype={"n_test": "Int64"})
+    table["rank"] = pd.array([pd.NA] * len(table), "Int64")
+    for _, part in table.groupby(["dataset", "protocol", "n_test"]):
+        stated, n = part["accuracy"].to_numpy(), int(part["n_test"].iloc[0])
+        pairs = zip(*np.triu_indices(len(stated), 1), strict=True)
+        p = np.array([intervals.unpaired_p(stated[i], stated[j], n, n) for i, j in pairs])
+        table.loc[part.index, "rank"] = intervals.shared_ranks(stated, intervals.holm(p))
+    return table
+
+
+def accuracy(place: Place) -> float | None:
+    """Return the accuracy a source document states for a row of the leaderboard, if any."""
+    if place.split == WITHIN:
+        return None  # a transfer is published by its score across sets
+    return _by_row().get((place.dataset, place.protocol, place.model))
+
+
+@functools.cache
+def _by_row() -> dict[tuple[str, str, str], float]:
+    table = figures()
+    rows = zip(table["dataset"], table["protocol"], table["model"], strict=True)
+    return dict(zip(rows, table["accuracy"].astype(float), strict=True))
