@@ -8,15 +8,18 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from baselines.device import choose
+from deepnets.training.device import choose
+
+KNOWN_DEVICES = ("cuda", "cpu")
 
 
 class PictureClassifier(ClassifierMixin, BaseEstimator):
     """A scikit-learn classifier of pictures, built around another on features of the pixels.
 
-    A model says in `build` which scikit-learn estimator it is and, where the flat pixels are not
-    what that estimator takes, in `features` what it takes instead. One that can be fitted on a GPU
-    has a parameter `device`; `device_` then tells `build` which to use.
+    A model is a dataclass whose fields are its parameters. It says in `build` which scikit-learn
+    estimator it is and, where the flat pixels are not what that estimator takes, in `features` what
+    it takes instead. One that can be fitted on a GPU has a parameter `device`; `device_` then tells
+    `build` which to use.
 
     Attributes
     ----------
@@ -71,7 +74,7 @@ class PictureClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If `X` is not a stack of RGB planes, or the device is not there.
         """
-        self.device_ = choose(getattr(self, "device", "cpu"))
+        self.device_ = choose(getattr(self, "device", "cpu"), KNOWN_DEVICES)
         self.note_ = ""
         rows = self.features(_checked(X))
         self.picture_shape_ = X.shape[1:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import cv2
@@ -16,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from baselines.base import PictureClassifier
-from baselines.device import OnCuda
+from baselines.cuda import OnCuda
 from baselines.registry import register
 
 FOLDS = 3  # of the calibration
@@ -24,6 +25,7 @@ CELL = 4  # pixels; at 32 px this makes the 8x8 cells that the descriptor's auth
 
 
 @register("hog-svm", family="HOG + SVM")
+@dataclass(eq=False, repr=False)
 class HogSvm(PictureClassifier):
     """Histograms of oriented gradients, PCA, and a support-vector machine with an RBF kernel.
 
@@ -42,17 +44,10 @@ class HogSvm(PictureClassifier):
         Where the scaling and the components are fitted; the rest is always on the CPU.
     """
 
-    def __init__(
-        self,
-        n_components: int = 200,
-        C: float = 10.0,
-        random_state: int | None = None,
-        device: str = "auto",
-    ) -> None:
-        self.n_components = n_components
-        self.C = C
-        self.random_state = random_state
-        self.device = device
+    n_components: int = 200
+    C: float = 10.0
+    random_state: int | None = None
+    device: str = "auto"
 
     def features(self, X: np.ndarray) -> np.ndarray:
         """Gradient histograms of the grey picture, ``(n, n_features)`` of float32."""

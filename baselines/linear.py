@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -10,11 +11,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from baselines.base import PictureClassifier
-from baselines.device import OnCuda
+from baselines.cuda import OnCuda
 from baselines.registry import register
 
 
 @register("logistic-regression", family="linear")
+@dataclass(eq=False, repr=False)
 class Logistic(PictureClassifier):
     """Multinomial logistic regression, by lbfgs, with the slides' L2 penalty.
 
@@ -31,10 +33,9 @@ class Logistic(PictureClassifier):
         Where it is fitted.
     """
 
-    def __init__(self, C: float = 2e10, max_iter: int = 1000, device: str = "auto") -> None:
-        self.C = C
-        self.max_iter = max_iter
-        self.device = device
+    C: float = 2e10
+    max_iter: int = 1000
+    device: str = "auto"
 
     def build(self, rows: np.ndarray, y: np.ndarray) -> LogisticRegression:  # noqa: D102
         kind = CudaLogisticRegression if self.device_ == "cuda" else LogisticRegression

@@ -1,12 +1,18 @@
-"""The register of classical models."""
+"""The register of classical models: one decorator in the file that defines a model."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
-from sklearn.base import ClassifierMixin
+from sklearn.base import BaseEstimator
+
+from deepnets.training import device
+
+NOT_SETTINGS = {"device", "random_state"}  # where a model is fitted, and its seed: not a user's
 
 
 @dataclass(frozen=True)
@@ -15,16 +21,16 @@ class Baseline:
 
     name: str
     family: str
-    estimator: type[ClassifierMixin]
+    estimator: type[BaseEstimator]
 
 
 BASELINES: dict[str, Baseline] = {}
 
-Estimator = TypeVar("Estimator", bound=type[ClassifierMixin])
+Estimator = TypeVar("Estimator", bound=type[BaseEstimator])
 
 
 def register(name: str, family: str) -> Callable[[Estimator], Estimator]:
-    """Put an estimator class on the list of models under a name (a decorator)."""
+    """Register an estimator class as a model (a decorator)."""
 
     def add(estimator: Estimator) -> Estimator:
         if name in BASELINES:
@@ -33,3 +39,34 @@ def register(name: str, family: str) -> Callable[[Estimator], Estimator]:
         return estimator
 
     return add
+
+
+def make(name: str, /, **settings: Any) -> BaseEstimator:
+    """Make the unfitted classifier of a registered model.
+
+    Parameters
+    ----------
+    name : str
+    **settings
+        Parameters that differ from the usual ones.
+
+    Raises
+    ------
+    ValueError
+        If the model has no such parameter.
+    """
+    estimator = BASELINES[name].estimator()
+    known = sorted(set(estimator.get_params()) - NOT_SETTINGS)
+    for each in settings:
+        if each not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise ValueError(f"{name} has no parameter '{each}': {has}")
+    return estimator.set_params(**settings)
+
+
+def files(name: str) -> set[Path]:
+    """Files with the code that computes a model: its own, and those that define none."""
+    own = inspect.getfile(BASELINES[name].estimator)
+    families = {Path(inspect.getfile(each.estimator)) for each in BASELINES.values()}
+    shared = set(Path(__file__).parent.glob("*.py")) - families
+    return {Path(own), Path(device.__file__), *shared}

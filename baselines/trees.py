@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
@@ -13,6 +15,7 @@ BINS = 128  # cuML's default
 
 
 @register("decision-tree", family="trees")
+@dataclass(eq=False, repr=False)
 class Tree(PictureClassifier):
     """One tree, grown until its leaves are pure; always on the CPU.
 
@@ -24,15 +27,15 @@ class Tree(PictureClassifier):
         Seed: which of equally good splits is taken.
     """
 
-    def __init__(self, max_depth: int | None = None, random_state: int | None = None) -> None:
-        self.max_depth = max_depth
-        self.random_state = random_state
+    max_depth: int | None = None
+    random_state: int | None = None
 
     def build(self, rows: np.ndarray, y: np.ndarray) -> DecisionTreeClassifier:  # noqa: D102
         return DecisionTreeClassifier(max_depth=self.max_depth, random_state=self.random_state)
 
 
 @register("random-forest", family="trees")
+@dataclass(eq=False, repr=False)
 class Forest(PictureClassifier):
     """Average of trees grown on bootstrap samples with random feature subsets.
 
@@ -46,12 +49,9 @@ class Forest(PictureClassifier):
         Where it is grown. On CUDA that takes the extra ``cuml``; without it, the CPU is used.
     """
 
-    def __init__(
-        self, n_estimators: int = 100, random_state: int | None = None, device: str = "auto"
-    ) -> None:
-        self.n_estimators = n_estimators
-        self.random_state = random_state
-        self.device = device
+    n_estimators: int = 100
+    random_state: int | None = None
+    device: str = "auto"
 
     def build(self, rows: np.ndarray, y: np.ndarray) -> RandomForestClassifier:  # noqa: D102
         return RandomForestClassifier(self.n_estimators, random_state=self.random_state)

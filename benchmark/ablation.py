@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -87,11 +86,8 @@ def _in_words(name: str, value: Any, before: Any) -> str:
 
 def _parameters(model: models.Model, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters of a net's classifier and, beside them, of its architecture."""
-    parameters = model.estimator(settings).get_params()
-    signature = inspect.signature(deepnets.architecture(model.name).build).parameters
-    usual = {
-        name: each.default for name, each in signature.items() if each.default is not each.empty
-    }
+    parameters = model.make(**settings).get_params()
+    usual = deepnets.architecture(model.name).options
     return {**usual, **(parameters.pop("options") or {}), **parameters}
 
 

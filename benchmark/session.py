@@ -21,6 +21,7 @@ from benchmark.options import Options
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import text as words
 from datasets import Dataset
+from deepnets.training.device import choose
 
 PRINTED_WIDTH = 150  # characters, where there is no terminal
 NAME_WIDTH, NOTE_WIDTH = 40, 16  # characters on a line: at most of a name, at least of a note
@@ -28,13 +29,11 @@ NAME_WIDTH, NOTE_WIDTH = 40, 16  # characters on a line: at most of a name, at l
 
 def usable_device(device: str, entries: Sequence[models.Model]) -> str:
     """Return where models compute that can choose, for the flag ``--device``."""
-    can_choose = any("device" in each.estimator().get_params() for each in entries)
-    if device == "cpu" or (device == "auto" and not can_choose):
-        return "cpu"  # torch is slow to import
-    from deepnets.training.device import backend
-
+    can_choose = any("device" in each.make().get_params() for each in entries)
+    if device == "auto" and not can_choose:
+        return "cpu"
     try:
-        return backend(device).device.type
+        return choose(device)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
@@ -87,7 +86,7 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
         ]
         for run in here:
             run.estimator()
-        for run in {(run.protocol, run.model): run for run in here}.values():
+        for run in {run.model: run for run in here}.values():
             run.check_weights()
         for run in {(run.protocol, run.model.deep, run.repeat): run for run in here}.values():
             run.protocol.rows(dataset, run.model.deep, run.repeat)

@@ -1,20 +1,50 @@
 """Deep nets: one file for each family; `deepnets.training` trains them.
 
-Importing this package does not import torch; building a net does.
+Every file in this folder is imported, so a net is added by adding a file. That does not import
+torch; making a net does.
 """
 
-# Each registers its nets; a new family is a new file here.
-from deepnets import (  # noqa: F401
-    any_timm,
-    googlenet,
-    group6,
-    inception,
-    mobilenet,
-    poster,
-    raf_db_report,
-    resnet,
-    vgg,
-)
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from deepnets.registry import ARCHITECTURES, TIMM, Architecture, architecture, register
 
-__all__ = ["ARCHITECTURES", "TIMM", "Architecture", "architecture", "register"]
+if TYPE_CHECKING:
+    from deepnets.training.classifier import NetClassifier
+
+__all__ = ["ARCHITECTURES", "TIMM", "Architecture", "architecture", "files", "make", "register"]
+
+
+def make(name: str, /, **settings: Any) -> "NetClassifier":
+    """Make the unfitted classifier of a registered net, or of ``timm:NAME``.
+
+    Parameters
+    ----------
+    name : str
+    **settings
+        Parameters of `NetClassifier` that differ from the net's usual ones, options of its builder
+        such as ``stem``, and ``recipe``, which stands for several.
+
+    Raises
+    ------
+    ValueError
+        If the net has no such parameter, or not with such a value.
+    """
+    from deepnets.training.classifier import NetClassifier
+
+    return NetClassifier.with_settings(name, settings)
+
+
+def files(name: str) -> set[Path]:
+    """Files with the code that computes a net: its own, and those that all nets share."""
+    folder = Path(__file__).parent
+    own = Path(inspect.getfile(architecture(name).builder))
+    return {own, folder / "registry.py", *(folder / "training").glob("*.py")}
+
+
+for _file in pkgutil.iter_modules(__path__):
+    if not _file.ispkg:
+        importlib.import_module(f"{__name__}.{_file.name}")

@@ -7,44 +7,35 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import nn
 
-    from deepnets.registry import Build
 
-ADAPTATION = "as timm builds it; pictures enlarged only as far as it needs"
+def any_timm(n_classes: int, size: int, name: str, **options: Any) -> nn.Module:
+    """Build timm's `name` at the pictures' own size, or at the smallest larger one it works on.
 
+    Raises
+    ------
+    ValueError
+        If it works at no size up to the one it was published at.
+    """
+    import timm
+    import torch
 
-def builder(name: str) -> Build:
-    """Return the build function of timm's architecture `name`."""
+    from deepnets.training.layers import Resized
 
-    def build(n_classes: int, size: int, **options: Any) -> nn.Module:
-        """Build it at the pictures' own size, or at the smallest larger one it can work on.
-
-        Raises
-        ------
-        ValueError
-            If it works at no size up to the one it was published at.
-        """
-        import timm
-        import torch
-
-        from deepnets.training.layers import Resized
-
-        about = timm.get_pretrained_cfg(name)
-        published = about.input_size[-1] if about else 224
-        reason: Exception | None = None
-        for tried in sorted({size, 64, 96, 128, published}):
-            if tried < size:
-                continue
-            try:
-                net = timm.create_model(name, num_classes=n_classes, **options)
-                with torch.no_grad():
-                    net.eval()(torch.zeros(2, 3, tried, tried))
-                    net.train()(torch.zeros(2, 3, tried, tried))
-            except (RuntimeError, AssertionError, ValueError) as error:
-                reason = error
-                continue
-            # The trial has moved the batch normalisation's averages: the net itself is built anew.
+    published_as = timm.get_pretrained_cfg(name)
+    published = published_as.input_size[-1] if published_as else 224
+    reason: Exception | None = None
+    for tried in sorted({size, 64, 96, 128, published}):
+        if tried < size:
+            continue
+        try:
             net = timm.create_model(name, num_classes=n_classes, **options)
-            return net if tried == size else Resized(net, tried)
-        raise ValueError(f"timm's {name} works on no picture up to {published} px: {reason}")
-
-    return build
+            with torch.no_grad():
+                net.eval()(torch.zeros(2, 3, tried, tried))
+                net.train()(torch.zeros(2, 3, tried, tried))
+        except (RuntimeError, AssertionError, ValueError) as error:
+            reason = error
+            continue
+        # The trial has moved the batch normalisation's averages: the net itself is built anew.
+        net = timm.create_model(name, num_classes=n_classes, **options)
+        return net if tried == size else Resized(net, tried)
+    raise ValueError(f"timm's {name} works on no picture up to {published} px: {reason}")

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from deepnets.registry import register
+from deepnets.registry import check_choice, register
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-@register(
-    "googlenet",
-    family="GoogLeNet",
-    adaptation="3x3 stem at stride 1 in place of 7x7 at stride 2; both auxiliary heads in training",
-    settings={"auxiliary_weight": 0.3},
-)
-def googlenet(
-    n_classes: int,
-    size: int,
-    stem: Literal["published", "3x3-pool", "3x3"] = "3x3-pool",
-    dropout: float = 0.2,
-) -> nn.Module:
-    """22 layers with two auxiliary heads, weighted 0.3 as published.
+@register("googlenet", family="GoogLeNet", settings={"auxiliary_weight": 0.3})
+def googlenet(n_classes: int, size: int, stem: str = "3x3-pool", dropout: float = 0.2) -> nn.Module:
+    """Build its 22 layers with two auxiliary heads, weighted 0.3 as published.
 
     Parameters
     ----------
@@ -37,6 +27,7 @@ def googlenet(
 
     from deepnets.training.layers import Outputs
 
+    check_choice("stem", stem, ("published", "3x3-pool", "3x3"))
     net = GoogLeNet(n_classes, aux_logits=True, init_weights=False, dropout=dropout)
     if stem != "published":
         net.conv1 = BasicConv2d(3, 64, kernel_size=3, padding=1)

@@ -12,16 +12,13 @@ if TYPE_CHECKING:
 POOLED = 6  # pixels of the maps that are flattened: those of 48 pixels after three poolings
 
 
-@register(
-    "group6-cnn",
-    family="CNN",
-    smallest=8,
-    adaptation="blocks go on to 256 filters, where the slides break off; maps pooled to 6x6",
-)
+@register("group6-cnn", family="CNN", smallest=8)
 def group6(
     n_classes: int, size: int, dropout: float = 0.25, head_dropout: float = 0.5
 ) -> nn.Module:
-    """Blocks of two 3x3 convolutions, batch normalisation, pooling and dropout; a hidden layer.
+    """Build blocks of two 3x3 convolutions, each pooled and with dropout, and a hidden layer.
+
+    The slides break off before the last block; it goes on to 256 filters here.
 
     Parameters
     ----------
@@ -37,8 +34,6 @@ def group6(
         layers += [nn.Conv2d(narrow, wide, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(wide)]
         layers += [nn.MaxPool2d(2), nn.Dropout(dropout)]
         n_in = wide
-    return nn.Sequential(
-        *layers,
-        *(nn.AdaptiveAvgPool2d(POOLED), nn.Flatten(), nn.Linear(n_in * POOLED**2, 512), nn.ReLU()),
-        *(nn.Dropout(head_dropout), nn.Linear(512, n_classes)),
-    )
+    layers += [nn.AdaptiveAvgPool2d(POOLED), nn.Flatten()]
+    layers += [nn.Linear(n_in * POOLED**2, 512), nn.ReLU(), nn.Dropout(head_dropout)]
+    return nn.Sequential(*layers, nn.Linear(512, n_classes))

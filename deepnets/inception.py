@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from deepnets.registry import register
+from deepnets.registry import check_choice, register
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,16 +14,12 @@ if TYPE_CHECKING:
     "inceptionv3",
     family="Inception",
     smallest=32,
-    adaptation="the paper's recipe for low resolution: first layer at stride 1, padded",
     settings={"auxiliary_weight": 0.4, "label_smoothing": 0.1},
 )
 def inceptionv3(
-    n_classes: int,
-    size: int,
-    stem: Literal["resized", "stride1-pool", "stride1"] = "stride1-pool",
-    dropout: float = 0.5,
+    n_classes: int, size: int, stem: str = "stride1-pool", dropout: float = 0.5
 ) -> nn.Module:
-    """42 layers with factorised convolutions, an auxiliary head and label smoothing.
+    """Build its 42 layers of factorised convolutions, with an auxiliary head.
 
     Section 8 of the paper keeps the cost of a smaller picture equal by reducing the stride of the
     first layer to 1, and further by taking out the pooling after it.
@@ -40,6 +36,7 @@ def inceptionv3(
 
     from deepnets.training.layers import Outputs, Resized, SmallMapAuxiliary
 
+    check_choice("stem", stem, ("resized", "stride1-pool", "stride1"))
     net = Inception3(n_classes, aux_logits=True, init_weights=False, dropout=dropout)
     net.AuxLogits = SmallMapAuxiliary(768, n_classes)
     if stem == "resized":

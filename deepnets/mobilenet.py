@@ -10,11 +10,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@register(
-    "mobilenet",
-    family="MobileNet",
-    adaptation="first convolution at stride 1 in place of 2; the head's first weights smaller",
-)
+@register("mobilenet", family="MobileNet")
 def mobilenet(
     n_classes: int,
     size: int,
@@ -23,7 +19,7 @@ def mobilenet(
     stem_stride: int = 1,
     dropout: float = 0.0,
 ) -> nn.Module:
-    """Depthwise separable convolutions with the paper's two multipliers.
+    """Build depthwise separable convolutions with the paper's two multipliers.
 
     Parameters
     ----------

@@ -10,14 +10,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@register(
-    "poster-baseline",
-    family="CNN",
-    smallest=4,
-    adaptation="the poster says no more than 'small': two convolutions and two linear layers",
-)
+@register("poster-baseline", family="CNN", smallest=4)
 def baseline(n_classes: int, size: int, hidden: int = 128) -> nn.Module:
-    """Two 3x3 convolutions with ReLU and pooling, and a hidden layer.
+    """Build two pooled 3x3 convolutions and a hidden layer; the poster only says "small".
 
     Parameters
     ----------
@@ -26,29 +21,21 @@ def baseline(n_classes: int, size: int, hidden: int = 128) -> nn.Module:
     """
     from torch import nn
 
-    return nn.Sequential(
-        *(nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Flatten(), nn.Linear(64 * (size // 4) ** 2, hidden), nn.ReLU()),
-        nn.Linear(hidden, n_classes),
-    )
+    layers: list[nn.Module] = [nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    layers += [nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
+    layers += [nn.Linear(64 * (size // 4) ** 2, hidden), nn.ReLU(), nn.Linear(hidden, n_classes)]
+    return nn.Sequential(*layers)
 
 
 @register(
     "poster-vgg-finetuned",
     family="VGG",
     smallest=32,
-    adaptation="as poster-vgg; the convolutions of a VGG16 with batch normalisation",
     settings={"pretrained": True},
     hub="vgg16_bn",
     head=("head.",),
 )
-@register(
-    "poster-vgg",
-    family="VGG",
-    smallest=32,
-    adaptation="batch normalisation, without which it hardly leaves the commonest class",
-)
+@register("poster-vgg", family="VGG", smallest=32)
 def vgg(
     n_classes: int,
     size: int,
@@ -56,7 +43,7 @@ def vgg(
     hidden: int = 512,
     dropout: float = 0.5,
 ) -> nn.Module:
-    """Five blocks of 3x3 convolutions, 64 to 512 filters, each pooled; dropout and a hidden layer.
+    """Build VGG16's five blocks of 3x3 convolutions, with dropout and one hidden layer.
 
     Parameters
     ----------
@@ -73,9 +60,7 @@ def vgg(
     from torchvision.models import vgg as parts
 
     features = parts.make_layers(parts.cfgs["D"], batch_norm)
-    head = nn.Sequential(
-        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout)),
-        *(nn.Linear(512, hidden), nn.ReLU(), nn.Linear(hidden, n_classes)),
-    )
+    head: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout)]
+    head += [nn.Linear(512, hidden), nn.ReLU(), nn.Linear(hidden, n_classes)]
     # Named as VGG16's published weights are.
-    return nn.Sequential(OrderedDict(features=features, head=head))
+    return nn.Sequential(OrderedDict(features=features, head=nn.Sequential(*head)))

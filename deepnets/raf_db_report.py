@@ -7,7 +7,6 @@ parameter counts in the tests are of.
 from __future__ import annotations
 
 import itertools
-from functools import partial
 from typing import TYPE_CHECKING
 
 from deepnets.registry import register
@@ -20,6 +19,9 @@ REDUCTION = 16  # of the channels, in the layers that weight them
 RESIDUAL_WIDTHS = (64, 128, 256, 512, 1024, 2048)
 
 
+@register("cnn3", family="CNN", smallest=8, depth=3)
+@register("cnn-se", family="CNN", smallest=16, squeeze=True)
+@register("cnn", family="CNN", smallest=16)
 def cnn(
     n_classes: int,
     size: int,
@@ -28,7 +30,7 @@ def cnn(
     dropout: float = 0.2,
     head_dropout: float = 0.5,
 ) -> nn.Module:
-    """3x3 convolutions, each with batch normalisation, ReLU and pooling, and three linear layers.
+    """Build pooled 3x3 convolutions with batch normalisation, and three linear layers.
 
     Parameters
     ----------
@@ -54,17 +56,16 @@ def cnn(
     return nn.Sequential(*layers, *_head(n_in, 2 * n_in, n_in, n_classes, head_dropout))
 
 
+@register("cnn-se-residual", family="CNN")
 def residual(n_classes: int, size: int, head_dropout: float = 0.5) -> nn.Module:
-    """A weighted first convolution, and residual blocks that each halve the map."""
+    """Build a convolution with weighted channels, and residual blocks that each halve the map."""
     from timm.layers import SqueezeExcite
     from timm.models.resnet import BasicBlock, downsample_conv
     from torch import nn
 
     first = RESIDUAL_WIDTHS[0]
-    layers: list[nn.Module] = [
-        *(nn.Conv2d(3, first, 3, padding=1), nn.BatchNorm2d(first), nn.ReLU()),
-        SqueezeExcite(first, rd_channels=first // REDUCTION, bias=False),
-    ]
+    layers: list[nn.Module] = [nn.Conv2d(3, first, 3, padding=1), nn.BatchNorm2d(first), nn.ReLU()]
+    layers += [SqueezeExcite(first, rd_channels=first // REDUCTION, bias=False)]
     for n_in, width in itertools.pairwise(RESIDUAL_WIDTHS):
         shortcut = downsample_conv(n_in, width, kernel_size=1, stride=2)
         layers.append(BasicBlock(n_in, width, stride=2, downsample=shortcut))
@@ -75,16 +76,7 @@ def residual(n_classes: int, size: int, head_dropout: float = 0.5) -> nn.Module:
 def _head(n_in: int, hidden: int, last: int, n_classes: int, dropout: float) -> list[nn.Module]:
     from torch import nn
 
-    return [
-        *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
-        *(nn.Linear(n_in, hidden), nn.ReLU(), nn.Dropout(dropout)),
-        *(nn.Linear(hidden, last), nn.ReLU(), nn.Dropout(dropout)),
-        nn.Linear(last, n_classes),
-    ]
-
-
-ADAPTATION = "none: the last maps are averaged, whatever the size"
-register("cnn", "CNN", ADAPTATION, smallest=16)(cnn)
-register("cnn-se", "CNN", ADAPTATION, smallest=16)(partial(cnn, squeeze=True))
-register("cnn-se-residual", "CNN", ADAPTATION)(residual)
-register("cnn3", "CNN", ADAPTATION, smallest=8)(partial(cnn, depth=3))
+    layers: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    layers += [nn.Linear(n_in, hidden), nn.ReLU(), nn.Dropout(dropout)]
+    layers += [nn.Linear(hidden, last), nn.ReLU(), nn.Dropout(dropout)]
+    return [*layers, nn.Linear(last, n_classes)]

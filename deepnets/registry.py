@@ -1,16 +1,17 @@
-"""The register of architectures, in timm's manner: one decorator where each is defined."""
+"""The register of nets: one decorator in the file that defines a net, in timm's manner."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from torch import nn
 
-Build = Callable[..., "nn.Module"]
+Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 TIMM = "timm:"
 
@@ -23,12 +24,12 @@ class Architecture:
     ----------
     name, family : str
         As on the leaderboard.
-    build : callable
-        ``build(n_classes, size, **options)`` returns an untrained module that maps float pictures
+    builder : callable
+        ``builder(n_classes, size, **options)`` returns an untrained module that maps float pictures
         ``(n, 3, size, size)`` to logits ``(n, n_classes)``; while training it may return a tuple of
         the logits and the auxiliary heads' logits.
-    adaptation : str
-        What was changed for small pictures, in one line; the reasons are in ``docs/nets.md``.
+    fixed : mapping
+        Arguments of the builder that make it this net, such as its depth.
     settings : mapping
         Parameters of `NetClassifier` that belong to the architecture, such as label smoothing.
     smallest : int
@@ -42,12 +43,38 @@ class Architecture:
 
     name: str
     family: str
-    build: Build
-    adaptation: str
+    builder: Callable[..., nn.Module]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     smallest: int = 1
     hub: str = ""
     head: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the builder that may be set, by name, with their usual values."""
+        arguments = inspect.signature(self.builder).parameters.values()
+        return {
+            each.name: each.default
+            for each in arguments
+            if each.default is not each.empty and each.name not in self.fixed
+        }
+
+    def build(self, n_classes: int, size: int, **options: Any) -> nn.Module:
+        """Build the untrained net for pictures of `size` pixels, enlarged if it needs larger ones.
+
+        Raises
+        ------
+        ValueError
+            If an option has a value that the net does not take.
+        """
+        enlarged = max(size, self.smallest)
+        net = self.builder(n_classes, enlarged, **self.fixed, **options)
+        if enlarged == size:
+            return net
+        from deepnets.training.layers import Resized
+
+        return Resized(net, enlarged)
 
 
 ARCHITECTURES: dict[str, Architecture] = {}
@@ -56,21 +83,25 @@ ARCHITECTURES: dict[str, Architecture] = {}
 def register(
     name: str,
     family: str,
-    adaptation: str,
+    *,
     settings: Mapping[str, Any] | None = None,
     smallest: int = 1,
     hub: str = "",
     head: tuple[str, ...] = (),
-) -> Callable[[Build], Build]:
-    """Put a builder on the list of nets under a name (a decorator)."""
+    **fixed: Any,
+) -> Callable[[Builder], Builder]:
+    """Register a builder as a net (a decorator); see `Architecture` for what it takes.
 
-    def add(build: Build) -> Build:
+    Further keywords are arguments of the builder that make it this net.
+    """
+
+    def add(builder: Builder) -> Builder:
         if name in ARCHITECTURES:
             raise ValueError(f"two nets are called '{name}'")
         ARCHITECTURES[name] = Architecture(
-            name, family, build, adaptation, settings or {}, smallest, hub, head
+            name, family, builder, fixed, settings or {}, smallest, hub, head
         )
-        return build
+        return builder
 
     return add
 
@@ -89,11 +120,17 @@ def architecture(name: str) -> Architecture:
         raise ValueError(f"no net is called '{name}': use one of {', '.join(ARCHITECTURES)}")
     import timm
 
-    from deepnets import any_timm
+    from deepnets.any_timm import any_timm
 
     wanted = name.removeprefix(TIMM)
     if not timm.is_model(wanted):
         near = difflib.get_close_matches(wanted, timm.list_models(), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() names them"
         raise ValueError(f"timm has no architecture called '{wanted}': {hint}")
-    return Architecture(name, "timm", any_timm.builder(wanted), any_timm.ADAPTATION, hub=wanted)
+    return Architecture(name, "timm", any_timm, {"name": wanted}, hub=wanted)
+
+
+def check_choice(name: str, value: Any, accepted: Collection[Any]) -> None:
+    """Refuse a value that is not one of those accepted, which the error names."""
+    if value not in accepted:
+        raise ValueError(f"no {name} is called '{value}': use one of {', '.join(accepted)}")

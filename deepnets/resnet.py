@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from deepnets.registry import register
+from deepnets.registry import check_choice, register
 
 if TYPE_CHECKING:
     from torch import nn
 
 
+@register("seresnet34", family="SE-ResNet", timm_name="seresnet34")
+@register("seresnet18", family="SE-ResNet", timm_name="seresnet18")
+@register("resnet18", family="ResNet", timm_name="resnet18")
 def resnet(
     n_classes: int,
     size: int,
-    name: str,
-    stem: Literal["published", "7x7", "3x3-pool", "3x3"] = "3x3-pool",
+    timm_name: str,
+    stem: str = "3x3-pool",
     width: float = 1.0,
     dropout: float = 0.0,
 ) -> nn.Module:
-    """Residual net of timm with a stem for small pictures.
+    """Build a residual net of timm with a stem for small pictures.
 
     Parameters
     ----------
-    name : str
+    timm_name : str
         timm's name.
     stem : {"published", "7x7", "3x3-pool", "3x3"}
         First convolution (7x7 at stride 2 as published, or 3x3 at stride 1) and whether its maps
@@ -36,18 +38,11 @@ def resnet(
     import timm
     from torch import nn
 
+    check_choice("stem", stem, ("published", "7x7", "3x3-pool", "3x3"))
     channels = tuple(max(round(width * usual), 8) for usual in (64, 128, 256, 512))
-    net = timm.create_model(name, num_classes=n_classes, channels=channels, drop_rate=dropout)
+    net = timm.create_model(timm_name, num_classes=n_classes, channels=channels, drop_rate=dropout)
     if stem.startswith("3x3"):
         net.conv1 = nn.Conv2d(3, 64, kernel_size=3, padding=1, bias=False)
     if stem != "published":
         net.maxpool = nn.MaxPool2d(2) if stem == "3x3-pool" else nn.Identity()
     return net
-
-
-for name in ("resnet18", "seresnet18", "seresnet34"):
-    register(
-        name,
-        family="SE-ResNet" if name.startswith("se") else "ResNet",
-        adaptation="3x3 stem at stride 1 and 2x2 pooling in place of 7x7 at stride 2",
-    )(partial(resnet, name=name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from deepnets.registry import register
@@ -11,6 +10,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@register("vgg19", family="VGG", smallest=32, depth=19)
+@register("vgg16", family="VGG", smallest=32, depth=16)
+@register("vgg13", family="VGG", smallest=32, depth=13)
+@register("vgg11", family="VGG", smallest=32, depth=11)
 def vgg(
     n_classes: int,
     size: int,
@@ -19,7 +22,7 @@ def vgg(
     hidden: int = 0,
     dropout: float = 0.5,
 ) -> nn.Module:
-    """VGG whose five poolings end at ``size / 32`` pixels, averaged to one.
+    """Build a VGG whose five poolings end at ``size / 32`` pixels, averaged to one.
 
     Parameters
     ----------
@@ -35,10 +38,8 @@ def vgg(
     from torch import nn
     from torchvision.models import vgg as parts
 
-    features = parts.make_layers(
-        parts.cfgs[{11: "A", 13: "B", 16: "D", 19: "E"}[depth]], batch_norm
-    )
-    net = parts.VGG(features, n_classes)
+    published = {11: "A", 13: "B", 16: "D", 19: "E"}[depth]
+    net = parts.VGG(parts.make_layers(parts.cfgs[published], batch_norm), n_classes)
     net.avgpool = nn.AdaptiveAvgPool2d(1)
     widths = [512, *([hidden, hidden] if hidden else [])]
     head: list[nn.Module] = []
@@ -46,12 +47,3 @@ def vgg(
         head += [nn.Dropout(dropout), nn.Linear(n_in, n_out), nn.ReLU(inplace=True)]
     net.classifier = nn.Sequential(*head[:-1])
     return net
-
-
-for depth in (11, 13, 16, 19):
-    register(
-        f"vgg{depth}",
-        family="VGG",
-        smallest=32,
-        adaptation="batch normalisation, and a linear head in place of two layers of 4096",
-    )(partial(vgg, depth=depth))

@@ -168,7 +168,7 @@ def test_the_example_is_a_model(package: str, tmp_path: Path, shapes: Dataset) -
     example(package, tmp_path)
     (name,) = set(models.models()) - before
     try:
-        model = models.models()[name].estimator({"max_epochs": 1} if package == "deepnets" else {})
+        model = models.models()[name].make(**{"max_epochs": 1} if package == "deepnets" else {})
         fitted = model.fit(shapes.images[:60], shapes.labels[:60])
         assert fitted.predict_proba(shapes.images[60:]).shape == (30, 3)
     finally:

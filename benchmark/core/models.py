@@ -1,4 +1,4 @@
-"""Every model by name, classical and deep, behind one face."""
+"""Every model by name, classical or deep, and the hash of the code that computes it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import difflib
 import fnmatch
 import functools
 import hashlib
-import inspect
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from sklearn.base import BaseEstimator
 
@@ -30,18 +28,21 @@ class Model:
         As on the leaderboard.
     deep : bool
         Whether it is a net.
+    starts_pretrained : bool
+        Whether it always starts from weights learnt on other pictures.
     """
 
     name: str
     family: str
     deep: bool
+    starts_pretrained: bool = False
 
-    def estimator(self, settings: Mapping[str, Any] | None = None) -> BaseEstimator:
-        """Build the unfitted scikit-learn classifier.
+    def make(self, /, **settings: Any) -> BaseEstimator:
+        """Make the unfitted scikit-learn classifier.
 
         Parameters
         ----------
-        settings : mapping, optional
+        **settings
             Parameters that differ from the registered ones; for a net also the options of its
             architecture, such as ``stem``, and ``recipe``, which stands for several.
 
@@ -50,97 +51,19 @@ class Model:
         InputError
             If the model has no such parameter, or not with such a value.
         """
-        settings = dict(settings or {})
-        if not self.deep:
-            estimator = baselines.BASELINES[self.name].estimator()
-            known = set(estimator.get_params())
-            options: dict[str, Any] = {}
-        else:
-            from deepnets.training.classifier import NetClassifier
-
-            net = deepnets.architecture(self.name)
-            settings = {**_of_recipe(settings.pop("recipe", None)), **settings}
-            estimator = NetClassifier(self.name).set_params(**net.settings)
-            known = set(estimator.get_params()) - {"architecture", "options", "on_epoch"}
-            options = {name: settings.pop(name) for name in [*settings] if name not in known}
-            fixed = {"n_classes", "size", *getattr(net.build, "keywords", {})}
-            accepted = set(inspect.signature(net.build).parameters) - fixed
-            unknown = set(options) - accepted - ({*options} if "timm" in net.family else set())
-            known |= accepted | {"recipe"}
-            if options and not unknown:
-                estimator.set_params(options=options)
-            settings |= {name: options[name] for name in unknown}
-        known -= {"random_state", "device"}
-        for name in settings:
-            if name not in known:
-                has = f"it has {', '.join(sorted(known))}" if known else "it has none"
-                raise InputError(f"{self.name} has no parameter '{name}': {has}")
-        for builder in (type(estimator).__init__, *([net.build] if self.deep else [])):
-            for name, words in _choices(builder).items():
-                if (value := {**settings, **options}.get(name, words[0])) not in words:
-                    allowed = ", ".join(map(str, words))
-                    raise InputError(f"{self.name} has no {name} '{value}': use one of {allowed}")
-        estimator.set_params(**settings)
-        if self.deep:
-            try:
-                estimator.recipe()
-            except ValueError as error:
-                raise InputError(f"{self.name}: {error}") from error
-        return estimator
-
-    @property
-    def starts_pretrained(self) -> bool:
-        """Whether it is a net that always starts from weights learnt on other pictures."""
-        net = deepnets.ARCHITECTURES.get(self.name) if self.deep else None
-        return net is not None and bool(net.settings.get("pretrained"))
+        try:
+            return (deepnets if self.deep else baselines).make(self.name, **settings)
+        except ValueError as error:
+            raise InputError(str(error)) from error
 
     def source_hash(self) -> str:
         """Return a hash of the code that computes this model, comments and docstrings left out.
 
-        It covers the file that registers the model and those of its package that register none, so
-        that a change to one family leaves the stored runs of the others valid.
+        It covers the file that defines the model and those that all of its package share, so that
+        a change to one family leaves the stored runs of the others valid.
         """
-        package = Path((deepnets if self.deep else baselines).__file__ or "").parent
-        if not self.deep:
-            own = inspect.getfile(baselines.BASELINES[self.name].estimator)
-            others = {inspect.getfile(entry.estimator) for entry in baselines.BASELINES.values()}
-        else:
-            own = _file(deepnets.architecture(self.name).build)
-            others = {_file(net.build) for net in deepnets.ARCHITECTURES.values()}
-        files = {str(path) for path in package.rglob("*.py") if path.name != "__init__.py"}
-        return code_hash(*sorted((files - others) | {own}))
-
-
-def _of_recipe(name: str | None) -> Mapping[str, Any]:
-    from deepnets.training.recipes import RECIPES
-
-    if name is not None and name not in RECIPES:
-        raise InputError(f"no recipe is called '{name}': use one of {', '.join(RECIPES)}")
-    return RECIPES[name] if name else {}
-
-
-def _choices(function: Callable[..., Any]) -> dict[str, tuple[Any, ...]]:
-    """The words that each parameter of a function accepts, for those that accept only some."""
-    # The hints one by one, for those of torch's types cannot be resolved without importing it.
-    plain = _plain(function)
-    found: dict[str, tuple[Any, ...]] = {}
-    for name, hint in getattr(plain, "__annotations__", {}).items():
-        text = str(hint)
-        alias = getattr(plain, "__globals__", {}).get(text)
-        if get_origin(alias) is Literal:
-            found[name] = get_args(alias)
-        elif text.startswith("Literal["):
-            words = text.removeprefix("Literal[").removesuffix("]")
-            found[name] = ast.literal_eval(f"({words},)")
-    return found
-
-
-def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
-    return function.func if isinstance(function, functools.partial) else function
-
-
-def _file(build: Callable[..., Any]) -> str:
-    return inspect.getfile(_plain(build))
+        files = (deepnets if self.deep else baselines).files(self.name)
+        return code_hash(*sorted(map(str, files)))
 
 
 @functools.cache
@@ -175,8 +98,11 @@ class _Wordless(ast.NodeTransformer):
 
 def models() -> dict[str, Model]:
     """Every registered model by name: classical ones first, then nets."""
-    classical = [Model(entry.name, entry.family, False) for entry in baselines.BASELINES.values()]
-    nets = [Model(net.name, net.family, True) for net in deepnets.ARCHITECTURES.values()]
+    classical = [Model(each.name, each.family, False) for each in baselines.BASELINES.values()]
+    nets = [
+        Model(each.name, each.family, True, bool(each.settings.get("pretrained")))
+        for each in deepnets.ARCHITECTURES.values()
+    ]
     clash = {model.name for model in classical} & {model.name for model in nets}
     if clash:
         raise ValueError(f"a classical model and a net are both called {', '.join(clash)}")

@@ -75,7 +75,7 @@ class Run:
         Of a recipe it has the name, and what differs from the recipe.
         """
         recipe = {name: self.settings[name] for name in ("recipe",) if name in self.settings}
-        usual = self.model.estimator({**self._procedure_settings, **recipe}).get_params()
+        usual = self.model.make(**self._procedure_settings, **recipe).get_params()
         changed = {k: v for k, v in self.settings.items() if k not in usual or usual[k] != v}
         if "weights" in changed:  # by the file's name, whatever folder it is in
             changed["pretrained"] = Path(changed.pop("weights")).name
@@ -123,7 +123,7 @@ class Run:
         """The parameters, a net's options among them, that differ from the model's usual ones."""
         usual, own = (
             {**parameters, **(parameters.get("options") or {})}
-            for parameters in (self.model.estimator().get_params(), self.estimator().get_params())
+            for parameters in (self.model.make().get_params(), self.estimator().get_params())
         )
         left_out = {*NOT_IN_KEY, "options"}
         return {
@@ -137,7 +137,7 @@ class Run:
 
     def estimator(self) -> BaseEstimator:
         """Build the unfitted classifier with the protocol's and the user's parameters."""
-        return self.model.estimator({**self._procedure_settings, **self.settings})
+        return self.model.make(**{**self._procedure_settings, **self.settings})
 
     @functools.cached_property
     def weights(self) -> Weights | None:
@@ -154,7 +154,7 @@ class Run:
         """
         if self.model.deep:
             try:
-                self.estimator().check_weights(self.size)
+                self.estimator().check(self.size)
             except ValueError as error:
                 raise InputError(str(error)) from error
 

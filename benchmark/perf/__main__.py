@@ -40,6 +40,7 @@ from benchmark.perf.speed import Measure, as_line, machine, write_section
 from datasets import cache, images
 from datasets.loaders import muxspace
 from datasets.loaders.drawn import faces
+from deepnets.training.device import choose
 
 SMALL_STEMS = ("resnet18", "seresnet18")  # also measured without their pooling
 N_TRAIN, N_VALIDATION, EPOCHS, BATCH = 800, 200, 3, 100  # of the trainings that are compared
@@ -86,7 +87,12 @@ def _ours(task: peers.Training) -> tuple[float, float]:
 
     ends: list[float] = []
     net = NetClassifier(
-        task.net, task.options, task.epochs, task.batch_size, patience=None, random_state=task.seed
+        task.net,
+        task.options,
+        max_epochs=task.epochs,
+        batch_size=task.batch_size,
+        patience=None,
+        random_state=task.seed,
     )
     net.set_params(**deepnets.architecture(task.net).settings)
     net.set_params(on_epoch=lambda epoch: ends.append(time.perf_counter()))
@@ -106,7 +112,7 @@ def engine(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
     nets: list[tuple[str, dict[str, str]]]
     nets = [(name, {}) for name in deepnets.ARCHITECTURES if name in names]
     nets += [(name, {"stem": "3x3"}) for name in SMALL_STEMS if name in names]
-    jobs = grid.default_jobs(_device(), SIZE)
+    jobs = grid.default_jobs(choose("auto"), SIZE)
     with processes(jobs, 1) as mine, processes(1, joblib.cpu_count()) as theirs:
         attainable = _attainable(mine, jobs)
         for name, options in nets:
@@ -219,7 +225,7 @@ def whole_grid(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure
 def _runs(
     data: str, names: Sequence[str], protocol: Fair | Slides, epochs: int, threads: int = 1
 ) -> list[Run]:
-    about, device = describe(load(data, SIZE)), _device()
+    about, device = describe(load(data, SIZE)), choose("auto")
     return [
         Run(
             data,
@@ -235,12 +241,6 @@ def _runs(
         for model in models.find(",".join(names))
         for repeat in range(protocol.repeats)
     ]
-
-
-def _device() -> str:
-    from deepnets.training.device import backend
-
-    return backend("auto").device.type
 
 
 def _make(runs: Sequence[Run], jobs: int) -> list[dict[str, Any]]:
@@ -319,7 +319,7 @@ def classical(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]
     differing = int((known["ours"] != known["theirs"]).any(axis=1).sum())
     yield Measure(
         "classical",
-        f"knn, {len(X):,} to {len(X_test):,} pictures, on {_device()}",
+        f"knn, {len(X):,} to {len(X_test):,} pictures, on {choose('auto')}",
         "s",
         taken["ours"],
         "scikit-learn, one thread",
@@ -351,7 +351,7 @@ def growth(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
 
 def card(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
     """(f) On a GPU: the whole leaderboard from the start of the process, and each model."""
-    if _device() != "cuda":
+    if choose("auto") != "cuda":
         return
     with tempfile.TemporaryDirectory() as folder:
         call = ["-m", "benchmark.run", "--protocol", "fair", "--out", folder]

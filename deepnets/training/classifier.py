@@ -1,13 +1,13 @@
-"""The scikit-learn face of every net."""
+"""Every net as a scikit-learn classifier: uint8 pictures in, class probabilities out."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import safetensors
@@ -16,20 +16,24 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from deepnets.registry import architecture
+from deepnets.registry import TIMM, architecture, check_choice
 from deepnets.training.device import Backend, backend
 from deepnets.training.engine import Epoch, Pictures, predict, train
-from deepnets.training.layers import Resized, Standardised, spare_slow_bf16
+from deepnets.training.layers import Standardised, spare_slow_bf16
 from deepnets.training.pretrained import Weights, find, start
-from deepnets.training.recipes import Balance, Recipe, Schedule
+from deepnets.training.recipes import RECIPES, Recipe
 
 SMALLEST_BATCH = 8  # down to which a batch is halved for lack of memory
 
+# Parameters that say which net it is, and where and how visibly it is trained: not a user's.
+NOT_SETTINGS = {"architecture", "options", "device", "random_state", "on_epoch"}
 
-class NetClassifier(ClassifierMixin, BaseEstimator):
+
+@dataclass(eq=False, repr=False)
+class NetClassifier(ClassifierMixin, BaseEstimator, Recipe):
     """A net as a classifier of pictures, trained with Adam on the cross entropy.
 
-    All that is beyond that (from `schedule` to `test_time_flip`) is off unless asked for.
+    Its other parameters are those of a `Recipe`.
 
     Parameters
     ----------
@@ -37,54 +41,12 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         A registered name, or ``timm:NAME``.
     options : mapping, optional
         Passed to the architecture's builder, such as MobileNet's ``width``.
-    max_epochs : int
-        Most passes over the training pictures.
-    batch_size : int
-        Pictures a step.
-    learning_rate : float
-        Adam's; with a schedule the largest.
-    schedule : {"constant", "cosine", "one-cycle"}
-        The learning rate over `max_epochs`: constant; falling to nothing along half a cosine; or
-        rising to it first, in a fifth of the time.
-    weight_decay : float
-        Decoupled from the gradient (AdamW); biases and normalisation layers are left out.
-    sam : float
-        Radius of sharpness-aware minimisation, such as 0.05, at twice the time; 0 is off.
-    ema : float in [0, 1)
-        Decay of a moving average of the weights after each step, such as 0.999, which is judged
-        and kept in place of the weights; shorter in the first steps. 0 is off.
-    augment : str
-        How training pictures are changed at random, such as ``flip+shift=0.1+mixup``; see
-        `deepnets.training.augment.USUAL` for the ways and their usual strengths.
-    balance : {"none", "weights", "sampling", "bootstrap", "logits"}
-        What makes rare classes count more: weights of the loss, drawing rows by class, showing
-        rows of rare classes again (bootstrap oversampling), or logit adjustment: the loss adds
-        the logarithm of each class's share, which answers then lack.
-    balance_strength : float in [0, 1]
-        How much more: 1 makes all classes alike, 0.5 goes half way (in the logarithm).
-    stop : {"stale", "rises"}
-        What ends the training early: no better epoch, or a risen validation loss, for `patience`
-        epochs in a row.
-    patience : int or None
-        How many; None never stops early.
-    monitor : {"accuracy", "loss"}
-        What the best epoch is best in, on the validation pictures.
-    label_smoothing : float in [0, 1)
-        Share of the target spread over all classes: q' = (1 - eps) q + eps / n_classes.
-    auxiliary_weight : float
-        Weight of each auxiliary head's loss, for nets that have them.
     pretrained : bool
         Whether the net starts from weights that timm publishes for its architecture, and with the
         scaling of the input that belongs to them; the head is new.
     weights : str, optional
         Safetensors file of the weights to start from in place of those, with timm's names or
         written by `save`.
-    frozen_epochs : int
-        Epochs at the beginning in which only the head of a pre-trained net is trained.
-    backbone_rate : float
-        Learning rate of the rest afterwards, as a share of `learning_rate`.
-    test_time_flip : bool
-        Whether what is predicted is the mean over a picture and its mirror image.
     device : {"auto", "cpu", "cuda", "mps"}
         Where to train.
     cuda_graph : bool
@@ -95,61 +57,41 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         Told of every `Epoch` as it ends.
     """
 
-    def __init__(
-        self,
-        architecture: str = "seresnet18",
-        options: Mapping[str, Any] | None = None,
-        max_epochs: int = 30,
-        batch_size: int = 100,
-        learning_rate: float = 1e-3,
-        schedule: Schedule = "constant",
-        weight_decay: float = 0.0,
-        sam: float = 0.0,
-        ema: float = 0.0,
-        augment: str = "",
-        balance: Balance = "none",
-        balance_strength: float = 1.0,
-        stop: Literal["stale", "rises"] = "stale",
-        patience: int | None = 10,
-        monitor: Literal["accuracy", "loss"] = "accuracy",
-        label_smoothing: float = 0.0,
-        auxiliary_weight: float = 0.0,
-        pretrained: bool = False,
-        weights: str | None = None,
-        frozen_epochs: int = Recipe.frozen_epochs,
-        backbone_rate: float = Recipe.backbone_rate,
-        test_time_flip: bool = False,
-        device: str = "auto",
-        cuda_graph: bool = True,
-        random_state: int | None = None,
-        on_epoch: Callable[[Epoch], None] | None = None,
-    ) -> None:
-        self.architecture = architecture
-        self.options = options
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.schedule = schedule
-        self.weight_decay = weight_decay
-        self.sam = sam
-        self.ema = ema
-        self.augment = augment
-        self.balance = balance
-        self.balance_strength = balance_strength
-        self.stop = stop
-        self.patience = patience
-        self.monitor = monitor
-        self.label_smoothing = label_smoothing
-        self.auxiliary_weight = auxiliary_weight
-        self.pretrained = pretrained
-        self.weights = weights
-        self.frozen_epochs = frozen_epochs
-        self.backbone_rate = backbone_rate
-        self.test_time_flip = test_time_flip
-        self.device = device
-        self.cuda_graph = cuda_graph
-        self.random_state = random_state
-        self.on_epoch = on_epoch
+    architecture: str = "seresnet18"
+    options: Mapping[str, Any] | None = None
+    pretrained: bool = False
+    weights: str | None = None
+    device: str = "auto"
+    cuda_graph: bool = True
+    random_state: int | None = None
+    on_epoch: Callable[[Epoch], None] | None = None
+
+    @classmethod
+    def with_settings(cls, name: str, settings: Mapping[str, Any]) -> Self:
+        """Make the classifier of a net with settings of three kinds, as `deepnets.make` says.
+
+        Raises
+        ------
+        ValueError
+            If a name is none of the net's, or a value cannot be.
+        """
+        net = architecture(name)
+        recipe = settings.get("recipe") or "published"
+        check_choice("recipe", recipe, RECIPES)
+        parameters = {each.name for each in fields(cls)} - NOT_SETTINGS
+        known = {"recipe", *parameters, *net.options}
+        options = {k: v for k, v in settings.items() if k not in parameters and k != "recipe"}
+        for each in options:
+            if each not in known and (each in NOT_SETTINGS or not name.startswith(TIMM)):
+                has = ", ".join(sorted(known))
+                raise ValueError(f"{name} has no parameter '{each}': it has {has}")
+        chosen = {**net.settings, **RECIPES[recipe], **settings}
+        self = cls(name, options or None, **{k: v for k, v in chosen.items() if k in parameters})
+        try:
+            self.check_values()
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+        return self
 
     def fit(
         self,
@@ -181,7 +123,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         FloatingPointError
             If the training diverges.
         """
-        where = self._backend()
+        self.check_values()
+        where = backend(self.device, self.cuda_graph)
         self.classes_ = np.unique(y)
         self.size_ = X.shape[-1]
         self.device_ = where.device.type
@@ -204,7 +147,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     def _train(self, training: Pictures, validation: Pictures | None, where: Backend) -> str | None:
         """Train a new net and say how it ran; None if the card's memory may hold half the batch."""
         seed = 0 if self.random_state is None else self.random_state
-        recipe = replace(self.recipe(), batch_size=self.batch_size_)
+        recipe = replace(self, batch_size=self.batch_size_)
         with torch.random.fork_rng(), _repeatable():
             torch.manual_seed(seed)
             n_classes = len(self.classes_)
@@ -255,7 +198,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
                 f"pictures of shape {X.shape[1:]}, but the net was trained on "
                 f"{(3, self.size_, self.size_)}: load them at the same size"
             )
-        where = self._backend()
+        where = backend(self.device, self.cuda_graph)
         return predict(self.net_, _tensor(X), where, self.test_time_flip).cpu().numpy()
 
     def predict(self, X: np.ndarray) -> np.ndarray:
@@ -280,18 +223,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         built = self._build(len(self.classes_), self.size_)
         self.net_ = Standardised(built, torch.zeros(3), torch.ones(3))
         self.net_.load_state_dict(safetensors.torch.load_file(path))
-        _place(self.net_, self._backend())
+        _place(self.net_, backend(device))
         return self
-
-    def recipe(self) -> Recipe:
-        """Return the parameters that the training loop goes by.
-
-        Raises
-        ------
-        ValueError
-            If one is out of its range.
-        """
-        return Recipe(**{each.name: getattr(self, each.name) for each in fields(Recipe)})
 
     def starting_weights(self) -> Weights | None:
         """Find the pre-trained weights the net is to start from; None if it is to start anew.
@@ -305,14 +238,27 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
             return None
         return find(architecture(self.architecture), self.weights)
 
-    def check_weights(self, size: int) -> None:
-        """Try the pre-trained weights, if any, on pictures of a size in pixels.
+    def check(self, size: int) -> None:
+        """Try the net and the weights it is to start from, before anything is fitted.
+
+        Parameters
+        ----------
+        size : int
+            Width and height of the pictures in pixels.
 
         Raises
         ------
         ValueError
-            If they cannot be had or do not fit.
+            If the net cannot be built, or the weights cannot be had or do not fit.
         """
+        try:
+            with torch.device("meta"), torch.no_grad():  # shapes alone: nothing is computed
+                self._build(2, size).eval()(torch.zeros(1, 3, size, size))
+        except Exception as error:  # Whatever the builder and the layers it is made of raise.
+            given = f" with {_listed(self.options)}" if self.options else f" at {size} px"
+            usual = _listed(architecture(self.architecture).options)
+            reason = " ".join(str(error).split())[:200] + (f" (usual: {usual})" if usual else "")
+            raise ValueError(f"{self.architecture} cannot be built{given}: {reason}") from error
         if self.starting_weights() is not None:
             net = Standardised(self._build(2, size), torch.zeros(3), torch.ones(3))
             self._start(net, 2, size)
@@ -327,13 +273,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         return start(net, other, architecture(self.architecture), weights)
 
     def _build(self, n_classes: int, size: int) -> torch.nn.Module:
-        net = architecture(self.architecture)
-        built_for = max(size, net.smallest)
-        built = net.build(n_classes, built_for, **(self.options or {}))
-        return built if built_for == size else Resized(built, built_for)
-
-    def _backend(self) -> Backend:
-        return backend(self.device, self.cuda_graph)
+        return architecture(self.architecture).build(n_classes, size, **(self.options or {}))
 
     def _pictures(
         self, X: np.ndarray, y: np.ndarray, where: Backend, shares: np.ndarray | None = None
@@ -348,6 +288,10 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         if not where.has_room(images.nbytes):
             return Pictures(images, labels, resident=False)
         return Pictures(images.to(where.device), labels.to(where.device))
+
+
+def _listed(options: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in options.items())
 
 
 def _channel_statistics(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,23 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, fields
+from numbers import Real
+from typing import Any, Literal, get_args
 
+from deepnets.registry import check_choice
 from deepnets.training.augment import Augmentation
 
 Balance = Literal["none", "weights", "sampling", "bootstrap", "logits"]
+Monitor = Literal["accuracy", "loss"]
 Schedule = Literal["constant", "cosine", "one-cycle"]
+Stop = Literal["stale", "rises"]
+
+CHOICES = {"balance": Balance, "monitor": Monitor, "schedule": Schedule, "stop": Stop}
+LEAST = {
+    "max_epochs": 1,
+    "batch_size": 1,
+    "weight_decay": 0,
+    "sam": 0,
+    "frozen_epochs": 0,
+    "backbone_rate": 0,
+}
+NO_PATIENCE = ("patience", None)  # the one number that may be missing
 
 
-@dataclass(frozen=True)
+@dataclass(kw_only=True)
 class Recipe:
-    """The parameters of `NetClassifier` that the training loop goes by; it says what each does.
+    """What the training loop goes by; all beyond plain Adam is off unless asked for.
 
-    Raises
-    ------
-    ValueError
-        If one is out of its range.
+    Parameters
+    ----------
+    max_epochs : int
+        Most passes over the training pictures.
+    batch_size : int
+        Pictures a step.
+    learning_rate : float
+        Adam's; with a schedule the largest.
+    schedule : {"constant", "cosine", "one-cycle"}
+        The learning rate over `max_epochs`: constant; falling to nothing along half a cosine; or
+        rising to it first, in a fifth of the time.
+    weight_decay : float
+        Decoupled from the gradient (AdamW); biases and normalisation layers are left out.
+    sam : float
+        Radius of sharpness-aware minimisation, such as 0.05, at twice the time; 0 is off.
+    ema : float in [0, 1)
+        Decay of a moving average of the weights after each step, such as 0.999, which is judged
+        and kept in place of the weights; shorter in the first steps. 0 is off.
+    augment : str
+        How training pictures are changed at random, such as ``flip+shift=0.1+mixup``; see
+        `deepnets.training.augment.USUAL` for the ways and their usual strengths.
+    balance : {"none", "weights", "sampling", "bootstrap", "logits"}
+        What makes rare classes count more: weights of the loss, drawing rows by class, showing
+        rows of rare classes again (bootstrap oversampling), or logit adjustment: the loss adds
+        the logarithm of each class's share, which answers then lack.
+    balance_strength : float in [0, 1]
+        How much more: 1 makes all classes alike, 0.5 goes half way (in the logarithm).
+    label_smoothing : float in [0, 1)
+        Share of the target spread over all classes: q' = (1 - eps) q + eps / n_classes.
+    auxiliary_weight : float
+        Weight of each auxiliary head's loss, for nets that have them.
+    frozen_epochs : int
+        Epochs at the beginning in which only the head of a pre-trained net is trained.
+    backbone_rate : float
+        Learning rate of the rest afterwards, as a share of `learning_rate`.
+    test_time_flip : bool
+        Whether what is predicted is the mean over a picture and its mirror image.
+    stop : {"stale", "rises"}
+        What ends the training early: no better epoch, or a risen validation loss, for `patience`
+        epochs in a row.
+    patience : int or None
+        How many; None never stops early.
+    monitor : {"accuracy", "loss"}
+        What the best epoch is best in, on the validation pictures.
     """
 
     max_epochs: int = 30
@@ -37,16 +92,28 @@ class Recipe:
     frozen_epochs: int = 3
     backbone_rate: float = 0.1
     test_time_flip: bool = False
-    stop: Literal["stale", "rises"] = "stale"
+    stop: Stop = "stale"
     patience: int | None = 10
-    monitor: Literal["accuracy", "loss"] = "accuracy"
+    monitor: Monitor = "accuracy"
 
-    def __post_init__(self) -> None:
-        least = {"max_epochs": 1, "batch_size": 1, "weight_decay": 0, "sam": 0}
-        least |= {"frozen_epochs": 0, "backbone_rate": 0}
-        for name, value in least.items():
-            if getattr(self, name) < value:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be {value} or more")
+    def check_values(self) -> None:
+        """Refuse what cannot be.
+
+        Raises
+        ------
+        ValueError
+            If a choice is not known or a number out of its range; names it.
+        """
+        for name, accepted in CHOICES.items():
+            check_choice(name, getattr(self, name), get_args(accepted))
+        for each in fields(Recipe):
+            value = getattr(self, each.name)
+            is_number = isinstance(each.default, int | float)
+            if is_number and not isinstance(value, Real) and (each.name, value) != NO_PATIENCE:
+                raise ValueError(f"{each.name} is '{value}': it must be a number")
+        for name, least in LEAST.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}: it must be {least} or more")
         for name in ("ema", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be in [0, 1)")
@@ -57,8 +124,8 @@ class Recipe:
         Augmentation.parse(self.augment)
 
 
-# Parameters of the net's classifier by the recipe's name. What a net has of its own (InceptionV3's
-# label smoothing) stays where a recipe does not speak of it.
+# Parameters by the recipe's name. What a net has of its own (InceptionV3's label smoothing) stays
+# where a recipe does not speak of it.
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "published": {},
     "strong": {

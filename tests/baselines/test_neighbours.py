@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from sklearn.neighbors import KNeighborsClassifier
 
 from baselines import neighbours
 from baselines.neighbours import NearestRows, Neighbours
 from datasets import Dataset
-
-HAS_INT8 = neighbours._has_exact_int8(torch.zeros(1))
-
-
-@pytest.fixture(params=["int8", "float32"])
-def products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Compute the products of pixels in one way and then the other."""
-    if request.param == "int8" and not HAS_INT8:
-        pytest.skip("this processor has no exact int8 products")
-    monkeypatch.setattr(neighbours, "_has_exact_int8", lambda rows: request.param == "int8")
-    return request.param
 
 
 def scikit_learns(k: int, X: np.ndarray, y: np.ndarray, unseen: np.ndarray) -> np.ndarray:
@@ -29,7 +17,7 @@ def scikit_learns(k: int, X: np.ndarray, y: np.ndarray, unseen: np.ndarray) -> n
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 60])
-def test_votes_are_scikit_learns(products: str, shapes: Dataset, k: int) -> None:
+def test_votes_are_scikit_learns(shapes: Dataset, k: int) -> None:
     order = np.random.default_rng(0).permutation(len(shapes))
     X, y = shapes.images[order], shapes.labels[order] * 10 + 7
     model = Neighbours(k, device="cpu").fit(X[:60], y[:60])
@@ -38,12 +26,13 @@ def test_votes_are_scikit_learns(products: str, shapes: Dataset, k: int) -> None
 
 
 @pytest.mark.parametrize("n_features", [1, 3072, 44_000, 140_000])
-def test_distances_are_exact_at_any_size(products: str, n_features: int) -> None:
+def test_distances_are_exact_at_any_size(n_features: int) -> None:
     rng = np.random.default_rng(0)
     rows = rng.integers(0, 256, (8, n_features), dtype=np.uint8)
     rows[:2] = [[0], [255]]  # the largest products there are
-    signed = neighbours._signed(rows, "cpu")
-    order = neighbours._order(signed[:5], signed, neighbours._squares(signed)).numpy()
+    parts = neighbours._parts(rows, "cpu")
+    test = tuple(part[:5] for part in parts)
+    order = neighbours._order(test, parts, neighbours._squared_lengths(parts)).numpy()
     exact = ((rows[:5, None].astype(np.int64) - rows[None]) ** 2).sum(axis=2)
     own = ((rows[:5].astype(np.int64) - 128) ** 2).sum(axis=1, keepdims=True)
     assert (order + own == exact).all()
@@ -69,7 +58,7 @@ def test_pictures_judged_in_blocks_get_the_same_votes(
 ) -> None:
     model = Neighbours(device="cpu").fit(shapes.images[:60], shapes.labels[:60])
     at_once = model.predict_proba(shapes.images)
-    monkeypatch.setattr(neighbours, "CPU_BLOCK", 7 * 60)
+    monkeypatch.setitem(neighbours.BLOCK, "cpu", 7 * 60)
     assert (model.predict_proba(shapes.images) == at_once).all()
 
 

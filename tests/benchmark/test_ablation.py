@@ -24,7 +24,7 @@ from deepnets.training.recipes import RECIPES
 
 
 def parameters(settings: dict[str, Any]) -> dict[str, Any]:
-    return NET.estimator(settings).get_params()
+    return NET.make(**settings).get_params()
 
 
 def test_each_part_is_left_out_once_and_nothing_else_changes() -> None:

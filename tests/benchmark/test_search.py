@@ -212,7 +212,7 @@ def test_a_row_that_won_two_searches_counts_each_trial_once(searched: Path) -> N
 @pytest.mark.parametrize("net", ["cnn", "cnn-se", "cnn-se-residual", "cnn3"])
 def test_the_documents_grid_is_of_96_points_that_its_nets_take(net: str) -> None:
     points = search.read("raf-db-report").points()
-    made = {str(models.models()[net].estimator(point).get_params()) for point in points}
+    made = {str(models.models()[net].make(**point).get_params()) for point in points}
     assert len(points) == len(made) == 96
     assert {point["patience"] for point in points} == {5, None}
 

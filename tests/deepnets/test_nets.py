@@ -50,7 +50,6 @@ def test_it_maps_grey_pictures_of_any_size_to_one_logit_a_class(name: str, size:
         outputs = net.train()(pictures)
     for logits in outputs if isinstance(outputs, tuple) else (outputs,):
         assert logits.shape == (2, 5)
-    assert architecture(name).adaptation
 
 
 def test_resnet18_at_64_pixels_has_as_many_parameters_as_the_raf_db_reports() -> None:
@@ -129,7 +128,7 @@ def test_dropout_is_what_it_is_told(name: str) -> None:
 
 def test_two_nets_cannot_share_a_name() -> None:
     with pytest.raises(ValueError, match="two nets are called 'vgg11'"):
-        register("vgg11", family="other", adaptation="none")(ARCHITECTURES["vgg11"].build)
+        register("vgg11", family="other")(ARCHITECTURES["vgg11"].builder)
 
 
 def test_any_timm_net_is_enlarged_only_as_far_as_it_needs() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ def settings(model: models.Model, vgg16_weights: Path) -> dict[str, Any]:
 
 def unfitted(model: models.Model, settings: dict[str, Any], seed: int = 0) -> Any:
     """The model as registered, nets for one epoch only."""
-    estimator = model.estimator(settings)
+    estimator = model.make(**settings)
     parameters = estimator.get_params()
     if "max_epochs" in parameters:
         estimator.set_params(max_epochs=1, device="cpu")
@@ -111,56 +113,84 @@ def test_an_unknown_name_is_told_with_a_near_one(wanted: str, words: str) -> Non
 
 def test_parameters_reach_the_model_or_are_refused() -> None:
     (mobilenet,) = models.find("mobilenet")
-    assert mobilenet.estimator({"width": 0.5}).options == {"width": 0.5}
-    assert mobilenet.estimator({"batch_size": 7}).batch_size == 7
+    assert mobilenet.make(width=0.5).options == {"width": 0.5}
+    assert mobilenet.make(batch_size=7).batch_size == 7
     (vgg,) = models.find("vgg11")
     with pytest.raises(InputError, match="vgg11 has no parameter 'depth'"):
-        vgg.estimator({"depth": 13})
+        vgg.make(depth=13)
     (knn,) = models.find("knn")
-    assert knn.estimator({"n_neighbors": 3}).n_neighbors == 3
-    for model, name in ((mobilenet, "depth"), (knn, "depth"), (knn, "random_state")):
+    assert knn.make(n_neighbors=3).n_neighbors == 3
+    for model, name in ((mobilenet, "depth"), (knn, "name"), (knn, "random_state"), (vgg, "name")):
         with pytest.raises(InputError, match=f"{model.name} has no parameter '{name}'"):
-            model.estimator({name: 1})
+            model.make(**{name: 1})
+
+
+@pytest.mark.parametrize("name", ["schedule", "balance", "stop", "monitor"])
+def test_a_word_that_a_parameter_does_not_accept_is_refused(name: str) -> None:
+    (net,) = models.find("timm:resnet18")
+    with pytest.raises(InputError, match=f"timm:resnet18: no {name} is called 'odd': use one of "):
+        net.make(**{name: "odd"})
 
 
 @pytest.mark.parametrize(
-    ("model", "name"),
+    ("model", "name", "value", "said"),
     [
-        ("resnet18", "stem"),
-        ("inceptionv3", "stem"),
-        ("timm:resnet18", "stop"),
-        ("vgg11", "schedule"),
-        ("vgg11", "balance"),
+        ("resnet18", "stem", "odd", "no stem is called 'odd': use one of published, 7x7, 3x3-po"),
+        ("inceptionv3", "stem", "odd", "no stem is called 'odd': use one of resized, stride1-pool"),
+        ("mobilenet", "width", 1.5, r"it must be in \(0, 1\] \(usual: width=1.0, resolution=1.0"),
+        ("vgg11", "hidden", -1, r"negative dimension .* \(usual: batch_norm=True, hidden=0"),
+        ("timm:resnet18", "nonsense", 3, "unexpected keyword argument 'nonsense'"),
     ],
 )
-def test_a_word_that_a_parameter_does_not_accept_is_refused(model: str, name: str) -> None:
+def test_an_option_that_the_net_cannot_be_built_with_is_refused_before_anything_is_fitted(
+    model: str, name: str, value: object, said: str
+) -> None:
     (found,) = models.find(model)
-    with pytest.raises(InputError, match=f"{model} has no {name} 'odd': use one of "):
-        found.estimator({name: "odd"})
+    with pytest.raises(ValueError, match=f"{model} cannot be built with {name}={value}: .*{said}"):
+        found.make(**{name: value}).check(32)
+
+
+def test_the_nets_as_they_are_registered_can_be_built() -> None:
+    for model in MODELS.values():
+        if model.deep and not model.starts_pretrained:
+            model.make().check(48)
+
+
+def test_naming_a_classical_model_does_without_torch() -> None:
+    script = """
+import sys
+from benchmark.core import models
+for model in models.find("*"):
+    model.deep or model.make()
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_a_recipe_stands_for_its_parameters_and_a_parameter_beats_it(name: str) -> None:
     (net,) = models.find("inceptionv3")
-    usual, with_recipe = net.estimator(), net.estimator({"recipe": name})
+    usual, with_recipe = net.make(), net.make(recipe=name)
     for key, value in with_recipe.get_params().items():
         assert value == RECIPES[name].get(key, usual.get_params()[key])
-    changed = net.estimator({"recipe": name, "batch_size": 17, "max_epochs": 3})
+    changed = net.make(recipe=name, batch_size=17, max_epochs=3)
     assert (changed.batch_size, changed.max_epochs) == (17, 3)
-    assert net.estimator({"recipe": "published"}).get_params() == usual.get_params()
+    assert net.make(recipe="published").get_params() == usual.get_params()
 
 
 def test_a_recipe_or_value_that_cannot_be_is_refused_before_anything_is_fitted() -> None:
     (net,) = models.find("vgg11")
     with pytest.raises(InputError, match="no recipe is called 'storng': use one of published, st"):
-        net.estimator({"recipe": "storng"})
+        net.make(recipe="storng")
     with pytest.raises(InputError, match="vgg11: ema is 2"):
-        net.estimator({"ema": 2})
+        net.make(ema=2)
     with pytest.raises(InputError, match="vgg11: no augmentation is called 'flips': did you mean"):
-        net.estimator({"augment": "flips"})
+        net.make(augment="flips")
+    with pytest.raises(InputError, match="vgg11: batch_size is 'many': it must be a number"):
+        net.make(batch_size="many")
     (knn,) = models.find("knn")
     with pytest.raises(InputError, match="knn has no parameter 'recipe'"):
-        knn.estimator({"recipe": "strong"})
+        knn.make(recipe="strong")
 
 
 def test_a_change_of_code_changes_the_hash_and_a_comment_does_not(tmp_path: Path) -> None:
@@ -196,3 +226,22 @@ def test_families_have_hashes_of_their_own() -> None:
     hashes = {name: model.source_hash() for name, model in MODELS.items()}
     assert hashes["vgg11"] == hashes["vgg19"] != hashes["resnet18"]
     assert hashes["knn"] != hashes["decision-tree"] == hashes["random-forest"]
+
+
+def test_the_hash_is_of_a_models_own_file_and_those_its_package_shares(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hashed: set[str] = set()
+
+    def noted(*files: str) -> str:
+        hashed.update(Path(file).name for file in files)
+        return "hash"
+
+    monkeypatch.setattr(models, "code_hash", noted)
+    MODELS["knn"].source_hash()
+    assert hashed >= {"neighbours.py", "base.py", "device.py"}
+    assert not hashed & {"trees.py", "vgg.py", "engine.py"}
+    hashed.clear()
+    MODELS["vgg11"].source_hash()
+    assert hashed >= {"vgg.py", "registry.py", "engine.py", "classifier.py"}
+    assert not hashed & {"resnet.py", "any_timm.py", "base.py"}

@@ -52,7 +52,13 @@ def trained(
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 2))
     images = torch.rand(N, 3, 4, 4)
-    recipe = Recipe(EPOCHS, BATCH, 1e-2, patience=None, frozen_epochs=frozen_epochs or 0)
+    recipe = Recipe(
+        max_epochs=EPOCHS,
+        batch_size=BATCH,
+        learning_rate=1e-2,
+        patience=None,
+        frozen_epochs=frozen_epochs or 0,
+    )
     backbone = [*net[:2].parameters()] if frozen_epochs is not None else []
     where = Backend(torch.device("cpu"), bf16=False, graph=graph)
     data = Pictures(images, torch.arange(N) % 2)

@@ -159,9 +159,9 @@ def test_without_network_and_file_it_is_refused_at_once(no_hub: None) -> None:
     for name in (f"timm:{NET}", "poster-vgg-finetuned"):
         model = NetClassifier(name, pretrained=True)
         with pytest.raises(ValueError, match=rf"weights of {name} cannot be had .* --weights FILE"):
-            model.check_weights(32)
+            model.check(32)
     with pytest.raises(ValueError, match="the hub has no weights of vgg11: give a file with"):
-        NetClassifier("vgg11", pretrained=True).check_weights(32)
+        NetClassifier("vgg11", pretrained=True).check(32)
 
 
 def test_weights_that_do_not_fit_are_refused_by_name(
@@ -172,13 +172,13 @@ def test_weights_that_do_not_fit_are_refused_by_name(
     safetensors.torch.save_file(part, tmp_path / "part.safetensors")
     model = NetClassifier(f"timm:{NET}", weights=str(tmp_path / "part.safetensors"))
     with pytest.raises(ValueError, match=r"part.safetensors does not fit .* 1 of .*layer1.0.conv1"):
-        model.check_weights(32)
+        model.check(32)
     with pytest.raises(ValueError, match="does not fit timm:test_vit: "):
-        NetClassifier("timm:test_vit", weights=str(file)).check_weights(32)
+        NetClassifier("timm:test_vit", weights=str(file)).check(32)
     text = tmp_path / "text.safetensors"
     text.write_text("nothing")
     with pytest.raises(ValueError, match="cannot be read as safetensors"):
-        NetClassifier(f"timm:{NET}", weights=str(text)).check_weights(32)
+        NetClassifier(f"timm:{NET}", weights=str(text)).check(32)
 
 
 def test_the_convolutions_of_timms_vgg16_fit_the_posters_net() -> None:

@@ -1,4 +1,4 @@
-"""Where classical models are fitted, and that it is the same model wherever it is."""
+"""A classical model is the same wherever it is fitted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from baselines import BASELINES
-from baselines.device import OnCuda, choose, full_precision
+from baselines.cuda import OnCuda, full_precision
 from baselines.hog import HogSvm
 from baselines.linear import Logistic
 from baselines.trees import Forest
@@ -50,15 +50,8 @@ def stored(model: Any) -> Any:
 def test_a_device_that_is_not_there_is_refused(no_gpu: None, shapes: Dataset) -> None:
     with pytest.raises(ValueError, match="no CUDA device is here: use the device cpu, or auto"):
         Logistic(device="cuda").fit(shapes.images, shapes.labels)
-    with pytest.raises(ValueError, match="no device is called 'gpu'"):
-        choose("gpu")
-
-
-def test_auto_is_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    for there, chosen in ((True, "cuda"), (False, "cpu")):
-        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
-        assert choose("auto") == chosen
-        assert choose("cpu") == "cpu"
+    with pytest.raises(ValueError, match="no device is called 'mps': use auto, cpu, cuda"):
+        Logistic(device="mps").fit(shapes.images, shapes.labels)
 
 
 @pytest.mark.parametrize("name", list(BASELINES))

@@ -1,4 +1,4 @@
-"""Where a classical model is fitted: on the CPU, or on a GPU through torch's tensors."""
+"""Classical models on a GPU: scikit-learn's own code, given torch's tensors."""
 
 from __future__ import annotations
 
@@ -9,36 +9,6 @@ from typing import Self
 
 import numpy as np
 from sklearn import config_context
-
-
-def choose(device: str) -> str:
-    """Choose where to fit.
-
-    Parameters
-    ----------
-    device : {"auto", "cpu", "cuda"}
-        "auto" takes CUDA where there is one.
-
-    Returns
-    -------
-    {"cpu", "cuda"}
-
-    Raises
-    ------
-    ValueError
-        If CUDA is asked for and not there, or the device is unknown.
-    """
-    if device not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"no device is called '{device}': use auto, cpu or cuda")
-    if device == "cpu":
-        return "cpu"  # torch is not needed, and slow to import
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    if device == "cuda":
-        raise ValueError("no CUDA device is here: use the device cpu, or auto")
-    return "cpu"
 
 
 @contextlib.contextmanager
