@@ -14,7 +14,6 @@ from typing import Any
 import click
 import numpy as np
 
-import datasets
 from benchmark.core import store
 from benchmark.core.protocols import Fair, Protocol, Slides, possible_splits
 from benchmark.options import Options, command
@@ -59,7 +58,7 @@ def examine(dataset: Dataset) -> dict[str, Any]:
         "schema": SCHEMA,
         "data": {
             "name": dataset.name,
-            "source": dataset.source,
+            "source": dataset.described,
             "fingerprint": dataset.fingerprint,
             "size": dataset.size,
             "n": len(dataset),
@@ -250,7 +249,7 @@ def main(options: Options) -> None:
     """Look in pictures for copies, leaks across the splits and shortcuts; train nothing."""
     store.check_writable(options.out)
     (source,) = options.sources
-    found = write(datasets.load(source, options.size), options.out)
+    found = write(source.load(options.size), options.out)
     if store.read_board(options.out):
         page.publish(options.out)
     click.echo(found["summary"])

@@ -18,7 +18,7 @@ import yaml
 import datasets
 from benchmark.core.protocols import PROTOCOLS, Search, Split
 from benchmark.scores import searches
-from datasets import InputError, crops
+from datasets import InputError, Source, crops
 
 WRONG_INPUT = 2
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -229,21 +229,20 @@ class Options:
     list: bool = flag(False, is_flag=True, help="Show the models and the data sets.")
 
     @property
-    def sources(self) -> Sequence[str]:
-        """What `datasets.load` takes: one data set, or one for each that is tested on besides."""
+    def sources(self) -> Sequence[Source]:
+        """The data: one source, or one for each that is tested on besides."""
         if "" in (self.data, *self.test_data):
             raise click.UsageError("--data and --test-data must name a data set or a folder")
-        return [self._source(tested) for tested in dict.fromkeys(self.test_data) or [None]]
-
-    def _source(self, tested: str | None) -> str:
-        source = self.data or datasets.default()
-        if tested is not None:
-            source = datasets.on(source, tested)
-        for class_name in sorted(set(self.drop_class)):
-            source = f"{datasets.WITHOUT}{class_name}:{source}"
-        if self.drop_duplicates and not source.startswith(datasets.DEDUPLICATED):
-            source = f"{datasets.DEDUPLICATED}{source}"
-        return source if self.crop == crops.NONE else f"{self.crop}:{source}"
+        return [
+            Source.parse(
+                self.data or datasets.default(),
+                crop=self.crop,
+                without=tuple(sorted(set(self.drop_class))),
+                deduplicated=self.drop_duplicates,
+                tested_on=tested,
+            )
+            for tested in dict.fromkeys(self.test_data) or [None]
+        ]
 
     @property
     def parameters(self) -> Mapping[str, Any]:

@@ -46,7 +46,7 @@ def say_what(dataset: Dataset, console: Console) -> None:
     classes = sum(count > 0 for count in dataset.class_counts.values())
     console.print(
         Text(
-            f"{dataset.source}: {len(dataset):,} pictures of {classes} classes at "
+            f"{dataset.described}: {len(dataset):,} pictures of {classes} classes at "
             f"{dataset.size} x {dataset.size} pixels{left_out}"
         )
     )

@@ -104,7 +104,7 @@ def original(dataset: Dataset, row: int) -> np.ndarray:
         If its file went away or changed since the set was loaded.
     """
     if dataset.root is None:
-        return dataset.images[row].transpose(1, 2, 0)
+        return dataset.take(np.array([row]))[0].transpose(1, 2, 0)
     try:
         return images.read(content(dataset, row))
     except ValueError as error:

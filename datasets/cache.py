@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -28,15 +29,13 @@ import platformdirs
 from rich.console import Console
 from rich.progress import track
 
-from datasets import crops, images
 from datasets.errors import InputError
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
-BATCH = 512
+FORMAT = 3
 BLOCK = 1 << 22  # bytes of a packed set whose checksum a thread takes at a time
-HANDFUL = 16  # files a thread takes at a time: fewer cost turns, more cost memory
+DIGEST = re.compile("[0-9a-f]{64}")
 
 # What a producer yields: pictures in order of their rows, the rows it could not read and why, and
 # for each picture whether what it was cropped to was found (None where nothing was cropped).
@@ -55,14 +54,14 @@ class Packed:
         SHA-256 of the images.
     unreadable : tuple of (int, str)
         Index in the order asked for, and the reason, of each picture left out.
-    found : ndarray of bool, shape (n,), or None
+    crop_found : ndarray of bool, shape (n,), or None
         Whether what each was cropped to was found; None where nothing was cropped.
     """
 
     images: np.ndarray
     digest: str
     unreadable: tuple[tuple[int, str], ...] = ()
-    found: np.ndarray | None = None
+    crop_found: np.ndarray | None = None
 
 
 def folder() -> Path:
@@ -70,51 +69,45 @@ def folder() -> Path:
     return Path(platformdirs.user_cache_dir("classical-or-deep", appauthor=False))
 
 
-def packed_files(paths: Sequence[str | Path], size: int, crop: str = crops.NONE) -> Packed:
-    """Pictures of the given files, stretched to ``size`` x ``size``, decoded at most once.
-
-    Files whose name, size and times are those seen before are not read again; a change of content
-    makes a new key.
+def remembered(stamp: object, make: Callable[[], str]) -> str:
+    """Digest that was made under a stamp, made now if there is none.
 
     Parameters
     ----------
-    paths : sequence of str or Path
-        In row order; a name may come twice. Plain names take least time and memory.
-    size : int
-        Width and height in pixels.
-    crop : str
-        One of `crops.CROPS`; what is cropped to is stretched.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a file is not there.
+    stamp : object
+        JSON value; another one wherever the digest may be another.
+    make : callable
+        Gives it, 64 hexadecimal digits.
     """
-    key = {"contents": contents(paths), "size": size, "preparation": images.PREPARATION}
-    return packed({**key, **crops.key(crop)}, size, lambda: _decode(paths, size, crop))
-
-
-def contents(paths: Sequence[str | Path]) -> str:
-    """Digest of what files hold, read only where their size or times are new.
-
-    Raises
-    ------
-    FileNotFoundError
-        If a file is not there.
-    """
-    seen = [
-        number
-        for stat in map(os.stat, paths)
-        for number in (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
-    ]
-    pointer = folder() / "seen" / _hash([paths, seen])
+    place = folder() / "seen" / _hash(stamp)
     try:
-        return pointer.read_text()
-    except (FileNotFoundError, NotADirectoryError):
-        digest = _hash([_content(path) for path in paths])
-        with _usable():
-            _write_text(pointer, digest)
-        return digest
+        digest = place.read_bytes().decode(errors="replace")
+    except OSError:
+        digest = ""
+    if not DIGEST.fullmatch(digest):
+        digest = make()
+        with _usable(), written_whole(place) as draft:
+            draft.write_text(digest)
+    return digest
+
+
+@contextmanager
+def written_whole(place: Path) -> Iterator[Path]:
+    """Give a draft to write, a file or a folder, that takes its place at the end or goes.
+
+    All that is written to the cache is written so: no reader ever sees half of it, whoever else
+    writes it and whenever a process is killed.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=".draft-", dir=place.parent))
+    try:
+        draft = aside / "whole"
+        yield draft
+        if place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        draft.replace(place)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def packed(key: dict[str, Any], size: int, produce: Callable[[], Iterable[Chunk]]) -> Packed:
@@ -133,17 +126,16 @@ def packed(key: dict[str, Any], size: int, produce: Callable[[], Iterable[Chunk]
     found = _open(home, size)
     if found is not None:
         return found
-    with _usable(), filelock.FileLock(_parent_made(folder() / "locks" / home.name)):
-        found = _open(home, size)  # another process may have made it while we waited
-        if found is None:
-            draft = Path(tempfile.mkdtemp(dir=_parent_made(home).parent))
-            try:
-                _fill(draft, produce())
-                shutil.rmtree(home, ignore_errors=True)
-                draft.rename(home)
-            finally:
-                shutil.rmtree(draft, ignore_errors=True)
-            found = _open(home, size)
+    locks = folder() / "locks"
+    with _usable():
+        locks.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(locks / home.name):
+            found = _open(home, size)  # another process may have made it while we waited
+            if found is None:
+                with written_whole(home) as draft:
+                    draft.mkdir()
+                    _fill(draft, produce())
+                found = _open(home, size)
     if found is None:
         raise InputError(f"the cache at {home} does not hold what was written: check the disk")
     return found
@@ -192,31 +184,11 @@ def _open(home: Path, size: int) -> Packed | None:
         else:
             pictures = np.memmap(home / "images.u8", np.uint8, mode="r", shape=shape)
         unreadable = tuple((int(row), str(reason)) for row, reason in meta["unreadable"])
-        hits = meta.get("found")  # sets packed before there were crops have none
-        found = np.array(hits, bool) if hits else None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        found = np.array(meta["found"], bool) if meta["found"] else None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         logger.warning("the picture cache %s is damaged (%s): building it again", home, error)
         return None
     return Packed(pictures, meta["sha256"], unreadable, found)
-
-
-def _decode(paths: Sequence[str | Path], size: int, crop: str) -> Iterator[Chunk]:
-    decode = joblib.delayed(images.load_all)
-    with joblib.Parallel(n_jobs=joblib.cpu_count(), prefer="threads") as parallel:
-        for start in show(range(0, len(paths), BATCH), "reading pictures"):
-            batch = paths[start : start + BATCH]
-            handfuls = (batch[i : i + HANDFUL] for i in range(0, len(batch), HANDFUL))
-            read = parallel(decode(some, size, crop) for some in handfuls)
-            failures = [
-                (i * HANDFUL + row, reason)
-                for i, (_, reasons, _) in enumerate(read)
-                for row, reason in reasons.items()
-            ]
-            bad = [row for row, _ in failures]
-            pictures = np.delete(np.concatenate([some for some, _, _ in read]), bad, axis=0)
-            hits = [some for _, _, some in read if some is not None]
-            found = np.delete(np.concatenate(hits), bad) if hits else None
-            yield pictures, [(start + row, why) for row, why in failures], found
 
 
 def show(steps: Sequence[int], what: str) -> Iterable[int]:
@@ -243,24 +215,6 @@ def _blocks(path: Path) -> list[str]:
         return [*threads.map(digest, range(0, path.stat().st_size, BLOCK))]
 
 
-def _content(path: str | Path) -> str:
-    with Path(path).open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _hash(value: object) -> str:
     text = json.dumps(value, sort_keys=True, default=os.fspath)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _parent_made(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def _write_text(path: Path, text: str) -> None:
-    _parent_made(path)
-    handle, draft = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w") as out:
-        out.write(text)
-    Path(draft).rename(path)

@@ -10,15 +10,11 @@ no face is found is taken as that of a registered face, which fills it.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import joblib
 import numpy as np
 
 NONE = "none"
@@ -114,25 +110,6 @@ def cut(picture: np.ndarray, crop: str) -> tuple[np.ndarray, bool]:
         return whole.of(picture), face is not None
     part, found = (_eye_strip if crop == "eyes" else _mouth)(grey, whole)
     return part.of(picture), found
-
-
-def cut_all(
-    pictures: Sequence[np.ndarray], crop: str
-) -> tuple[Sequence[np.ndarray], np.ndarray | None]:
-    """Cut pictures as `cut` does, several at once.
-
-    Returns
-    -------
-    parts : sequence of ndarray
-        The pictures themselves without a crop.
-    found : ndarray of bool, shape (len(pictures),), or None
-        None without a crop.
-    """
-    if crop == NONE:
-        return pictures, None
-    with ThreadPoolExecutor(joblib.cpu_count()) as threads:
-        cuts = [*threads.map(cut, pictures, itertools.repeat(crop))]
-    return [part for part, _ in cuts], np.array([found for _, found in cuts], bool)
 
 
 def parted(name: str) -> tuple[str, str]:

@@ -1,34 +1,89 @@
-"""What every data set is, once loaded, and the register of the sets that can be."""
+"""What every data set is, once loaded: labelled pictures of one size."""
 
 from __future__ import annotations
 
+import dataclasses
 import enum
 import hashlib
 import mmap
 import os
-import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from datasets.cache import Packed
-from datasets.errors import InputError
+if TYPE_CHECKING:
+    from datasets.source import Source
 
 TAKEN_AT_ONCE = 1000  # pictures; each may bring sixteen pages of the map into memory
 
 
 class Part(enum.IntEnum):
-    """Part of the official split of a data set that a row is in.
-
-    Rows `ACROSS` are of another set than the others, and only tested on.
-    """
+    """Part of the official split of a data set that a row is in."""
 
     TRAINING = 0
     VALIDATION = 1
     TEST = 2
-    ACROSS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """Pictures as rows of packed arrays, of which none is copied until it is taken.
+
+    Attributes
+    ----------
+    arrays : tuple of ndarray of uint8, each of shape (n_i, 3, size, size)
+        Read-only memory maps, or arrays.
+    digests : tuple of str
+        SHA-256 of each array; empty for one that it is not known of.
+    rows : ndarray of int64, shape (n,), or None
+        Which pictures, counted through all arrays; None is every one in order.
+    """
+
+    arrays: tuple[np.ndarray, ...]
+    digests: tuple[str, ...] = ("",)
+    rows: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return sum(map(len, self.arrays)) if self.rows is None else len(self.rows)
+
+    @property
+    def whole(self) -> np.ndarray:
+        """All pictures as one array: the map itself, or a copy where they are a selection."""
+        if self.rows is None and len(self.arrays) == 1:
+            return self.arrays[0]
+        return self.take(np.arange(len(self)))
+
+    def select(self, rows: np.ndarray) -> Pixels:
+        """Some rows, in their order, without copying a picture."""
+        return Pixels(self.arrays, self.digests, rows if self.rows is None else self.rows[rows])
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Copy some rows, ``(len(rows), 3, size, size)`` of uint8, and give pages of maps back."""
+        wanted = rows if self.rows is None else self.rows[rows]
+        taken = np.empty((len(rows), *self.arrays[0].shape[1:]), np.uint8)
+        for start in range(0, len(rows), TAKEN_AT_ONCE):
+            some = slice(start, start + TAKEN_AT_ONCE)
+            first = 0
+            for array in self.arrays:
+                here = (wanted[some] >= first) & (wanted[some] < first + len(array))
+                taken[some][here] = array[wanted[some][here] - first]
+                first += len(array)
+                if isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                    array.base.madvise(mmap.MADV_DONTNEED)
+        return taken
+
+    @staticmethod
+    def joined(several: list[Pixels]) -> Pixels:
+        """Rows of several, one after the other, without copying a picture."""
+        rows, first = [], 0
+        for one in several:
+            rows.append(first + (np.arange(len(one)) if one.rows is None else one.rows))
+            first += sum(map(len, one.arrays))
+        arrays = tuple(array for one in several for array in one.arrays)
+        digests = tuple(digest for one in several for digest in one.digests)
+        return Pixels(arrays, digests, np.concatenate(rows))
 
 
 @dataclass(frozen=True, eq=False)  # one is equal to itself alone, and can be a cache's key
@@ -39,9 +94,8 @@ class Dataset:
     ----------
     name : str
         Short name, used in file names and on the leaderboard.
-    images : ndarray of uint8, shape (n, 3, size, size)
-        Red, green and blue planes, 0 to 255; may be a read-only memory map.
-        ``images.reshape(n, -1)`` is the flat form the classical models use.
+    pixels : Pixels, n pictures of ``(3, size, size)`` of uint8
+        Red, green and blue planes, 0 to 255; `images` is all of them as one array.
     labels : ndarray of int64, shape (n,)
         Indices into `class_names`.
     class_names : tuple of str
@@ -50,48 +104,54 @@ class Dataset:
         Who is shown; None where the set does not say.
     ids : tuple of str
         File name of each row; not always unique.
-    source : str
+    described : str
         Where the pictures come from, in words for a reader.
     fingerprint : str
         SHA-256 over everything above that can change a result.
+    source : Source or None
+        What was asked for, by which it can be loaded again; None for one that was put together.
     left_out : tuple of (str, str)
         File name and reason of each picture that could not be read.
     generated : bool
         True for drawn faces, which no reader may mistake for real ones.
+    faces : bool
+        Whether the set is one of faces; False where that is not known.
     root : Path or None
         Folder that `ids` are files of; None where the pictures lie in no files of their own.
     contributors : tuple of str, or None
         Who gave each row its label; None where the set does not say.
     parts : ndarray of int8, shape (n,), or None
         `Part` of the official split; None where the set comes undivided.
-    sequences : ndarray of int64, shape (n,), or None
-        Which film a row is a frame of; None where the pictures are single.
+    other : ndarray of bool, shape (n,), or None
+        Rows of a second set, which are only tested on; None where there is no such set.
     distribution : ndarray of float32, shape (n, n_classes), or None
         Share of each class in the votes of a row's annotators; None where a row has but its label.
     remarks : tuple of str
         What was done to the set or sets it is made of, in words for a reader of the scores.
-    found : ndarray of bool, shape (n,), or None
+    crop_found : ndarray of bool, shape (n,), or None
         Whether what a picture was cropped to was found in it, see `crops.cut`; None where pictures
         are not cropped.
     """
 
     name: str
-    images: np.ndarray
+    pixels: Pixels
     labels: np.ndarray
     class_names: tuple[str, ...]
     groups: np.ndarray | None
     ids: tuple[str, ...]
-    source: str
+    described: str
     fingerprint: str
+    source: Source | None = None
     left_out: tuple[tuple[str, str], ...] = ()
     generated: bool = False
+    faces: bool = False
     root: Path | None = None
     contributors: tuple[str, ...] | None = None
     parts: np.ndarray | None = None
-    sequences: np.ndarray | None = None
+    other: np.ndarray | None = None
     distribution: np.ndarray | None = None
     remarks: tuple[str, ...] = ()
-    found: np.ndarray | None = None
+    crop_found: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -99,22 +159,16 @@ class Dataset:
     @property
     def size(self) -> int:
         """Width and height of a picture in pixels."""
-        return self.images.shape[-1]
+        return self.pixels.arrays[0].shape[-1]
 
-    def take(self, rows: np.ndarray) -> np.ndarray:
-        """Copy the pictures of some rows, ``(len(rows), 3, size, size)`` of uint8.
+    @property
+    def images(self) -> np.ndarray:
+        """All pictures, ``(n, 3, size, size)`` of uint8.
 
-        Pages of a memory map that this touches are given back, so that a process holds the pictures
-        it uses and not the whole set besides.
+        A read-only memory map where the set is as it lies on disk, else a copy: see `take`.
+        ``images.reshape(n, -1)`` is the flat form that the classical models use.
         """
-        taken = np.empty((len(rows), *self.images.shape[1:]), np.uint8)
-        pages = self.images.base
-        for start in range(0, len(rows), TAKEN_AT_ONCE):
-            part = slice(start, start + TAKEN_AT_ONCE)
-            taken[part] = self.images[rows[part]]
-            if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-                pages.madvise(mmap.MADV_DONTNEED)
-        return taken
+        return self.pixels.whole
 
     @property
     def class_counts(self) -> dict[str, int]:
@@ -122,144 +176,62 @@ class Dataset:
         counts = np.bincount(self.labels, minlength=len(self.class_names))
         return dict(zip(self.class_names, counts.tolist(), strict=True))
 
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """Copy the pictures of some rows, ``(len(rows), 3, size, size)`` of uint8.
 
-@dataclass(frozen=True)
-class Listing:
-    """What a loader knows about the pictures before any is decoded, a row a picture."""
+        Pages of a memory map that this touches are given back, so that a process holds the pictures
+        it uses and not the whole set besides.
+        """
+        return self.pixels.take(rows)
 
-    ids: Sequence[str]
-    labels: Sequence[int]
-    class_names: tuple[str, ...]
-    people: Sequence[str] | None = None
-    contributors: Sequence[str] | None = None
-    root: Path | None = None
-    parts: Sequence[int] | None = None
-    sequences: Sequence[str] | None = None
-    distribution: np.ndarray | None = None
+    def select(self, rows: np.ndarray) -> Dataset:
+        """Keep some rows, in their order, as a view: no picture is copied.
+
+        The fingerprint and the words are those of the whole: `datasets.derived` sees to them.
+        """
+        columns: dict[str, Any] = {
+            name: None if (column := getattr(self, name)) is None else column[rows]
+            for name in ("groups", "parts", "other", "distribution", "crop_found")
+        }
+        who = self.contributors
+        return dataclasses.replace(
+            self,
+            pixels=self.pixels.select(rows),
+            labels=self.labels[rows],
+            ids=tuple(self.ids[row] for row in rows),
+            contributors=None if who is None else tuple(who[row] for row in rows),
+            **columns,
+        )
 
 
-def assemble(
-    name: str,
-    listing: Listing,
-    packed: Packed,
-    source: str,
-    *,
-    generated: bool = False,
-    remarks: tuple[str, ...] = (),
-) -> Dataset:
-    """Join a listing with its packed pictures into a checked data set.
+def fingerprint(
+    pixels: str,
+    labels: np.ndarray,
+    class_names: tuple[str, ...],
+    ids: tuple[str, ...],
+    groups: np.ndarray | None,
+    parts: np.ndarray | None,
+    distribution: np.ndarray | None,
+    other: np.ndarray | None = None,
+) -> str:
+    """SHA-256 over everything of a data set that can change a result.
 
     Parameters
     ----------
-    name : str
-        Turned into a form that is safe in a file name.
-    listing : Listing
-        One entry for every picture asked for, readable or not.
-    packed : Packed
-        The readable pictures, and which ones were not.
-    source : str
-        Where the pictures come from, in words.
-    generated : bool
-        Whether the faces are drawn.
-    remarks : tuple of str
-        See `Dataset`.
-
-    Raises
-    ------
-    InputError
-        If a class has a single picture, or fewer than two classes have any.
+    pixels : str
+        SHA-256 of the pictures in order.
+    labels, class_names, ids, groups, parts, distribution, other
+        As in `Dataset`.
     """
-    reasons = dict(packed.unreadable)
-    kept = [row for row in range(len(listing.ids)) if row not in reasons]
-    labels = np.asarray(listing.labels, dtype=np.int64)[kept]
-    ids = tuple(listing.ids[row] for row in kept)
-    groups = _numbered(listing.people, kept)
-    sequences = _numbered(listing.sequences, kept)
-    parts = None if listing.parts is None else np.asarray(listing.parts, dtype=np.int8)[kept]
-    distribution = None if listing.distribution is None else listing.distribution[kept]
-    contributors = None
-    if listing.contributors is not None:
-        contributors = tuple(listing.contributors[row] for row in kept)
-    counts = np.bincount(labels, minlength=len(listing.class_names))
-    for class_name, count in zip(listing.class_names, counts, strict=True):
-        if count == 1:
-            only = ids[int(np.flatnonzero(labels == listing.class_names.index(class_name))[0])]
-            raise InputError(
-                f"class '{class_name}' has one picture only ({only}), which cannot be both learned "
-                "from and tested on: add pictures of it or remove it"
-            )
-    if (counts > 0).sum() < 2:
-        raise InputError(f"{source} shows fewer than two classes: add pictures of another class")
-    digest = hashlib.sha256(packed.digest.encode())
-    for part in (labels.tobytes(), repr(listing.class_names), repr(ids), repr(groups is None)):
+    digest = hashlib.sha256(pixels.encode())
+    for part in (labels.tobytes(), repr(class_names), repr(ids), repr(groups is None)):
         digest.update(part if isinstance(part, bytes) else os.fsencode(part))
     if groups is not None:
         digest.update(groups.tobytes())
-    for name_of, column in (("parts", parts), ("distribution", distribution)):
+    if parts is not None and other is not None:
+        parts = np.where(other, np.int8(len(Part)), parts)  # a part of its own
+    for name, column in (("parts", parts), ("distribution", distribution)):
         if column is not None:  # sets without it keep the fingerprint they have always had
-            digest.update(name_of.encode())
+            digest.update(name.encode())
             digest.update(column.tobytes())
-    return Dataset(
-        name=re.sub(r"[^\w+-]+", "-", name).strip("-") or "pictures",
-        images=packed.images,
-        labels=labels,
-        class_names=listing.class_names,
-        groups=groups,
-        ids=ids,
-        source=source,
-        fingerprint=digest.hexdigest(),
-        left_out=tuple((listing.ids[row], reason) for row, reason in packed.unreadable),
-        generated=generated,
-        root=listing.root,
-        contributors=contributors,
-        parts=parts,
-        sequences=sequences,
-        distribution=distribution,
-        remarks=remarks,
-        found=packed.found,
-    )
-
-
-def _numbered(names: Sequence[str] | None, kept: Sequence[int]) -> np.ndarray | None:
-    """Give each name a number, in the order of the names."""
-    if names is None:
-        return None
-    chosen = [names[row] for row in kept]
-    number = {name: i for i, name in enumerate(sorted(set(chosen)))}
-    return np.array([number[name] for name in chosen], dtype=np.int64)
-
-
-Load = Callable[[Path | None, int, str], Dataset]
-
-
-@dataclass(frozen=True)
-class Loader:
-    """How one data set is found and read.
-
-    Attributes
-    ----------
-    load : callable
-        Takes a folder, or None to look in the usual places, the picture size and the crop.
-    recognises : callable
-        Whether a folder is laid out as this set is.
-    """
-
-    load: Load
-    recognises: Callable[[Path], bool]
-
-
-LOADERS: dict[str, Loader] = {}
-
-
-def register(
-    name: str, recognises: Callable[[Path], bool] = lambda folder: False
-) -> Callable[[Load], Load]:
-    """Make a loader available under a name (a decorator)."""
-
-    def add(load: Load) -> Load:
-        if name in LOADERS:
-            raise ValueError(f"two data sets are called '{name}'")
-        LOADERS[name] = Loader(load, recognises)
-        return load
-
-    return add
+    return digest.hexdigest()

@@ -1,16 +1,14 @@
-"""Pictures that are in a data set more than once, byte for byte, and the set without them."""
+"""Pictures that are in a data set more than once, byte for byte."""
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from datasets import subset
-from datasets.dataset import TAKEN_AT_ONCE, Dataset, assemble
+from datasets.dataset import TAKEN_AT_ONCE, Dataset
 from datasets.errors import InputError
 
 
@@ -62,8 +60,8 @@ def _pixels(dataset: Dataset) -> Iterator[bytes]:
             yield picture.tobytes()
 
 
-def sides(dataset: Dataset) -> np.ndarray | None:
-    """Who is shown, as `Dataset.groups`, with people who share a picture counted as one.
+def split_groups(dataset: Dataset) -> np.ndarray | None:
+    """Who is shown, for a split: `Dataset.groups`, with people who share a picture counted as one.
 
     Of two names under one picture one at least is wrong; a split between them would test on what
     was learned.
@@ -79,30 +77,3 @@ def sides(dataset: Dataset) -> np.ndarray | None:
 def conflicting(dataset: Dataset, rows: np.ndarray) -> bool:
     """Whether rows of one picture have different labels."""
     return len(np.unique(dataset.labels[rows])) > 1
-
-
-def without_duplicates(dataset: Dataset) -> Dataset:
-    """Keep every picture once, and none whose copies have different labels.
-
-    Of copies with one label the first row is kept, with the person it is said to show.
-
-    Raises
-    ------
-    InputError
-        If what is left cannot be learned from, as where a class has one picture only.
-    """
-    keep = np.ones(len(dataset), dtype=bool)
-    for group in identical(dataset):
-        keep[group if conflicting(dataset, group) else group[1:]] = False
-    rows = np.flatnonzero(keep)
-
-    n = len(dataset) - len(rows)
-    clean = assemble(
-        f"{dataset.name}-deduplicated",
-        subset.listing(dataset, rows),
-        subset.packed([(dataset, rows)]),
-        f"{dataset.source}, {n} duplicate{'' if n == 1 else 's'} left out",
-        generated=dataset.generated,
-        remarks=dataset.remarks,
-    )
-    return dataclasses.replace(clean, left_out=dataset.left_out)

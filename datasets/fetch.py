@@ -11,6 +11,7 @@ from pathlib import Path
 
 from datasets.errors import InputError
 from datasets.loaders import muxspace
+from datasets.registry import LOADERS
 
 URL_VARIABLE = "MUXSPACE_URL"
 URL = "https://github.com/muxspace/facial_expressions.git"
@@ -87,14 +88,14 @@ def main() -> int:
     arguments = parser.parse_args()
     url = os.environ.get(URL_VARIABLE, URL)
     try:
-        found = muxspace.find()
+        found = LOADERS["muxspace"].find()
         if found is not None:
             print(f"the muxspace pictures are at {found}", file=sys.stderr)
             return 0
         print(f"getting the muxspace pictures from {url}", file=sys.stderr)
         fetch(url, COMMIT, muxspace.fetched())
     except InputError as error:
-        if arguments.if_possible and os.environ.get(muxspace.VARIABLE) is None:
+        if arguments.if_possible and os.environ.get("MUXSPACE_DIR") is None:
             print(f"no real pictures to be had ({error})", file=sys.stderr)
             return 0
         print(f"error: {error}", file=sys.stderr)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections import defaultdict
-from collections.abc import Sequence
-from pathlib import Path
+from io import BytesIO
 
 import cv2
 import numpy as np
 import simplejpeg
-
-from datasets import crops
+from PIL import Image
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 PNG = b"\x89PNG\r\n\x1a\n"
+JPEG = b"\xff\xd8"
 
 # Part of the cache key: a change of it makes every packed set stale.
 PREPARATION = "cv2 colour decode, stretched by area (linear where enlarged)"
@@ -25,7 +23,11 @@ PREPARATION = "cv2 colour decode, stretched by area (linear where enlarged)"
 # simplejpeg decodes them.
 PLAIN = {"Gray": "GRAY", "YCbCr": "RGB"}
 APP1 = re.compile(b"\xff\xe1")  # finds it in half the time of `in`
-MOST_PIXELS = 1 << 30  # cv2 refuses more
+
+# Of one picture; what has more is refused before it is read or decoded.
+MOST_BYTES = 1 << 28
+MOST_PIXELS = 1 << 26  # 8192 x 8192
+
 
 cv2.setNumThreads(1)  # pictures are decoded side by side; threads within one only get in the way
 # A picture that cannot be read is reported once, by us.
@@ -52,9 +54,13 @@ def read(data: bytes) -> np.ndarray:
     """
     if not data:
         raise ValueError("the file is empty")
-    picture = _read_plain_jpeg(data)
-    if picture is not None:
-        return picture
+    if len(data) > MOST_BYTES:
+        raise ValueError(f"not a readable picture: {len(data):,} bytes are too many")
+    _check_size(data)
+    if data.startswith(JPEG):
+        picture = _read_jpeg(data)
+        if picture is not None:
+            return picture
     if data.startswith(PNG):
         _check_png(data)
     try:
@@ -66,21 +72,41 @@ def read(data: bytes) -> np.ndarray:
     return picture
 
 
-def _read_plain_jpeg(data: bytes) -> np.ndarray | None:
+def _check_size(data: bytes) -> None:
+    """Raise ValueError for more pixels than are decoded, by the header alone."""
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            width, height = picture.size
+    except Image.UnidentifiedImageError:
+        raise ValueError("not a readable picture (damaged or of an unknown format)") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ValueError("not a readable picture: it has too many pixels") from error
+    except Exception as error:  # whatever else a damaged header makes Pillow say
+        raise ValueError(f"not a readable picture ({error})") from error
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"not a readable picture: {width} x {height} pixels are too many")
+
+
+def _read_jpeg(data: bytes) -> np.ndarray | None:
     """Decode a JPEG file as cv2 does but faster, or return None to leave it to cv2.
 
     cv2 keeps what simplejpeg treats otherwise (pictures that Exif data, an APP1 segment, may turn;
-    CMYK) and the last word on whatever is damaged or odd.
+    CMYK) and the last word on whatever is damaged or odd, but for data that end before the picture
+    is full: cv2 makes up the rest.
+
+    Raises
+    ------
+    ValueError
+        If the data end early.
     """
-    if not data.startswith(b"\xff\xd8") or APP1.search(data):
-        return None
     try:
-        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if colours not in PLAIN or height * width > MOST_PIXELS:
-            return None
-        return simplejpeg.decode_jpeg(data, PLAIN[colours])
-    except (ValueError, KeyError):  # KeyError: it has no name for 4:4:1
+        _, _, colours, _ = simplejpeg.decode_jpeg_header(data)
+        picture = simplejpeg.decode_jpeg(data, PLAIN.get(colours, "CMYK"))
+    except (ValueError, KeyError) as error:  # KeyError: it has no name for 4:4:1
+        if "premature end" in str(error).lower():
+            raise ValueError("the picture is truncated") from error
         return None
+    return None if colours not in PLAIN or APP1.search(data) else picture
 
 
 def _check_png(data: bytes) -> None:
@@ -124,68 +150,3 @@ def stretch(picture: np.ndarray, size: int) -> np.ndarray:
         how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         picture = cv2.resize(picture, (size, size), interpolation=how)
     return picture.reshape(size, size, -1).transpose(2, 0, 1)
-
-
-def load(path: str | Path, size: int) -> np.ndarray:
-    """Read one picture file as ``(3, size, size)`` planes of uint8.
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be read as a picture; the message is the reason alone.
-    """
-    pictures, reasons, _ = load_all([path], size)
-    if reasons:
-        raise ValueError(reasons[0])
-    return pictures[0]
-
-
-def load_all(
-    paths: Sequence[str | Path], size: int, crop: str = crops.NONE
-) -> tuple[np.ndarray, dict[int, str], np.ndarray | None]:
-    """Read picture files as `load` does, cropped if asked.
-
-    Grey pictures of one shape are stretched four at a time, as the channels of one picture: that
-    gives each the same pixels and, where the stretch is no whole number, takes cv2 half the time.
-
-    Returns
-    -------
-    pictures : ndarray of uint8, shape (len(paths), 3, size, size)
-        Undefined where a file cannot be read.
-    reasons : dict of int to str
-        Why not, by the place in `paths`.
-    found : ndarray of bool, shape (len(paths),), or None
-        See `crops.cut`; None without a crop.
-    """
-    pictures = np.empty((len(paths), 3, size, size), np.uint8)
-    found = None if crop == crops.NONE else np.zeros(len(paths), bool)
-    reasons: dict[int, str] = {}
-    waiting: dict[tuple[int, ...], dict[int, np.ndarray]] = defaultdict(dict)
-
-    def finish(greys: dict[int, np.ndarray]) -> None:
-        planes = stretch(cv2.merge(list(greys.values())), size)
-        for row, plane in zip(greys, planes, strict=True):
-            pictures[row] = plane
-
-    for row, path in enumerate(paths):
-        try:
-            with Path(path).open("rb", buffering=0) as file:  # a buffer only copies it again
-                picture = read(file.read())
-        except OSError as error:
-            reasons[row] = error.strerror or str(error)
-            continue
-        except ValueError as error:
-            reasons[row] = str(error)
-            continue
-        if found is not None:
-            picture, found[row] = crops.cut(picture, crop)
-        height, width, channels = picture.shape
-        if channels == 3 or (height % size == width % size == 0):
-            pictures[row] = stretch(picture, size)
-        else:
-            waiting[picture.shape][row] = picture
-            if len(waiting[picture.shape]) == 4:
-                finish(waiting.pop(picture.shape))
-    for greys in waiting.values():
-        finish(greys)
-    return pictures, reasons, found

@@ -62,7 +62,7 @@ def hold_out(
     Raises
     ------
     InputError
-        If there are fewer people than parts.
+        If there are fewer people than parts, or every class has fewer pictures.
     """
     rng = np.random.default_rng(seed)
     order = stratified_order(labels, rng)
@@ -74,6 +74,12 @@ def hold_out(
         raise InputError(
             f"{n_people} people are too few to hold out one part in {parts} by person: "
             "use --split random, or pictures of more people"
+        )
+    most = np.bincount(labels).max()
+    if most < parts:
+        raise InputError(
+            f"no class has more than {most} pictures, too few to hold out one part in {parts} by "
+            "person: use --split random, or more pictures"
         )
     folds = StratifiedGroupKFold(parts, shuffle=True, random_state=seed % 2**32)
     held = np.zeros(len(labels), dtype=bool)

@@ -41,9 +41,9 @@ def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) 
     """
     start = time.perf_counter()
     try:
-        dataset = load(run.data, run.size)
+        dataset = load(run.source, run.size)
         if dataset.fingerprint != run.dataset["fingerprint"]:
-            raise ValueError(f"{run.data} changed while it was used: start again")
+            raise ValueError(f"{run.source} changed while it was used: start again")
         if run.weights and store.file_digest(run.weights.path) != run.parts["weights"]:
             raise ValueError(f"{run.weights.path.name} changed while it was used: start again")
         rows = run.rows()

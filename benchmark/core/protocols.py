@@ -15,7 +15,7 @@ from sklearn.model_selection import train_test_split
 
 from datasets import Dataset, InputError
 from datasets.dataset import Part
-from datasets.duplicates import sides
+from datasets.duplicates import split_groups
 from datasets.splits import TEST_PARTS, hold_out, stratified_order
 
 logger = logging.getLogger(__name__)
@@ -25,9 +25,9 @@ Split = Literal["random", "identity", "official", "across", "slides"]
 
 def possible_splits(dataset: Dataset) -> list[Split]:
     """Splits that a data set allows, the soundest first."""
-    parts = set() if dataset.parts is None else set(dataset.parts)
-    if Part.ACROSS in parts:
+    if dataset.other is not None:
         return ["across"]
+    parts = set() if dataset.parts is None else set(dataset.parts)
     allowed: dict[Split, bool] = {
         "official": {Part.TRAINING, Part.TEST} <= parts,
         "identity": dataset.groups is not None,
@@ -63,7 +63,7 @@ class Protocol:
     split : {"random", "identity", "official", "across", "slides"}
         ``identity`` keeps each person, and a picture under two people's names, on one side;
         ``official`` takes the parts that the data set comes with; ``across`` takes those of two
-        sets, to learn from one and be tested on both (see `datasets.aggregate.transfer`);
+        sets, to learn from one and be tested on both (see `datasets.derived.tested_on`);
         ``slides`` takes the test set of the slides, whoever is shown.
     repeats : int
         Runs of each model, with seeds of their own.
@@ -227,7 +227,7 @@ def _divided(
     if split == "slides":
         pool, test = _of_slides(len(dataset))
         return *_without_validation(dataset, split, repeat, pool, None), test
-    groups = sides(dataset) if split == "identity" else None
+    groups = split_groups(dataset) if split == "identity" else None
     pool, test = hold_out(dataset.labels, groups, TEST_PARTS, derive_seed("test set", split))
     return *_without_validation(dataset, split, repeat, pool, groups), test
 
@@ -246,16 +246,15 @@ def _check_split(dataset: Dataset, split: Split) -> None:
         "official": "comes without a training and a test part: use another --split",
         "across": "is one set: name another with --test-data, or use another --split",
     }
-    raise InputError(f"{dataset.source} {lacking[split]}")
+    raise InputError(f"{dataset.described} {lacking[split]}")
 
 
 def _as_it_comes(
     dataset: Dataset, split: Split, repeat: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    training, selection, own, other = (np.flatnonzero(dataset.parts == part) for part in Part)
-    test = np.concatenate([own, other])
+    training, selection, test = (np.flatnonzero(dataset.parts == part) for part in Part)
     if len(selection) == 0:
-        groups = sides(dataset) if split == "across" else None
+        groups = split_groups(dataset) if split == "across" else None
         return *_without_validation(dataset, split, repeat, training, groups), test
     rng = np.random.default_rng(derive_seed("order", split, repeat))
     training, selection = (

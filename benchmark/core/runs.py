@@ -17,12 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-import datasets
 from benchmark.core import store
 from benchmark.core.models import Model, code_hash
 from benchmark.core.protocols import Protocol, Rows, derive_seed, possible_splits
-from datasets import Dataset, InputError, duplicates, splits
-from datasets.dataset import Part
+from datasets import Dataset, InputError, Source, duplicates, splits
 
 if TYPE_CHECKING:
     from deepnets.training.pretrained import Weights
@@ -40,8 +38,8 @@ class Run:
 
     Attributes
     ----------
-    data : str
-        What `datasets.load` takes.
+    source : Source
+        What the data set is loaded from.
     dataset : mapping
         What a reader is told of the data: see `describe`.
     size : int
@@ -58,7 +56,7 @@ class Run:
         Threads of one run; sums in another order round otherwise, so it is part of the key.
     """
 
-    data: str
+    source: Source
     dataset: Mapping[str, Any]
     size: int
     protocol: Protocol
@@ -132,7 +130,7 @@ class Run:
 
     def rows(self) -> Rows:
         """Rows of the data set that the run sees, and for what."""
-        dataset = load(self.data, self.size)
+        dataset = load(self.source, self.size)
         return self.protocol.rows(dataset, self.model.deep, self.repeat)
 
     def estimator(self) -> BaseEstimator:
@@ -265,11 +263,14 @@ def board_names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def describe(dataset: Dataset) -> dict[str, Any]:
     """What the record of a run tells of its data."""
-    found = {} if dataset.found is None else {"crop_found": float(dataset.found.mean())}
+    found = dataset.crop_found
+    crop: dict[str, Any] = {}
+    if dataset.source is not None and found is not None:
+        crop = {"crop": dataset.source.crop, "crop_found": float(found.mean())}
     about: dict[str, Any] = {
         "name": dataset.name,
-        **found,
-        "source": dataset.source,
+        **crop,
+        "source": dataset.described,
         "generated": dataset.generated,
         "size": dataset.size,
         "n": len(dataset),
@@ -280,8 +281,8 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     }
     if dataset.remarks:
         about["remarks"] = list(dataset.remarks)
-    if dataset.parts is not None and Part.ACROSS in dataset.parts:
-        about["across_from"] = int(np.argmax(dataset.parts == Part.ACROSS))  # a row number
+    if dataset.other is not None:
+        about["across_from"] = int(np.argmax(dataset.other))  # a row number
     return about
 
 
@@ -329,6 +330,6 @@ def _procedure() -> str:
 
 
 @functools.lru_cache(maxsize=2)
-def load(data: str, size: int) -> Dataset:
+def load(source: Source, size: int) -> Dataset:
     """Load a data set once per process."""
-    return datasets.load(data, size)
+    return source.load(size)

@@ -46,7 +46,7 @@ def trial(run: Run) -> list[Point]:
         Training pictures, seconds to fit, seconds to predict a picture; for a net the fit is that
         of all its epochs.
     """
-    rows, dataset = run.rows(), load(run.data, run.size)
+    rows, dataset = run.rows(), load(run.source, run.size)
     labels = dataset.labels
     estimator = prepared(run)
     if run.model.deep:

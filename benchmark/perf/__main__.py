@@ -37,9 +37,11 @@ from benchmark.core.runs import Run, describe, load
 from benchmark.options import Options, command
 from benchmark.perf import peers
 from benchmark.perf.speed import Measure, as_line, machine, write_section
-from datasets import cache, images
+from datasets import Source, cache, crops, images, packing
 from datasets.loaders import muxspace
 from datasets.loaders.drawn import faces
+from datasets.pictures import Files
+from datasets.registry import LOADERS
 from deepnets.training.device import choose
 
 SMALL_STEMS = ("resnet18", "seresnet18")  # also measured without their pooling
@@ -104,7 +106,7 @@ def _ours(task: peers.Training) -> tuple[float, float]:
 
 def engine(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
     """(a) The engine against a DataLoader loop and timm's own benchmark, and its accuracy."""
-    dataset = load(data, SIZE)
+    dataset = load(Source.parse(data), SIZE)
     rows = Fair(train_size=N_TRAIN + N_VALIDATION).rows(dataset, True, 0)
     learnt, held = rows.training, rows.selection
     arrays = (dataset.take(learnt), dataset.labels[learnt], dataset.take(held))
@@ -225,10 +227,10 @@ def whole_grid(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure
 def _runs(
     data: str, names: Sequence[str], protocol: Fair | Slides, epochs: int, threads: int = 1
 ) -> list[Run]:
-    about, device = describe(load(data, SIZE)), choose("auto")
+    about, device = describe(load(Source.parse(data), SIZE)), choose("auto")
     return [
         Run(
-            data,
+            Source.parse(data),
             about,
             SIZE,
             protocol,
@@ -256,16 +258,17 @@ def _make(runs: Sequence[Run], jobs: int) -> list[dict[str, Any]]:
 def loading(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
     """(c) Reading pictures on one thread, preparing a whole set, and opening it again."""
     with tempfile.TemporaryDirectory() as folder:
-        root = muxspace.find() if data == "muxspace" else None
+        root = LOADERS["muxspace"].find() if data == "muxspace" else None
         if root is None:
             root = Path(folder) / "faces"
             faces.write(root, n=N_DRAWN, seed=0, size=224)
         legend = muxspace.read_legend(root / "data" / "legend.csv")
-        every = [f"{root}/images/{name}" for name, *_ in legend]
-        some = every[:: max(len(every) // N_FILES, 1)]
-        handfuls = [some[i : i + cache.HANDFUL] for i in range(0, len(some), cache.HANDFUL)]
+        files = Files(root / "images", [name for name, *_ in legend])
+        rows = range(0, len(files), max(len(files) // N_FILES, 1))
+        some, n = [files.where(row) for row in rows], packing.HANDFUL
+        handfuls = [rows[i : i + n] for i in range(0, len(rows), n)]
         ways = {
-            "ours": lambda: [images.load_all(paths, SIZE) for paths in handfuls],
+            "ours": lambda: [packing.read_some(files, each, SIZE, crops.NONE) for each in handfuls],
             "cv2": lambda: peers.cv2_loop(some, SIZE),
         }
         in_turn(ways, 1)  # the files come from the disk once for both
@@ -281,8 +284,8 @@ def loading(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
             with mock.patch.object(cache, "folder", lambda i=i: Path(folder) / f"cache{i}"):
                 cold += in_turn({"": lambda: datasets.load(place, SIZE)}, 1)[""]
                 warm += in_turn({"": lambda: datasets.load(place, SIZE)}, 5)[""]
-        loop = [s * len(every) / len(some) for s in taken["cv2"]]
-        subject = f"{len(every):,} files, all cores"
+        loop = [s * len(files) / len(some) for s in taken["cv2"]]
+        subject = f"{len(files):,} files, all cores"
         note = "the loop's time is reckoned from the files above"
         yield Measure("loading", f"{subject}, first time", "s", cold, "cv2 loop", loop, note=note)
         yield Measure("loading", f"{subject}, again", "s", warm, "cv2 loop", loop, note=note)
@@ -295,7 +298,7 @@ def classical(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]
 
     from baselines.neighbours import Neighbours
 
-    dataset = load(data, SIZE)
+    dataset = load(Source.parse(data), SIZE)
     rows = Slides().rows(dataset, False, 0)
     X, y, X_test = (
         dataset.take(rows.training),
@@ -331,7 +334,7 @@ def classical(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]
 def growth(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
     """(e) How the time grows with the pictures and with the runs."""
     chosen = [name for name in ("knn", "random-forest", "hog-svm", "mobilenet") if name in names]
-    pool = len(load(data, SIZE)) * 2 // 3
+    pool = len(load(Source.parse(data), SIZE)) * 2 // 3
     sizes: list[int | None] = [size for size in GROWTH if size < pool - 10]
     for size in [*sizes, None]:
         for name in chosen:
@@ -387,11 +390,11 @@ def main(options: Options, model: str, only: str, rounds: int) -> None:
         if name not in SECTIONS:
             raise click.UsageError(f"no section is called '{name}': use {', '.join(SECTIONS)}")
     store.check_writable(out := options.out)
-    (data,) = options.sources
+    (data,) = map(str, options.sources)
     names = [each.name for each in models.find(model)]
-    dataset = load(data, SIZE)
+    dataset = load(Source.parse(data), SIZE)
     console = Console(stderr=True)
-    where = {"pictures": f"{dataset.source}, {len(dataset):,}", "machine": machine()}
+    where = {"pictures": f"{dataset.described}, {len(dataset):,}", "machine": machine()}
     titles = {each: (measure.__doc__ or "").splitlines()[0] for each, measure in SECTIONS.items()}
     for name in wanted:
         rows: list[dict[str, Any]] = []

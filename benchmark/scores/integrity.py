@@ -215,9 +215,9 @@ def _load(name: str, source: str, size: int, given: str | None, alone: bool) -> 
     usual = [datasets.default()] if whole == "generated" else []
     for named in dict.fromkeys([*usual, whole]):
         dataset = datasets.load(named, size, crop)
-        if (dataset.name, dataset.source) == (name, source):
+        if (dataset.name, dataset.described) == (name, source):
             return dataset
-    raise InputError(f"'{name}' is here {dataset.source}, and was {source}")
+    raise InputError(f"'{name}' is here {dataset.described}, and was {source}")
 
 
 def _differs_from_data(

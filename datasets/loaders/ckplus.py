@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from datasets.dataset import Dataset, Listing, assemble, register
 from datasets.errors import InputError
-from datasets.loaders import folder, places
+from datasets.loaders import folder
 from datasets.loaders.labels import emotion, numbered
+from datasets.packing import Listing
+from datasets.pictures import Files
+from datasets.registry import register
 
-VARIABLE = "CKPLUS_DIR"
-ASKED = "the Affect Analysis Group of the University of Pittsburgh (jeffcohn.net/Resources)"
 CLASSES = (
     "neutral",
     "anger",
@@ -28,7 +28,7 @@ CLASSES = (
     "sadness",
     "surprise",
 )
-FRAME = re.compile(r"(?P<film>(?P<person>S\d+)_\d+)_\d+\.\w+")
+FRAME = re.compile(r"(?P<person>S\d+)_\d+_\d+\.\w+")
 FRAMES = "cohn-kanade-images"
 SMALL = "CK+48"
 FRAMES_TAKEN = 3
@@ -57,31 +57,24 @@ def read_films(root: Path) -> tuple[list[str], list[int]]:
     return ids, labels
 
 
-def _recognises(root: Path) -> bool:
+def _looks_like(root: Path) -> bool:
     named = any((root / name).is_dir() for name in (FRAMES, SMALL))
     return named or any(root.glob("*/S[0-9]*_[0-9]*_[0-9]*.png"))
 
 
-@register("ckplus", recognises=_recognises)
-def load(root: Path | None, size: int, crop: str) -> Dataset:
-    """Load the last frames of the labelled films, with who is shown and the film of each.
+@register(
+    "ckplus",
+    described="CK+",
+    folder_variable="CKPLUS_DIR",
+    looks_like=_looks_like,
+    get="get them from the Affect Analysis Group of the University of Pittsburgh "
+    "(jeffcohn.net/Resources)",
+)
+def ckplus(root: Path) -> Listing:
+    """List the last frames of the labelled films, with who is shown.
 
-    Parameters
-    ----------
-    root : Path or None
-        Folder of ``cohn-kanade-images`` and ``Emotion``, or of CK+48's class folders; None looks in
-        ``$CKPLUS_DIR``.
-    size : int
-        Width and height in pixels.
-    crop : str
-        One of `crops.CROPS`.
-
-    Raises
-    ------
-    InputError
-        If nothing is there or what is cannot be used.
+    Either of ``cohn-kanade-images`` and ``Emotion``, or of CK+48's class folders.
     """
-    root = places.on_request(root, "ckplus", VARIABLE, ASKED)
     if (root / FRAMES).is_dir():
         home = root / FRAMES
         ids, labels = read_films(root)
@@ -90,21 +83,15 @@ def load(root: Path | None, size: int, crop: str) -> Dataset:
         found = folder.find(home)
         ids = found.ids
         labels = [emotion(word, CLASSES, f"{home}, folder {word}") for word in found.classes]
-    people, films = [], []
-    for name in ids:
-        frame = FRAME.fullmatch(name.rpartition("/")[2])
-        if frame is None:
-            raise InputError(
-                f"{home / name} is not named as frames of CK+ are, S010_004_00000017.png, "
-                "which tells who is shown: rename or remove it"
-            )
-        people.append(frame["person"])
-        films.append(frame["film"])
-    return assemble(
-        "ckplus",
-        Listing(ids, labels, CLASSES, people, root=home, sequences=films),
-        places.packed(
-            [f"{home}/{name}" for name in ids], size, crop, "it went away while being read"
-        ),
-        "CK+",
-    )
+    people = [_person(home, name) for name in ids]
+    return Listing(Files(home, ids), ids, labels, CLASSES, people=people, root=home)
+
+
+def _person(home: Path, name: str) -> str:
+    frame = FRAME.fullmatch(name.rpartition("/")[2])
+    if frame is None:
+        raise InputError(
+            f"{home / name} is not named as frames of CK+ are, S010_004_00000017.png, "
+            "which tells who is shown: rename or remove it"
+        )
+    return frame["person"]

@@ -8,16 +8,18 @@ are left out, which leaves 35,488 of 35,887.
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
 
-from datasets.dataset import Dataset, Listing, assemble, register
 from datasets.errors import InputError
-from datasets.loaders import fer2013, places, tables
+from datasets.loaders import fer2013, tables
+from datasets.packing import Listing
+from datasets.registry import register
 
-VARIABLE = "FERPLUS_DIR"
-ASKED = f"github.com/microsoft/FERPlus, and FER2013's CSV from {fer2013.ASKED}"
+GET = f"get them from github.com/microsoft/FERPlus, and FER2013's CSV from {fer2013.ASKED}"
 VOTES = "fer2013new.csv"
 CLASSES = (
     "neutral",
@@ -29,11 +31,16 @@ CLASSES = (
     "fear",
     "contempt",
 )
+NAME = re.compile("fer[0-9]{7}[.]png")
+VOTE = re.compile("[0-9]{1,4}")
 COLUMNS = ("Usage", "Image name", *CLASSES, "unknown", "NF")
 
 
 def read_votes(path: Path, table: fer2013.Table) -> np.ndarray:
     """Read how many annotators chose what.
+
+    Rows that no annotator could name have no picture's name, and in some of the file these are not
+    counted either: a number is therefore at most that of its row, and larger than the one before.
 
     Parameters
     ----------
@@ -53,13 +60,24 @@ def read_votes(path: Path, table: fer2013.Table) -> np.ndarray:
         If the file is no such CSV or its rows are not those of the table.
     """
     votes: list[list[int]] = []
-    for row, (where, (usage, _, *cells)) in enumerate(tables.rows(path, COLUMNS)):
+    last, unnamed = -1, 0
+    for row, (where, (usage, name, *cells)) in enumerate(tables.rows(path, COLUMNS)):
         if row < len(table.parts) and fer2013.USAGES.get(usage) != table.parts[row]:
             raise InputError(
-                f"{where}: its Usage '{usage}' is not that of {table.place(row)}: "
+                f"{where}: its Usage '{usage}' is not that of {table.where(row)}: "
                 "the two files must have the same rows"
             )
-        if not all(cell.isdecimal() for cell in cells) or not any(map(int, cells)):
+        if not name:
+            unnamed += 1
+        else:
+            number = int(name[3:-4]) if NAME.fullmatch(name) else -1
+            if not max(last + 1, row - unnamed) <= number <= row:
+                raise InputError(
+                    f"{where}: {name} is not the picture of this row: "
+                    "put the rows in the order in which they were given out"
+                )
+            last = number
+        if not all(map(VOTE.fullmatch, cells)) or not any(map(int, cells)):
             raise InputError(f"{where}: votes must be whole numbers, not all 0: mend the row")
         votes.append([int(cell) for cell in cells])
     if len(votes) != len(table.parts):
@@ -70,50 +88,38 @@ def read_votes(path: Path, table: fer2013.Table) -> np.ndarray:
     return np.array(votes, dtype=np.int64)
 
 
-def _load(root: Path | None, size: int, crop: str, name: str) -> Dataset:
-    root = places.on_request(root, name, VARIABLE, ASKED)
+def _listing(root: Path) -> Listing:
     path = fer2013.find_table(root)
     if path is None or not (root / VOTES).is_file():
         missing = VOTES if path else fer2013.TABLES[0]
-        raise InputError(f"{root} has no {missing}: both CSV files must be there, from {ASKED}")
+        raise InputError(f"{root} has no {missing}: both CSV files must be there, {GET}")
     table = fer2013.read_table(path)
     votes = read_votes(root / VOTES, table)
     chosen = votes.argmax(axis=1)
     rows = np.flatnonzero(chosen < len(CLASSES))
     shares = votes[rows, : len(CLASSES)].astype(np.float32)
     shares /= shares.sum(axis=1, keepdims=True)
-    listing = Listing(
-        fer2013.names(rows),
-        chosen[rows].tolist(),
-        CLASSES,
-        parts=[table.parts[row] for row in rows],
-        distribution=shares if name == "ferplus-distribution" else None,
+    return dataclasses.replace(
+        fer2013.listing(table, rows),
+        labels=chosen[rows].tolist(),
+        class_names=CLASSES,
+        distribution=shares,
     )
-    return assemble(name, listing, fer2013.packed(table, rows, size, crop), "FER+")
 
 
-@register("ferplus", recognises=lambda root: (root / VOTES).is_file())
-def load(root: Path | None, size: int, crop: str) -> Dataset:
-    """Load the pictures with the label that most annotators gave.
-
-    Parameters
-    ----------
-    root : Path or None
-        Folder of ``fer2013new.csv`` and FER2013's CSV; None looks in ``$FERPLUS_DIR``.
-    size : int
-        Width and height in pixels.
-    crop : str
-        One of `crops.CROPS`.
-
-    Raises
-    ------
-    InputError
-        If a file is not there or cannot be used, or the two do not belong together.
-    """
-    return _load(root, size, crop, "ferplus")
+@register(
+    "ferplus",
+    described="FER+",
+    folder_variable="FERPLUS_DIR",
+    looks_like=lambda root: (root / VOTES).is_file(),
+    get=GET,
+)
+def ferplus(root: Path) -> Listing:
+    """List the pictures with the label that most annotators gave."""
+    return dataclasses.replace(_listing(root), distribution=None)
 
 
-@register("ferplus-distribution")
-def load_distribution(root: Path | None, size: int, crop: str) -> Dataset:
-    """Load the same rows as `load`, with each class's share of the votes besides."""
-    return _load(root, size, crop, "ferplus-distribution")
+@register("ferplus-distribution", described="FER+", folder_variable="FERPLUS_DIR", get=GET)
+def ferplus_distribution(root: Path) -> Listing:
+    """List the same rows, with each class's share of the votes besides."""
+    return _listing(root)

@@ -6,13 +6,15 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from datasets import crops
-from datasets.cache import Packed
-from datasets.dataset import LOADERS, Dataset, Listing, Part, assemble, register
+from datasets.dataset import Part
 from datasets.errors import InputError
 from datasets.images import SUFFIXES
-from datasets.loaders import places
+from datasets.packing import Listing
+from datasets.pictures import Files
+from datasets.registry import LOADERS, register
 
 PARTS = {
     "train": Part.TRAINING,
@@ -31,6 +33,7 @@ class Found:
 
     Attributes
     ----------
+    root : Path
     ids : list of str
         File names from the folder on.
     classes : list of str
@@ -39,9 +42,17 @@ class Found:
         Of the official split; None where the folder is undivided.
     """
 
+    root: Path
     ids: list[str]
     classes: list[str]
     parts: list[Part] | None
+
+    def listing(self, labels: list[int], class_names: tuple[str, ...], **more: Any) -> Listing:
+        """List them with their labels, and whatever else a `Listing` says."""
+        files = Files(self.root, self.ids)
+        return Listing(
+            files, self.ids, labels, class_names, root=self.root, parts=self.parts, **more
+        )
 
 
 def find(folder: Path) -> Found:
@@ -68,6 +79,7 @@ def find(folder: Path) -> Found:
             rows += [(f"{prefix}/{name}", class_name, part) for name in _pictures(folder / prefix)]
     rows.sort(key=lambda row: _order(row[0]))
     return Found(
+        folder,
         [name for name, _, _ in rows],
         [class_name for _, class_name, _ in rows],
         [part for _, _, part in rows if part is not None] if divided else None,
@@ -104,41 +116,18 @@ def _order(name: str) -> bytes:
     return hashlib.sha256(os.fsencode(name)).digest()
 
 
-def packed(folder: Path, found: Found, size: int, crop: str) -> Packed:
-    """Packed pictures of what was found; raises as `datasets.loaders.places.packed` does."""
-    paths = [f"{folder}/{name}" for name in found.ids]
-    return places.packed(paths, size, crop, "it went away while being read")
-
-
-@register("folder")
-def load(folder: Path | None, size: int, crop: str) -> Dataset:
-    """Load a folder of class folders, divided into parts or not.
-
-    Parameters
-    ----------
-    folder : Path or None
-        Where the class folders are; None is an error, a folder has no usual place.
-    size : int
-        Width and height in pixels.
-    crop : str
-        One of `crops.CROPS`.
-
-    Raises
-    ------
-    InputError
-        If there are no class folders, one holds no picture, or pictures cannot be read.
-    """
-    if folder is None:
+@register("folder", described="a folder of pictures", faces=False)
+def folder(root: Path | None) -> Listing:
+    """List a folder of class folders, divided into parts or not."""
+    if root is None:
         raise InputError("'folder' needs to know which: give --data the folder's path itself")
-    found = find(folder)
-    classes = tuple(sorted(set(found.classes)))
-    number = {class_name: label for label, class_name in enumerate(classes)}
-    labels = [number[class_name] for class_name in found.classes]
-    name = folder.resolve().name
-    return assemble(
-        # A folder must not pass for a set that is known by its name, nor for a cropped one.
-        f"{name}-folder" if name in LOADERS or crops.parted(name)[1] != crops.NONE else name,
-        Listing(found.ids, labels, classes, root=folder, parts=found.parts),
-        packed(folder, found, size, crop),
-        f"pictures in {name}/",
+    found = find(root)
+    name = root.resolve().name
+    # A folder must not pass for a set that is known by its name, nor for a cropped one.
+    known = name in LOADERS or name.rpartition("-")[2] in crops.WORDS
+    return found.listing(
+        [*map(sorted({*found.classes}).index, found.classes)],
+        tuple(sorted({*found.classes})),
+        name=f"{name}-folder" if known else name,
+        described=f"pictures in {name}/",
     )

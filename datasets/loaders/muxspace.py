@@ -7,12 +7,14 @@ import sys
 from pathlib import Path
 
 from datasets import cache
-from datasets.dataset import Dataset, Listing, assemble, register
 from datasets.errors import InputError
-from datasets.loaders import places, tables
+from datasets.loaders import tables
 from datasets.loaders.labels import EMOTIONS, emotion
+from datasets.packing import Listing
+from datasets.pictures import Files
+from datasets.registry import register
 
-VARIABLE = "MUXSPACE_DIR"
+LEGEND = "data/legend.csv"
 COLUMNS = ["user.id", "image", "emotion"]
 NUMBER = re.compile(r"_[0-9]+[a-z]?$")
 LETTER = re.compile(r"(?<=[0-9])[a-z]$")
@@ -21,20 +23,6 @@ LETTER = re.compile(r"(?<=[0-9])[a-z]$")
 def fetched() -> Path:
     """Return the folder that ``make data`` fills."""
     return cache.folder() / "muxspace"
-
-
-def find() -> Path | None:
-    """Return the folder of the pictures: ``$MUXSPACE_DIR``, else what ``make data`` got, or None.
-
-    Raises
-    ------
-    InputError
-        If the variable is set but leads nowhere.
-    """
-    found = places.named_by(VARIABLE)
-    if found is not None:
-        return found
-    return fetched() if (fetched() / "data" / "legend.csv").is_file() else None
 
 
 def person(image: str) -> str:
@@ -69,55 +57,33 @@ def read_legend(path: Path) -> list[tuple[str, int, str]]:
     return legend
 
 
-@register("muxspace", recognises=lambda folder: (folder / "data" / "legend.csv").is_file())
-def load(folder: Path | None, size: int, crop: str) -> Dataset:
-    """Load the pictures in legend order.
-
-    Parameters
-    ----------
-    folder : Path or None
-        The repository as cloned; None looks where `find` does.
-    size : int
-        Width and height in pixels.
-    crop : str
-        One of `crops.CROPS`.
-
-    Raises
-    ------
-    InputError
-        If the folder, the legend or a picture the legend names is not there or not usable.
-    """
-    folder = folder or find()
-    if folder is None:
-        raise InputError(
-            f"the muxspace pictures are not here: get them with 'make data', or set {VARIABLE} "
-            "to a clone of github.com/muxspace/facial_expressions"
-        )
-    legend = folder / "data" / "legend.csv"
+@register(
+    "muxspace",
+    described="muxspace/facial_expressions",
+    folder_variable="MUXSPACE_DIR",
+    looks_like=lambda folder: (folder / LEGEND).is_file(),
+    get="get them with 'make data' or from github.com/muxspace/facial_expressions",
+    usual=lambda: fetched() if (fetched() / LEGEND).is_file() else None,
+)
+def muxspace(folder: Path) -> Listing:
+    """List the repository as cloned, in the order of its legend."""
+    legend = folder / LEGEND
     if not legend.is_file():
-        raise InputError(f"{folder} has no data/legend.csv: is it a clone of muxspace's pictures?")
+        raise InputError(f"{folder} has no {LEGEND}: is it a clone of muxspace's pictures?")
     rows = read_legend(legend)
     names = [image for image, _, _ in rows]
-    pictures = places.packed(
-        [f"{folder}/images/{image}" for image in names],
-        size,
-        crop,
-        missing=f"{legend} names it: run 'make data' again or take the row out",
-    )
-    listing = Listing(
+    missing = f"{legend} names it: run 'make data' again or take the row out"
+    # Faces this project drew and wrote in the same layout must not pass for photographs.
+    generated = all(name.startswith("generated-") for name in names)
+    return Listing(
+        Files(folder / "images", names, missing),
         names,
         [label for _, label, _ in rows],
         EMOTIONS,
-        [person(i) for i in names],
-        [who for _, _, who in rows],
-        folder / "images",
-    )
-    # Faces this project drew and wrote in the same layout must not pass for photographs.
-    generated = all(image.startswith("generated-") for image in names)
-    return assemble(
-        "generated" if generated else "muxspace",
-        listing,
-        pictures,
-        f"generated faces in {folder.name}" if generated else "muxspace/facial_expressions",
+        people=[person(name) for name in names],
+        contributors=[who for _, _, who in rows],
+        root=folder / "images",
+        name="generated" if generated else None,
+        described=f"generated faces in {folder.name}" if generated else None,
         generated=generated,
     )

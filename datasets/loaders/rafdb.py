@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets.dataset import Dataset, Listing, Part, assemble, register
+from datasets.dataset import Part
 from datasets.errors import InputError
-from datasets.loaders import folder, places, tables
+from datasets.loaders import folder, tables
 from datasets.loaders.labels import numbered
+from datasets.packing import Listing
+from datasets.pictures import Files
+from datasets.registry import register
 
-VARIABLE = "RAFDB_DIR"
 ASKED = "its owners, by e-mail as whdeng.cn/RAF/model1.html says"
 CLASSES = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 LISTS = ("EmoLabel/list_patition_label.txt", "basic/EmoLabel/list_patition_label.txt")  # spelled so
@@ -48,7 +50,9 @@ def read_list(path: Path) -> Listing:
         parts.append(part)
     if not ids:
         raise InputError(f"{path} names no picture: get it again from {ASKED}")
-    return Listing(ids, labels, CLASSES, root=path.parent.parent / "Image/aligned", parts=parts)
+    home = path.parent.parent / "Image/aligned"
+    missing = f"{path} names it: unpack Image/aligned.zip, or take the line out"
+    return Listing(Files(home, ids, missing), ids, labels, CLASSES, root=home, parts=parts)
 
 
 def read_folders(root: Path) -> Listing:
@@ -71,38 +75,26 @@ def read_folders(root: Path) -> Listing:
                 raise InputError(
                     f"{where}: {name} is labelled {number} but {lies}: get the set again"
                 )
-    return Listing(found.ids, labels, CLASSES, root=inner, parts=found.parts)
+    return found.listing(labels, CLASSES)
+
+
+def _looks_like(root: Path) -> bool:
+    as_folders = (root / "DATASET").is_dir() and (root / "train_labels.csv").is_file()
+    return find_list(root) is not None or as_folders
 
 
 @register(
     "rafdb",
-    recognises=lambda root: (
-        bool(find_list(root))
-        or ((root / "DATASET").is_dir() and (root / "train_labels.csv").is_file())
-    ),
+    described="RAF-DB",
+    folder_variable="RAFDB_DIR",
+    looks_like=_looks_like,
+    get=f"get them from {ASKED}",
 )
-def load(root: Path | None, size: int, crop: str) -> Dataset:
-    """Load the aligned pictures.
+def rafdb(root: Path) -> Listing:
+    """List the aligned pictures.
 
-    Parameters
-    ----------
-    root : Path or None
-        Folder of ``Image/aligned/*`` and ``EmoLabel/list_patition_label.txt``, or of
-        ``DATASET/{train,test}/<number>/*``; None looks in ``$RAFDB_DIR``.
-    size : int
-        Width and height in pixels.
-    crop : str
-        One of `crops.CROPS`.
-
-    Raises
-    ------
-    InputError
-        If nothing is there or what is cannot be used.
+    Either of ``Image/aligned/*`` and ``EmoLabel/list_patition_label.txt``, or of
+    ``DATASET/{train,test}/<number>/*``.
     """
-    root = places.on_request(root, "rafdb", VARIABLE, ASKED)
     path = find_list(root)
-    listing = read_list(path) if path else read_folders(root)
-    missing = f"{path or root} names it: unpack Image/aligned.zip, or take the line out"
-    paths = [f"{listing.root}/{name}" for name in listing.ids]
-    pictures = places.packed(paths, size, crop, missing)
-    return assemble("rafdb", listing, pictures, "RAF-DB")
+    return read_list(path) if path else read_folders(root)

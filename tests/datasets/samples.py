@@ -8,6 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from datasets import images
+
 USAGES = ("Training",) * 4 + ("PublicTest", "PrivateTest")
 
 
@@ -113,3 +115,8 @@ def write_rafdb_folders(root: Path) -> None:
                 write_face(root / "DATASET" / part / str(number) / file, seed, shape=(100, 100))
                 lines.append(f"{file},{number}")
         (root / f"{part}_labels.csv").write_text("\n".join([*lines, ""]))
+
+
+def as_read(path: Path, size: int) -> np.ndarray:
+    """One picture file as the planes that a data set has of it, ``(1 or 3, size, size)``."""
+    return images.stretch(images.read(path.read_bytes()), size)

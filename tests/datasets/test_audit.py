@@ -13,6 +13,7 @@ import pytest
 import datasets
 from benchmark.core.protocols import Slides
 from datasets import Dataset, InputError, audit
+from datasets.dataset import Pixels
 from datasets.loaders.drawn import faces
 from tests.conftest import write_picture
 
@@ -43,12 +44,12 @@ def made(labels: np.ndarray, **more: object) -> Dataset:
     n = len(labels)
     return Dataset(
         name="made",
-        images=np.zeros((n, 3, 8, 8), np.uint8),
+        pixels=Pixels((np.zeros((n, 3, 8, 8), np.uint8),)),
         labels=labels,
         class_names=("no", "yes"),
         groups=None,
         ids=tuple(f"{i:05}.png" for i in range(n)),
-        source="made for a test",
+        described="made for a test",
         fingerprint="0" * 64,
         **more,  # type: ignore[arg-type]
     )

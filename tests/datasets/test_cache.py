@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from datasets import cache, images
-from datasets.dataset import Listing, assemble
+from datasets import Dataset, InputError, cache, images, packing
+from datasets.dataset import Pixels
+from datasets.pictures import Files
+from tests.datasets import samples
 
 
 @pytest.fixture(autouse=True)
@@ -28,51 +29,56 @@ def files(tmp_path: Path, picture: Callable[..., None]) -> list[Path]:
 
 
 @pytest.fixture
-def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The files that were decoded, as they are."""
-    seen: list[Path] = []
-    load_all = images.load_all
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What was decoded, as it is."""
+    seen: list[bytes] = []
+    read = images.read
 
-    def counting(paths: list[Path], *arguments: Any) -> Any:
-        seen.extend(paths)
-        return load_all(paths, *arguments)
+    def counting(data: bytes) -> np.ndarray:
+        seen.append(data)
+        return read(data)
 
-    monkeypatch.setattr(images, "load_all", counting)
+    monkeypatch.setattr(images, "read", counting)
     return seen
 
 
+def pack(paths: list[Path], size: int, crop: str = "none") -> cache.Packed:
+    """Pack files of one folder."""
+    return packing.pack(Files(paths[0].parent, [path.name for path in paths]), size, crop)
+
+
 def test_pictures_come_in_the_order_asked_for(files: list[Path]) -> None:
-    packed = cache.packed_files(files, 16)
+    packed = pack(files, 16)
     assert packed.images.shape == (5, 3, 16, 16)
     for path, planes in zip(files, packed.images, strict=True):
-        assert (planes == images.load(path, 16)).all()
+        assert (planes == samples.as_read(path, 16)).all()
 
 
 def test_a_file_named_twice_is_two_rows(files: list[Path]) -> None:
-    packed = cache.packed_files([files[0], files[1], files[0]], 16)
+    packed = pack([files[0], files[1], files[0]], 16)
     assert (packed.images[0] == packed.images[2]).all()
 
 
-def test_the_second_call_decodes_nothing(files: list[Path], decoded: list[Path]) -> None:
-    first = cache.packed_files(files, 16)
-    assert sorted(decoded) == files
+def test_the_second_call_decodes_nothing(files: list[Path], decoded: list[bytes]) -> None:
+    first = pack(files, 16)
+    assert sorted(decoded) == sorted(path.read_bytes() for path in files)
     decoded.clear()
-    second = cache.packed_files(files, 16)
+    second = pack(files, 16)
     assert decoded == []
     assert second.digest == first.digest
 
 
 def test_what_is_opened_is_a_read_only_map_and_no_copy(files: list[Path]) -> None:
-    packed = cache.packed_files(files, 16)
+    packed = pack(files, 16)
     assert isinstance(packed.images, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         packed.images[0, 0, 0, 0] = 1
 
 
 def test_the_same_pictures_elsewhere_need_no_second_decoding(
-    files: list[Path], decoded: list[Path], tmp_path: Path
+    files: list[Path], decoded: list[bytes], tmp_path: Path
 ) -> None:
-    cache.packed_files(files, 16)
+    pack(files, 16)
     copies = []
     for path in files:
         copy = tmp_path / "copy" / path.name
@@ -80,49 +86,50 @@ def test_the_same_pictures_elsewhere_need_no_second_decoding(
         copy.write_bytes(path.read_bytes())
         copies.append(copy)
     decoded.clear()
-    cache.packed_files(copies, 16)
+    pack(copies, 16)
     assert decoded == []
 
 
 def test_a_changed_picture_is_seen_even_with_its_old_time(
     files: list[Path], picture: Callable[..., None]
 ) -> None:
-    before = cache.packed_files(files, 16)
+    before = pack(files, 16)
     stat = files[2].stat()
     picture(files[2], seed=99)
     os.utime(files[2], ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    after = cache.packed_files(files, 16)
-    assert (after.images[2] == images.load(files[2], 16)).all()
+    after = pack(files, 16)
+    assert (after.images[2] == samples.as_read(files[2], 16)).all()
     assert after.digest != before.digest
 
 
 def test_a_picture_more_or_less_is_seen(files: list[Path]) -> None:
-    assert len(cache.packed_files(files[:4], 16).images) == 4
-    assert len(cache.packed_files(files, 16).images) == 5
+    assert len(pack(files[:4], 16).images) == 4
+    assert len(pack(files, 16).images) == 5
     files[4].unlink()
-    with pytest.raises(FileNotFoundError):
-        cache.packed_files(files, 16)
-    assert len(cache.packed_files(files[:4], 16).images) == 4
+    with pytest.raises(InputError, match=r"4\.png is not there"):
+        pack(files, 16)
+    assert len(pack(files[:4], 16).images) == 4
 
 
 def test_more_pictures_than_are_decoded_at_a_time_keep_their_order(
     tmp_path: Path, picture: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "BATCH", 8)
-    monkeypatch.setattr(cache, "HANDFUL", 3)
+    monkeypatch.setattr(packing, "BATCH", 8)
+    monkeypatch.setattr(packing, "HANDFUL", 3)
+    monkeypatch.setattr(packing, "MAX_UNREADABLE", 1)
     paths = [tmp_path / f"{i}.{'png' if i % 3 else 'jpg'}" for i in range(21)]
     for i, path in enumerate(paths):
         picture(path, i)
     paths[13].write_bytes(b"broken")
-    packed = cache.packed_files(paths, 16)
+    packed = pack(paths, 16)
     assert [row for row, _ in packed.unreadable] == [13]
     for path, planes in zip(paths[:13] + paths[14:], packed.images, strict=True):
-        assert (planes == images.load(path, 16)).all()
+        assert (planes == samples.as_read(path, 16)).all()
 
 
 def test_another_size_is_another_entry(files: list[Path]) -> None:
-    assert cache.packed_files(files, 16).images.shape[-1] == 16
-    assert cache.packed_files(files, 24).images.shape[-1] == 24
+    assert pack(files, 16).images.shape[-1] == 16
+    assert pack(files, 24).images.shape[-1] == 24
 
 
 def in_memory() -> int:
@@ -152,9 +159,16 @@ def test_opening_leaves_no_picture_in_memory() -> None:
 
 def test_taking_pictures_copies_them_and_leaves_no_page_of_the_map_in_memory() -> None:
     packed = many()
-    labels = np.arange(64_000) % 2
-    listing = Listing([str(i) for i in range(64_000)], labels.tolist(), ("a", "b"))
-    dataset = assemble("many", listing, packed, "many pictures")
+    dataset = Dataset(
+        name="many",
+        pixels=Pixels((packed.images,)),
+        labels=np.arange(64_000) % 2,
+        class_names=("a", "b"),
+        groups=None,
+        ids=tuple(map(str, range(64_000))),
+        described="many pictures",
+        fingerprint="0" * 64,
+    )
     rows = np.random.default_rng(0).permutation(64_000)[:20_000]
     before = in_memory()
     taken = dataset.take(rows)
@@ -168,7 +182,7 @@ def test_taking_pictures_copies_them_and_leaves_no_page_of_the_map_in_memory() -
 def test_a_damaged_entry_is_rebuilt(
     files: list[Path], damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    whole = cache.packed_files(files, 16).images.copy()
+    whole = pack(files, 16).images.copy()
     (entry,) = (cache.folder() / "packed").iterdir()
     pixels = entry / "images.u8"
     data = bytearray(pixels.read_bytes())
@@ -181,10 +195,10 @@ def test_a_damaged_entry_is_rebuilt(
         pixels.unlink()
     else:
         (entry / "meta.json").write_text("{")
-    assert (cache.packed_files(files, 16).images == whole).all()
+    assert (pack(files, 16).images == whole).all()
     assert "damaged" in caplog.text
     caplog.clear()
-    cache.packed_files(files, 16)
+    pack(files, 16)
     assert caplog.text == ""
 
 
@@ -197,8 +211,11 @@ def test_nothing_half_written_stays_when_the_making_fails(files: list[Path]) -> 
     assert list((cache.folder() / "packed").iterdir()) == []
 
 
-def test_unreadable_pictures_are_told_with_their_place(files: list[Path]) -> None:
+def test_unreadable_pictures_are_told_with_their_place(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "MAX_UNREADABLE", 1)
     files[3].write_bytes(b"broken")
-    packed = cache.packed_files(files, 16)
+    packed = pack(files, 16)
     assert len(packed.images) == 4
     assert [row for row, _ in packed.unreadable] == [3]

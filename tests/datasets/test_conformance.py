@@ -11,8 +11,9 @@ import pytest
 
 import datasets
 from datasets import Dataset
-from datasets.dataset import LOADERS, Part
+from datasets.dataset import Part
 from datasets.loaders.drawn import faces
+from datasets.registry import LOADERS
 from tests.conftest import write_shapes
 from tests.datasets import samples
 
@@ -58,12 +59,13 @@ def test_it_keeps_the_contract(loaded: Callable[..., Dataset]) -> None:
     assert data.groups is None or data.groups.dtype == np.int64
     assert sum(data.class_counts.values()) == n
     assert len(data.fingerprint) == 64
-    assert data.source
+    assert data.described
     assert data.root is None or all((data.root / name).is_file() for name in data.ids)
     assert data.contributors is None or len(data.contributors) == n
     assert data.parts is None or data.parts.shape == (n,)
     assert data.parts is None or set(data.parts) <= set(Part)
-    assert data.sequences is None or data.sequences.shape == (n,)
+    assert data.other is None
+    assert data.faces == (data.name != "sample")
     if data.distribution is not None:
         assert data.distribution.shape == (n, len(data.class_names))
         assert data.distribution.dtype == np.float32
@@ -104,11 +106,11 @@ def test_it_can_be_cropped(loaded: Callable[..., Dataset]) -> None:
     assert (part.labels == whole.labels).all()
     assert part.ids == whole.ids
     assert part.fingerprint != whole.fingerprint
-    assert part.found is not None
-    assert part.found.shape == (len(part),)
-    assert whole.found is None
+    assert part.crop_found is not None
+    assert part.crop_found.shape == (len(part),)
+    assert whole.crop_found is None
 
 
 def test_generated_faces_are_called_that(loaded: Callable[..., Dataset]) -> None:
     data = loaded(32)
-    assert data.generated == ("generated" in data.source) == (data.name == "generated")
+    assert data.generated == ("generated" in data.described) == (data.name == "generated")

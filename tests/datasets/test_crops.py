@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import InputError, cache, crops, images
+from datasets import InputError, crops, images, packing
 from datasets.loaders import muxspace
 from datasets.loaders.drawn import cast, faces
+from datasets.pictures import Files
 from tests.conftest import REAL, write_shapes
 from tests.datasets import samples
 
@@ -28,9 +29,7 @@ def photographs() -> list[np.ndarray]:
 
 
 def share_found(pictures: list[np.ndarray], crop: str) -> float:
-    found = crops.cut_all(pictures, crop)[1]
-    assert found is not None
-    return float(found.mean())
+    return float(np.mean([crops.cut(picture, crop)[1] for picture in pictures]))
 
 
 @pytest.mark.real
@@ -68,8 +67,8 @@ def test_small_pictures_in_a_table_are_cropped_too(
         lines.append(f"{i % 7},{' '.join(map(str, grey))},{samples.USAGES[i % 6]}")
     (tmp_path / "fer2013.csv").write_text("\n".join([*lines, ""]))
     data = datasets.load(f"fer2013:{tmp_path}", 32, "eyes")
-    assert data.found is not None
-    assert data.found.mean() > 0.65
+    assert data.crop_found is not None
+    assert data.crop_found.mean() > 0.65
     assert data.images.std(axis=(2, 3)).min() > 0
 
 
@@ -104,10 +103,10 @@ def test_a_cropped_set_has_the_rows_of_the_whole_and_says_what_it_is(tmp_path: P
     whole = datasets.load(tmp_path / "faces")
     for crop in EVERY:
         part = datasets.load(tmp_path / "faces", crop=crop)
-        assert part.found is not None
-        share = f"found in {100 * part.found.mean():.0f} % of the pictures"
+        assert part.crop_found is not None
+        share = f"found in {100 * part.crop_found.mean():.0f} % of the pictures"
         assert part.name == f"generated-{crop}"
-        assert f"{crops.WORDS[crop]} {share}" in part.source
+        assert f"{crops.WORDS[crop]} {share}" in part.described
         assert part.ids == whole.ids
         assert (part.labels == whole.labels).all()
         assert part.fingerprint != whole.fingerprint
@@ -117,7 +116,7 @@ def test_a_cropped_set_has_the_rows_of_the_whole_and_says_what_it_is(tmp_path: P
         again = datasets.load(f"{crop}:{tmp_path / 'faces'}")
         assert again.fingerprint == part.fingerprint
         assert again.name == part.name
-    assert whole.found is None
+    assert whole.crop_found is None
     assert datasets.load(tmp_path / "faces", crop="none").fingerprint == whole.fingerprint
 
 
@@ -127,7 +126,7 @@ def test_the_second_opening_crops_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(crops, "cut", lambda *_: pytest.fail("a picture was cropped again"))
     again = datasets.load(tmp_path, 32, "mouth")
     assert again.fingerprint == first.fingerprint
-    assert np.array_equal(again.found, first.found)  # type: ignore[arg-type]
+    assert np.array_equal(again.crop_found, first.crop_found)  # type: ignore[arg-type]
 
 
 def test_faces_that_lie_in_no_files_are_drawn_larger_to_be_cropped(
@@ -153,23 +152,23 @@ def test_joined_and_deduplicated_sets_are_cropped_one_by_one(
     )
     assert both.name == "fer2013+rafdb-eyes"
     assert np.array_equal(both.images, np.concatenate([fer.images, raf.images]))
-    assert np.array_equal(both.found, np.concatenate([fer.found, raf.found]))  # type: ignore[list-item]
+    assert np.array_equal(both.crop_found, np.concatenate([fer.crop_found, raf.crop_found]))  # type: ignore[list-item]
     assert datasets.load("fer2013-on-rafdb", crop="eyes").name == "fer2013-on-rafdb-eyes"
     clean = datasets.load("eyes:deduplicated:fer2013")
     assert clean.name == "fer2013-deduplicated-eyes"
     assert np.array_equal(clean.images, fer.images)
 
 
-def test_unreadable_pictures_move_nothing(tmp_path: Path) -> None:
-    paths = []
-    for i in range(5):
-        paths.append(str(tmp_path / f"{i}.png"))
-        assert cv2.imwrite(paths[-1], samples.face(i))
-    Path(paths[2]).write_bytes(b"broken")
-    packed = cache.packed_files(paths, 16, "mouth")
+def test_unreadable_pictures_move_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "MAX_UNREADABLE", 1)
+    names = [f"{i}.png" for i in range(5)]
+    for i, name in enumerate(names):
+        assert cv2.imwrite(str(tmp_path / name), samples.face(i))
+    (tmp_path / names[2]).write_bytes(b"broken")
+    packed = packing.pack(Files(tmp_path, names), 16, "mouth")
     assert [row for row, _ in packed.unreadable] == [2]
-    assert packed.found is not None
-    assert len(packed.found) == len(packed.images) == 4
+    assert packed.crop_found is not None
+    assert len(packed.crop_found) == len(packed.images) == 4
 
 
 def test_a_folder_cannot_pass_for_a_cropped_set(tmp_path: Path) -> None:

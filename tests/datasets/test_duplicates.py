@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import Dataset, InputError
-from datasets.duplicates import conflicting, identical, sides
+from datasets import Dataset, InputError, derived
+from datasets.duplicates import conflicting, identical, split_groups
 from tests.conftest import REAL
 
 
@@ -63,12 +63,12 @@ def test_a_file_that_went_away_is_named(folder: Path) -> None:
 
 def test_people_who_share_a_picture_are_kept_together(folder: Path) -> None:
     data = datasets.load(folder)
-    assert sides(data) is None
+    assert split_groups(data) is None
     row = {name: data.ids.index(name) for name in data.ids}
     people = np.arange(len(data))
     people[[row["a/2.png"], row["b/both.png"]]] = 70
     people[[row["a/3.png"], row["a/1.png"]]] = 80
-    merged = sides(dataclasses.replace(data, groups=people))
+    merged = split_groups(dataclasses.replace(data, groups=people))
     assert merged is not None
     one = [row[name] for name in ("a/1.png", "b/both.png", "a/2.png", "a/3.png")]
     assert len(set(merged[one])) == 1
@@ -79,7 +79,7 @@ def test_people_who_share_a_picture_are_kept_together(folder: Path) -> None:
 
 def test_copies_are_kept_once_and_conflicting_ones_not_at_all(folder: Path) -> None:
     data = datasets.load(folder)
-    clean = datasets.without_duplicates(data)
+    clean = derived.without_duplicates(data)
     assert len(clean) == len(data) - 3
     assert identical(clean) == []
     assert not {"a/1.png", "b/both.png"} & set(clean.ids)
@@ -94,8 +94,8 @@ def test_the_clean_set_has_a_name_and_a_fingerprint_of_its_own(folder: Path) -> 
     data = datasets.load(folder)
     clean = datasets.load(f"deduplicated:{folder}")
     assert clean.name == "twice-deduplicated"
-    assert clean.fingerprint == datasets.without_duplicates(data).fingerprint != data.fingerprint
-    assert "3 duplicates left out" in clean.source
+    assert clean.fingerprint == derived.without_duplicates(data).fingerprint != data.fingerprint
+    assert "3 duplicates left out" in clean.described
 
 
 def test_a_class_that_only_had_copies_is_refused(tmp_path: Path, folder: Path) -> None:
@@ -116,5 +116,5 @@ def test_of_the_real_pictures_eleven_go(real: Dataset) -> None:
     assert "Avinash_30.jpg" not in clean.ids
     assert identical(clean) == []
     assert len(set(clean.ids)) == len(clean)
-    assert clean.images.base is not None, "the pictures are copied into memory"
+    assert isinstance(clean.pixels.arrays[0], np.memmap), "the pictures are copied"
     assert clean.groups is not None

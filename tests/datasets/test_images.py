@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from datasets import images
+from datasets import crops, images, packing
+from datasets.pictures import Files
+from tests.datasets import samples
 
 
 def encoded(picture_rgb: np.ndarray, suffix: str = ".png") -> bytes:
@@ -70,9 +72,9 @@ def check(data: bytes, folder: Path, *, fast: bool) -> None:
     path = folder / "picture.jpg"
     path.write_bytes(data)
     for size in (8, 32, 41, 83, 96, 128):
-        assert (images.load(path, size) == as_cv2_reads_it(data, size)).all()
+        assert (samples.as_read(path, size) == as_cv2_reads_it(data, size)).all()
     with mock.patch.object(cv2, "imdecode", wraps=cv2.imdecode) as imdecode:
-        images.load(path, 32)
+        samples.as_read(path, 32)
     assert imdecode.called != fast
 
 
@@ -111,7 +113,9 @@ def test_grey_pictures_stretched_together_give_cv2s_pixels_each(
         paths.append(tmp_path / f"{i}.jpg")
         paths[-1].write_bytes(data)
     for size in (16, 41, 83, 128):
-        for data, planes in zip(several, images.load_all(paths, size)[0], strict=True):
+        files = Files(tmp_path, [path.name for path in paths])
+        ready = packing.read_some(files, range(len(paths)), size, crops.NONE)
+        for data, planes in zip(several, ready.planes, strict=True):
             assert (planes == as_cv2_reads_it(data, size)).all()
 
 
@@ -159,7 +163,14 @@ def test_bytes_after_the_end_of_a_jpeg_are_let_be(picture: np.ndarray, tmp_path:
 
 def test_a_jpeg_that_cv2_mends_is_read_as_cv2_does(picture: np.ndarray, tmp_path: Path) -> None:
     data = saved(picture)
-    check(data[: len(data) // 2] + b"\xff\xd9", tmp_path, fast=False)
+    check(data[:-2] + b"more" * 5 + data[-2:], tmp_path, fast=False)
+
+
+@pytest.mark.parametrize("exif", [b"", b"Exif\0\0nothing"])
+def test_a_jpeg_whose_data_do_not_fill_it_is_refused(picture: np.ndarray, exif: bytes) -> None:
+    data = saved(picture, exif=exif)
+    with pytest.raises(ValueError, match="truncated"):
+        images.read(data[: len(data) // 2] + b"\xff\xd9")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +191,7 @@ def test_a_webp_called_jpg_is_read(tmp_path: Path) -> None:
     path = tmp_path / "disguised.jpg"
     path.write_bytes(encoded(picture, ".webp"))
     assert path.read_bytes()[8:12] == b"WEBP"
-    assert abs(int(images.load(path, 8).mean()) - 128) <= 2
+    assert abs(int(samples.as_read(path, 8).mean()) - 128) <= 2
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp"])

@@ -18,19 +18,19 @@ from benchmark.core.protocols import (
     possible_splits,
 )
 from datasets import Dataset, InputError
-from datasets.dataset import Part
+from datasets.dataset import Part, Pixels
 
 
 def data(n: int = 900, people: bool = True) -> Dataset:
     rng = np.random.default_rng(0)
     return Dataset(
         name="made-up",
-        images=np.random.default_rng(1).integers(0, 256, (n, 3, 8, 8), dtype=np.uint8),
+        pixels=Pixels((np.random.default_rng(1).integers(0, 256, (n, 3, 8, 8), dtype=np.uint8),)),
         labels=rng.choice(3, n, p=[0.6, 0.3, 0.1]),
         class_names=("a", "b", "c"),
         groups=rng.integers(0, n // 3, n) if people else None,
         ids=tuple(str(i) for i in range(n)),
-        source="made up",
+        described="made up",
         fingerprint="0" * 64,
     )
 
@@ -220,8 +220,8 @@ def test_repeats_draw_other_training_rows_and_keep_the_test_rows() -> None:
 
 
 def test_across_sets_training_is_that_of_one_and_the_test_is_on_both() -> None:
-    parts = np.repeat([Part.TRAINING, Part.TEST, Part.ACROSS], [500, 200, 200])
-    made = dataclasses.replace(data(), parts=parts)
+    parts = np.repeat([Part.TRAINING, Part.TEST], [500, 400])
+    made = dataclasses.replace(data(), parts=parts, other=np.arange(900) >= 700)
     assert possible_splits(made) == ["across"]
     rows = Fair(split="across").rows(made, True, 0)
     assert sorted([*rows.training, *rows.selection]) == list(range(500))
@@ -231,7 +231,8 @@ def test_across_sets_training_is_that_of_one_and_the_test_is_on_both() -> None:
 
 
 def test_sets_to_learn_from_and_to_be_tested_on_are_not_divided_otherwise() -> None:
-    made = dataclasses.replace(data(), parts=np.resize([0, 0, 2, 3], 900))
+    parts, other = np.resize([0, 0, 2, 2], 900), np.resize([False, False, False, True], 900)
+    made = dataclasses.replace(data(), parts=parts, other=other)
     for protocol in (Slides(), Fair(split="random"), Fair(split="identity")):
         with pytest.raises(InputError, match="leave out --split, and use --protocol fair"):
             protocol.rows(made, True, 0)

@@ -27,7 +27,7 @@ from benchmark.core import runs as work
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair, Slides
 from benchmark.scores.leaderboard import Leaderboard
-from datasets import Dataset, InputError
+from datasets import Dataset, InputError, Source
 from datasets.loaders.drawn import faces
 from deepnets.training.classifier import NetClassifier
 from tests.datasets import samples
@@ -35,7 +35,7 @@ from tests.datasets import samples
 
 def a_run(folder: Path, data: Dataset, model: str = "knn", **changes: Any) -> work.Run:
     (found,) = models.find(model)
-    usual = work.Run(str(folder), work.describe(data), 32, Fair(train_size=40), found)
+    usual = work.Run(Source.parse(str(folder)), work.describe(data), 32, Fair(train_size=40), found)
     return dataclasses.replace(usual, **changes)
 
 
@@ -70,7 +70,7 @@ def test_the_key_changes_with_everything_that_decides_the_result(
 
 
 def test_the_key_does_not_change_with_what_decides_nothing(run: work.Run) -> None:
-    assert dataclasses.replace(run, data="elsewhere").key == run.key
+    assert dataclasses.replace(run, source=Source(("elsewhere",))).key == run.key
     tree = dataclasses.replace(run, model=models.find("decision-tree")[0])
     assert dataclasses.replace(tree, device="cuda").key == tree.key, "trees use the CPU"
     assert dataclasses.replace(run, device="mps").key == run.key, "knn knows no Apple device"
@@ -127,7 +127,7 @@ def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: 
     assert predictions.probabilities.dtype == np.float32
     assert (
         predictions.rows.tolist()
-        == run.protocol.rows(work.load(run.data, 32), False, 0).test.tolist()
+        == run.protocol.rows(work.load(run.source, 32), False, 0).test.tolist()
     )
     assert predictions.groups.tolist() == predictions.rows.tolist(), "nobody says who is shown"
     assert store.is_finished(tmp_path, run.key)
@@ -135,7 +135,7 @@ def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: 
 
 def test_predictions_tell_who_is_shown(tmp_path: Path) -> None:
     faces.write(tmp_path / "faces", n=150, seed=0, size=32)
-    data = work.load(str(tmp_path / "faces"), 32)
+    data = work.load(Source.parse(str(tmp_path / "faces")), 32)
     run = a_run(tmp_path / "faces", data, "majority")
     assert execution.execute(run, tmp_path / "out")["status"] == "ok"
     predictions = store.read_predictions(tmp_path / "out", run.key)
@@ -149,8 +149,8 @@ def test_nets_learn_from_the_votes_where_the_data_have_them_and_are_scored_by_th
 ) -> None:
     root = tmp_path / "ferplus"
     samples.write_ferplus(root, n=64)
-    data = f"ferplus-distribution:{root}"
-    dataset = work.load(data, 32)
+    source = Source.parse(f"ferplus-distribution:{root}")
+    dataset = work.load(source, 32)
     assert dataset.distribution is not None
     given: dict[str, np.ndarray] = {}
     fit = NetClassifier.fit
@@ -162,7 +162,7 @@ def test_nets_learn_from_the_votes_where_the_data_have_them_and_are_scored_by_th
     monkeypatch.setattr(NetClassifier, "fit", noted)
     (net,) = models.find("poster-baseline")
     protocol = Fair(split="official")
-    run = work.Run(data, work.describe(dataset), 32, protocol, net, {"max_epochs": 1})
+    run = work.Run(source, work.describe(dataset), 32, protocol, net, {"max_epochs": 1})
     assert execution.execute(run, tmp_path / "out")["status"] == "ok"
     rows = run.rows()
     assert (given["shares"] == dataset.distribution[rows.training]).all()
@@ -175,7 +175,7 @@ def test_the_stored_model_gives_the_stored_predictions(run: work.Run, tmp_path: 
     execution.execute(run, tmp_path)
     predictions = store.read_predictions(tmp_path, run.key)
     assert predictions is not None
-    images = work.load(run.data, 32).images[predictions.rows]
+    images = work.load(run.source, 32).images[predictions.rows]
     model = store.load_model(tmp_path, run.key)
     assert (model.predict_proba(images).astype(np.float32) == predictions.probabilities).all()
 

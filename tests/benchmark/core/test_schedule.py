@@ -16,12 +16,12 @@ from benchmark.core import models, pool, schedule
 from benchmark.core import runs as work
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair
-from datasets import Dataset
+from datasets import Dataset, Source
 
 
 def a_run(folder: Path, data: Dataset, model: str, **changes: Any) -> work.Run:
     (found,) = models.find(model)
-    usual = work.Run(str(folder), work.describe(data), 32, Fair(), found)
+    usual = work.Run(Source.parse(str(folder)), work.describe(data), 32, Fair(), found)
     return dataclasses.replace(usual, **changes)
 
 

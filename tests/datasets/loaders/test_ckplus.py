@@ -13,14 +13,13 @@ from datasets import InputError
 from tests.datasets import samples
 
 
-def known(data: datasets.Dataset) -> dict[str, tuple[str, int, int]]:
-    """Emotion, person and film of each frame by its name."""
+def known(data: datasets.Dataset) -> dict[str, tuple[str, int]]:
+    """Emotion and person of each frame by its name."""
     assert data.groups is not None
-    assert data.sequences is not None
-    columns = zip(data.ids, data.labels, data.groups, data.sequences, strict=True)
+    columns = zip(data.ids, data.labels, data.groups, strict=True)
     return {
-        name.rpartition("/")[2]: (data.class_names[label], int(person), int(film))
-        for name, label, person, film in columns
+        name.rpartition("/")[2]: (data.class_names[label], int(person))
+        for name, label, person in columns
     }
 
 
@@ -30,10 +29,10 @@ def test_both_forms_give_the_same_frames(tmp_path: Path) -> None:
     small, films = (datasets.load(f"ckplus:{tmp_path / name}") for name in ("small", "films"))
     assert known(small) == known(films)
     assert len(small) == 12
-    assert known(small)["S010_004_00000007.png"] == ("anger", 1, 1)
-    assert known(small)["S010_006_00000009.png"] == ("surprise", 1, 2)
-    assert known(small)["S005_001_00000008.png"] == ("anger", 0, 0)
-    assert known(small)["S999_003_00000008.png"] == ("surprise", 2, 3)
+    assert known(small)["S010_004_00000007.png"] == ("anger", 1)
+    assert known(small)["S010_006_00000009.png"] == ("surprise", 1)
+    assert known(small)["S005_001_00000008.png"] == ("anger", 0)
+    assert known(small)["S999_003_00000008.png"] == ("surprise", 2)
     assert small.class_names == (
         *("neutral", "anger", "contempt", "disgust"),
         *("fear", "happiness", "sadness", "surprise"),

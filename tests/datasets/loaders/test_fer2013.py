@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import InputError, cache, images
+from datasets import InputError, packing
 from datasets.dataset import Part
 from datasets.loaders import fer2013
 from tests.datasets import samples
@@ -41,7 +41,7 @@ def test_a_picture_is_stretched_as_one_from_a_file(tmp_path: Path) -> None:
     samples.write_fer2013(tmp_path)
     samples.write_face(tmp_path / "face.png", seed=3)
     data = datasets.load(f"fer2013:{tmp_path}", 32)
-    assert (data.images[3] == images.load(tmp_path / "face.png", 32)).all()
+    assert (data.images[3] == samples.as_read(tmp_path / "face.png", 32)).all()
 
 
 def test_windows_line_ends_a_byte_order_mark_and_blank_lines_are_read(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_one_bad_row_in_a_thousand_is_left_out_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(fer2013, "SIDE", 2)
-    monkeypatch.setattr(cache, "BATCH", 600)  # the bad row is in the second
+    monkeypatch.setattr(packing, "BATCH", 600)  # the bad row is in the second
     rows = [f"{i % 7},1 2 3 {i % 256},Training" for i in range(1000)]
     rows[700] = "0,1 2 3,Training"
     (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import Dataset, InputError, images
+from datasets import Dataset, InputError
 from datasets.loaders import muxspace
+from tests.datasets import samples
 
 LEGEND = """user.id,image,emotion
 628,Bob_Smith_0002.jpg,HAPPINESS
@@ -41,7 +42,7 @@ def test_rows_keep_the_legends_order_and_labels_lose_case_and_blanks(clone: Path
     names = [data.class_names[label] for label in data.labels]
     assert names == ["happiness", "neutral", "happiness", "neutral"]
     assert len(data.class_names) == 8
-    assert (data.images[0] == images.load(clone / "images" / data.ids[0], 32)).all()
+    assert (data.images[0] == samples.as_read(clone / "images" / data.ids[0], 32)).all()
 
 
 def test_who_gave_each_label_is_kept(clone: Path) -> None:

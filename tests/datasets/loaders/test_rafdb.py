@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import datasets
-from datasets import InputError, images
+from datasets import InputError
 from datasets.dataset import Part
 from tests.datasets import samples
 
@@ -34,7 +34,7 @@ def test_the_list_gives_order_labels_and_parts(tmp_path: Path, inside: str) -> N
     assert (data.ids[0], data.ids[-1]) == ("train_00000_aligned.jpg", "test_0006_aligned.jpg")
     assert data.root is not None
     for name, planes in zip(data.ids, data.images, strict=True):
-        assert (planes == images.load(data.root / name, 32)).all()
+        assert (planes == samples.as_read(data.root / name, 32)).all()
 
 
 def test_the_folders_give_the_same(tmp_path: Path) -> None:

@@ -1,0 +1,288 @@
+"""From a loader's listing to a data set: pictures read, cropped, stretched, packed and checked.
+
+This is the one place where pictures are decoded and cropped; a loader says only where they lie.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import joblib
+import numpy as np
+
+from datasets import cache, crops, images
+from datasets.dataset import Dataset, Pixels, fingerprint
+from datasets.errors import InputError
+from datasets.pictures import Drawn, Pictures
+
+logger = logging.getLogger(__name__)
+
+BATCH = 512  # pictures that are written at a time
+HANDFUL = 16  # pictures a thread takes at a time: fewer cost turns, more cost memory
+WAITING_PIXELS = 1 << 22  # of grey pictures that wait for others of their shape
+# One bad file in a thousand is an accident to report; more is a broken data set to mend.
+MAX_UNREADABLE = 1 / 1000
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a loader knows of a set, a row a picture.
+
+    Attributes
+    ----------
+    pictures : Pictures
+        Where they lie.
+    ids : sequence of str
+        Name of each; where they are files, from `root` on.
+    labels : sequence of int
+        Indices into `class_names`.
+    class_names : tuple of str
+    people, contributors : sequence of str, or None
+        Who is shown, and who gave the label.
+    root : Path or None
+        Folder that `ids` are files of.
+    parts : sequence of Part, or None
+        Of the official split.
+    distribution : ndarray of float32, shape (n, n_classes), or None
+        Share of each class in the votes for a row.
+    name, described : str or None
+        In place of what the loader was registered with.
+    generated : bool
+        Whether the faces are drawn.
+    """
+
+    pictures: Pictures
+    ids: Sequence[str]
+    labels: Sequence[int]
+    class_names: tuple[str, ...]
+    people: Sequence[str] | None = None
+    contributors: Sequence[str] | None = None
+    root: Path | None = None
+    parts: Sequence[int] | None = None
+    distribution: np.ndarray | None = None
+    name: str | None = None
+    described: str | None = None
+    generated: bool = False
+
+
+def load(
+    listing: Listing, name: str, described: str, faces: bool, size: int, crop: str = crops.NONE
+) -> Dataset:
+    """Make a checked data set of a listing.
+
+    Parameters
+    ----------
+    listing : Listing
+    name : str
+        Turned into a form that is safe in a file name.
+    described : str
+        Where the pictures come from, in words.
+    faces : bool
+        Whether the set is one of faces.
+    size : int
+        Width and height in pixels.
+    crop : str
+        One of `crops.CROPS`.
+
+    Raises
+    ------
+    InputError
+        If more than one picture in a thousand cannot be read, a class has a single picture, or
+        fewer than two classes have any.
+    """
+    packed = pack(listing.pictures, size, crop)
+    unreadable = {row for row, _ in packed.unreadable}
+    kept = [row for row in range(len(listing.ids)) if row not in unreadable]
+    labels = np.asarray(listing.labels, dtype=np.int64)[kept]
+    ids = tuple(listing.ids[row] for row in kept)
+    groups = None if listing.people is None else numbered([listing.people[row] for row in kept])
+    parts = None if listing.parts is None else np.asarray(listing.parts, dtype=np.int8)[kept]
+    distribution = None if listing.distribution is None else listing.distribution[kept]
+    who = listing.contributors
+    check_classes(described, labels, listing.class_names, ids)
+    return Dataset(
+        name=safe_name(name),
+        pixels=Pixels((packed.images,), (packed.digest,)),
+        labels=labels,
+        class_names=listing.class_names,
+        groups=groups,
+        ids=ids,
+        described=described,
+        fingerprint=fingerprint(
+            packed.digest, labels, listing.class_names, ids, groups, parts, distribution
+        ),
+        left_out=tuple((listing.ids[row], reason) for row, reason in packed.unreadable),
+        generated=listing.generated,
+        faces=faces,
+        root=listing.root,
+        contributors=None if who is None else tuple(who[row] for row in kept),
+        parts=parts,
+        distribution=distribution,
+        crop_found=packed.crop_found,
+    )
+
+
+def check_classes(
+    described: str, labels: np.ndarray, class_names: Sequence[str], ids: Sequence[str]
+) -> None:
+    """Raise InputError unless two classes have pictures, and none a single one."""
+    counts = np.bincount(labels, minlength=len(class_names))
+    for label in np.flatnonzero(counts == 1).tolist():
+        only = ids[int(np.flatnonzero(labels == label)[0])]
+        raise InputError(
+            f"class '{class_names[label]}' has one picture only ({only}), which cannot be both "
+            "learned from and tested on: add pictures of it or remove it"
+        )
+    if (counts > 0).sum() < 2:
+        raise InputError(f"{described} shows fewer than two classes: add pictures of another class")
+
+
+def safe_name(name: str) -> str:
+    """Turn a name into a form that is safe in a file name."""
+    return re.sub(r"[^\w+-]+", "-", name).strip("-") or "pictures"
+
+
+def numbered(names: Sequence[str]) -> np.ndarray:
+    """Give each name a number, int64, in the order of the names."""
+    number = {name: i for i, name in enumerate(sorted(set(names)))}
+    return np.array([number[name] for name in names], dtype=np.int64)
+
+
+def pack(pictures: Pictures, size: int, crop: str = crops.NONE) -> cache.Packed:
+    """Pictures stretched to ``size`` x ``size``, made at most once.
+
+    Files whose name, size and times are those seen before are not read again; a change of content
+    makes a new key. The few unreadable ones are reported and left out.
+
+    Raises
+    ------
+    InputError
+        If a picture is not there, or more than one in a thousand cannot be read.
+    """
+    if size not in pictures.sizes:
+        least, most = pictures.sizes[0], pictures.sizes[-1]
+        raise InputError(f"the picture size is {size}: it must be from {least} to {most} pixels")
+    contents = cache.remembered(pictures.stamp(), lambda: _contents(pictures))
+    key = {
+        "contents": contents,
+        "size": size,
+        "preparation": images.PREPARATION,
+        "drawn": isinstance(pictures, Drawn),
+        **crops.key(crop),
+    }
+    packed = cache.packed(key, size, lambda: _chunks(pictures, size, crop, contents))
+    bad = packed.unreadable
+    if len(bad) > MAX_UNREADABLE * len(pictures):
+        row, reason = bad[0]
+        others = f" ({len(bad) - 1} more like it)" if len(bad) > 1 else ""
+        raise InputError(f"{pictures.where(row)}: {reason}{others}: {pictures.mend}")
+    for row, reason in bad:
+        logger.warning("left out %s: %s", pictures.where(row), reason)
+    return packed
+
+
+def _contents(pictures: Pictures) -> str:
+    digests = []
+    for row in range(len(pictures)):
+        try:
+            digests.append(hashlib.sha256(pictures.content(row)).digest())
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise InputError(f"{pictures.where(row)} cannot be read: {why}") from error
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+class Ready(NamedTuple):
+    """Some pictures, ready: those of rows in `reasons` are undefined."""
+
+    planes: np.ndarray
+    reasons: dict[int, str]
+    found: np.ndarray | None
+    digests: list[bytes]
+
+
+def _chunks(pictures: Pictures, size: int, crop: str, contents: str) -> Iterator[cache.Chunk]:
+    digests = hashlib.sha256()
+    drawn = isinstance(pictures, Drawn) and crop == crops.NONE
+    read, handful = joblib.delayed(_drawn if drawn else read_some), BATCH // 2 if drawn else HANDFUL
+    with joblib.Parallel(n_jobs=joblib.cpu_count(), prefer="threads") as parallel:
+        for start in cache.show(range(0, len(pictures), BATCH), "reading pictures"):
+            rows = range(start, min(start + BATCH, len(pictures)))
+            handfuls = [rows[i : i + handful] for i in range(0, len(rows), handful)]
+            ready: list[Ready] = parallel(read(pictures, some, size, crop) for some in handfuls)
+            failures = sorted(failure for each in ready for failure in each.reasons.items())
+            bad = [row - start for row, _ in failures]
+            for each in ready:
+                digests.update(b"".join(each.digests))
+            found = [each.found for each in ready if each.found is not None]
+            yield (
+                np.delete(np.concatenate([each.planes for each in ready]), bad, axis=0),
+                failures,
+                np.delete(np.concatenate(found), bad) if found else None,
+            )
+    if digests.hexdigest() != contents:  # else these pixels would be kept as those of the others
+        raise InputError(
+            f"{pictures.where(0)} or others with it changed while they were read: start again"
+        )
+
+
+def _drawn(pictures: Drawn, rows: Sequence[int], size: int, _: str) -> Ready:
+    digests = [hashlib.sha256(pictures.content(row)).digest() for row in rows]
+    return Ready(pictures.draw(np.array(rows), size), {}, None, digests)
+
+
+def read_some(pictures: Pictures, rows: Sequence[int], size: int, crop: str) -> Ready:
+    """Read some pictures in a thread of their own.
+
+    Grey pictures of one shape are stretched four at a time, as the channels of one picture: that
+    gives each the same pixels and, where the stretch is no whole number, takes cv2 half the time.
+    """
+    planes = np.empty((len(rows), 3, size, size), np.uint8)
+    found = None if crop == crops.NONE else np.zeros(len(rows), bool)
+    reasons: dict[int, str] = {}
+    digests: list[bytes] = []
+    waiting: dict[tuple[int, ...], dict[int, np.ndarray]] = defaultdict(dict)
+    pixels = 0
+
+    def finish(greys: dict[int, np.ndarray]) -> None:
+        stretched = images.stretch(cv2.merge(list(greys.values())), size)
+        for place, plane in zip(greys, stretched, strict=True):
+            planes[place] = plane
+
+    for place, row in enumerate(rows):
+        try:
+            content = pictures.content(row)
+            digests.append(hashlib.sha256(content).digest())
+            picture = pictures.decode(content)
+        except OSError:  # it could be read a moment ago: see `_chunks`
+            digests.append(b"")
+            continue
+        except ValueError as error:
+            reasons[row] = str(error)
+            continue
+        if found is not None:
+            picture, found[place] = crops.cut(picture, crop)
+        height, width, channels = picture.shape
+        if channels == 3 or (height % size == width % size == 0):
+            planes[place] = images.stretch(picture, size)
+            continue
+        waiting[picture.shape][place] = picture
+        pixels += height * width
+        if len(waiting[picture.shape]) == 4:
+            finish(waiting.pop(picture.shape))
+        elif pixels > WAITING_PIXELS:
+            for greys in waiting.values():
+                finish(greys)
+            waiting.clear()
+            pixels = 0
+    for greys in waiting.values():
+        finish(greys)
+    return Ready(planes, reasons, found, digests)

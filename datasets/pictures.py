@@ -1,0 +1,196 @@
+"""Where the pictures of a set lie, and how one is read: in files, in a table, or drawn."""
+
+from __future__ import annotations
+
+import os
+import stat
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from datasets import images
+from datasets.errors import InputError
+
+
+class Pictures(ABC):
+    """Pictures of a set before any is decoded, one a row.
+
+    Attributes
+    ----------
+    sizes : range
+        Pixels that their width and height may be given.
+    mend : str
+        What a user is to do about one that cannot be read.
+    """
+
+    sizes: ClassVar[range] = range(8, 1025)
+    mend: ClassVar[str] = "replace the picture or remove it"
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def stamp(self) -> object:
+        """JSON value that is another whenever what the pictures hold may be another.
+
+        Raises
+        ------
+        InputError
+            If one is not there, or is no file that can be a picture.
+        """
+
+    @abstractmethod
+    def content(self, row: int) -> bytes:
+        """Return all that decides a picture, as it lies there; may raise OSError."""
+
+    @abstractmethod
+    def decode(self, content: bytes) -> np.ndarray:
+        """Turn it into a picture, ``(height, width, 1 or 3)`` of uint8; ValueError says why not."""
+
+    @abstractmethod
+    def where(self, row: int) -> str:
+        """File, and line, for a message."""
+
+
+@dataclass(frozen=True)
+class Files(Pictures):
+    """Pictures in files of a folder.
+
+    Attributes
+    ----------
+    root : Path
+    names : sequence of str
+        From there on, in row order; a name may come twice.
+    missing : str
+        What to do about a file that is not there.
+
+    Raises
+    ------
+    InputError
+        If a name leads out of the folder.
+    """
+
+    root: Path
+    names: Sequence[str]
+    missing: str = "it went away while being read"
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            if name.startswith("/") or (".." in name and ".." in name.split("/")):
+                raise InputError(f"'{name}' is outside {self.root}: {self.missing}")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def where(self, row: int) -> str:
+        """Path of a file."""
+        return f"{self.root}/{self.names[row]}"
+
+    def stamp(self) -> object:
+        """Path, size and times of each file."""
+        return [[self.where(row), *self._stat(row)] for row in range(len(self))]
+
+    def _stat(self, row: int) -> list[int]:
+        path = self.where(row)
+        try:
+            return file_stamp(path, images.MOST_BYTES)
+        except FileNotFoundError as error:
+            gone = sum(not Path(self.root, name).exists() for name in {*self.names}) - 1
+            others = f" ({gone} more like it)" if gone > 0 else ""
+            raise InputError(f"{path} is not there{others}: {self.missing}") from error
+
+    def content(self, row: int) -> bytes:
+        """Return the whole file."""
+        with Path(self.where(row)).open("rb", buffering=0) as file:  # a buffer only copies it again
+            # No more than it says it has, since some of the system's files never end.
+            return file.read(os.fstat(file.fileno()).st_size)
+
+    def decode(self, content: bytes) -> np.ndarray:
+        """See `images.read`."""
+        return images.read(content)
+
+
+@dataclass(frozen=True)
+class Drawn(Pictures):
+    """Pictures that are made when they are asked for, at the size asked for.
+
+    Attributes
+    ----------
+    n : int
+    code : str
+        Digest of what makes them.
+    draw : callable
+        Takes row numbers and a size, gives ``(len(rows), 3, size, size)`` of uint8.
+    range_of_sizes : range
+        What it can draw.
+    """
+
+    n: int
+    code: str
+    draw: Callable[[np.ndarray, int], np.ndarray]
+    range_of_sizes: range
+
+    CROPPED_FROM: ClassVar[int] = 96  # pixels at which a picture is drawn of which a part is kept
+
+    @property
+    def sizes(self) -> range:  # type: ignore[override]
+        """Pixels that their width and height may be given."""
+        return self.range_of_sizes
+
+    def __len__(self) -> int:
+        return self.n
+
+    def where(self, row: int) -> str:
+        """Which one it is."""
+        return f"drawn picture {row}"
+
+    def stamp(self) -> object:
+        """What draws, and how many."""
+        return [self.code, self.n]
+
+    def content(self, row: int) -> bytes:
+        """Return the number of the row and what draws it."""
+        return f"{row} {self.code}".encode()
+
+    def decode(self, content: bytes) -> np.ndarray:
+        """Draw it, large enough to be cropped."""
+        row = np.array([int(content.split()[0])])
+        return self.draw(row, self.CROPPED_FROM)[0].transpose(1, 2, 0)
+
+
+def file_stamp(path: str | Path, most: int) -> list[int]:
+    """Size, times and number of a file: they are others whenever what it holds may be another.
+
+    Parameters
+    ----------
+    path : str or Path
+    most : int
+        Bytes it may have.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there.
+    InputError
+        If it is no regular file, cannot be looked at, or is larger.
+    """
+    try:
+        about = Path(path).stat()
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a null in its name
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{str(path)!r} cannot be read: {why}") from error
+    if stat.S_ISDIR(about.st_mode):
+        raise InputError(f"{path} is a folder, not a picture: move it")
+    if not stat.S_ISREG(about.st_mode):  # reading a pipe or a device need never end
+        raise InputError(f"{path} is a pipe, a device or a socket, not a file: remove it")
+    if about.st_size > most:
+        raise InputError(
+            f"{path} has {about.st_size:,} bytes, and may have {most:,}: is it what it should be?"
+        )
+    return [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]

@@ -1,0 +1,185 @@
+"""What a user names as the data: sets, what is left out of them, and what they are tested on."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datasets import crops, derived
+from datasets.errors import InputError
+from datasets.registry import LOADERS
+
+if TYPE_CHECKING:
+    from datasets.dataset import Dataset
+
+DEDUPLICATED, WITHOUT = "deduplicated", "without"  # words that stand before a name and a colon
+ON = "-on-"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a user names as the data, as facts: nothing is learned from a name any more.
+
+    Attributes
+    ----------
+    sets : tuple of str
+        Sets that are joined, each a known name, ``NAME:PATH`` or the path of a folder.
+    crop : {"none", "eyes", "mouth", "face"}
+        What of each picture is kept and stretched, see `datasets.crops`.
+    without : tuple of str
+        Classes that are left out, in this order.
+    deduplicated : bool
+        Whether duplicates are left out, after the classes.
+    tested_on : tuple of str
+        Sets that are tested on besides and never learned from; none where this is empty.
+    """
+
+    sets: tuple[str, ...]
+    crop: str = crops.NONE
+    without: tuple[str, ...] = ()
+    deduplicated: bool = False
+    tested_on: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(
+        cls,
+        text: str,
+        *,
+        crop: str = crops.NONE,
+        without: tuple[str, ...] = (),
+        deduplicated: bool = False,
+        tested_on: str | None = None,
+    ) -> Source:
+        """Read what a user types, with what flags add to it.
+
+        Parameters
+        ----------
+        text : str
+            Sets with ``+`` between, and ``-on-`` before those that are tested on. Before all may
+            stand, each with a colon: a crop, ``deduplicated``, ``without:CLASS``.
+        crop, without, deduplicated
+            As the attributes, besides what the text says.
+        tested_on : str, optional
+            Sets with ``+`` between, each a path or as in the text.
+
+        Raises
+        ------
+        InputError
+            If it names two crops, two sets to test on, or a folder that is not there.
+        """
+        dropped: list[str] = []
+        while True:
+            word, colon, rest = text.partition(":")
+            if not colon or word not in (DEDUPLICATED, WITHOUT, *crops.WORDS):
+                break
+            if word == WITHOUT:
+                class_name, _, rest = rest.partition(":")
+                dropped.insert(0, class_name)  # the last that is named is left out first
+            elif word == DEDUPLICATED:
+                deduplicated = True
+            elif crop in (crops.NONE, word):
+                crop = word
+            else:
+                raise InputError(f"two crops are asked for, {crop} and {word}: name one")
+            text = rest
+        if crop not in crops.CROPS:
+            raise InputError(f"no crop is called '{crop}': use one of {', '.join(crops.CROPS)}")
+        learned, *others = _split(text, ON)
+        if len(others) + (tested_on is not None) > 1:
+            raise InputError(f"{text} names two sets to test on: name one, or each in its turn")
+        if tested_on is not None:
+            others = [tested_on]
+        tested = [_named(one) for other in others for one in _split(other, "+")]
+        sets = tuple(_split(learned, "+"))
+        return cls(sets, crop, (*dropped, *without), deduplicated, tuple(tested))
+
+    def __str__(self) -> str:
+        """What `parse` reads as this."""
+        words = [f"{self.crop}:"] if self.crop != crops.NONE else []
+        words += [f"{DEDUPLICATED}:"] if self.deduplicated else []
+        words += [f"{WITHOUT}:{class_name}:" for class_name in reversed(self.without)]
+        on = ON + "+".join(self.tested_on) if self.tested_on else ""
+        return f"{''.join(words)}{'+'.join(self.sets)}{on}"
+
+    def load(self, size: int = 32) -> Dataset:
+        """Load the data set with its pictures stretched to ``size`` x ``size`` pixels.
+
+        Raises
+        ------
+        InputError
+            If there is no such data set or it cannot be used; one line that says what to do.
+        """
+        try:
+            dataset = self._joined(self.sets, size)
+            if self.tested_on:
+                dataset = derived.tested_on(dataset, self._joined(self.tested_on, size))
+            for class_name in self.without:
+                dataset = derived.without_class(dataset, class_name)
+            if self.deduplicated:
+                dataset = derived.without_duplicates(dataset)
+        except OSError as error:
+            raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
+        if dataset.crop_found is None:
+            return dataclasses.replace(dataset, source=self)
+        found = crops.said(self.crop, dataset.crop_found.mean())
+        return dataclasses.replace(
+            dataset,
+            source=self,
+            name=f"{dataset.name}-{self.crop}",
+            described=f"{dataset.described}, {crops.WORDS[self.crop]} {found}",
+        )
+
+    def _joined(self, sets: tuple[str, ...], size: int) -> Dataset:
+        loaded = [_load(one, size, self.crop) for one in sets]
+        return derived.joined(loaded) if len(loaded) > 1 else loaded[0]
+
+
+def _load(given: str, size: int, crop: str) -> Dataset:
+    name, root = _loader(given)
+    return LOADERS[name].load(root, size, crop)
+
+
+def _split(text: str, sign: str) -> list[str]:
+    # Before a set's name only, since either sign may be part of a path, as in CK+48.
+    return re.split(rf"{re.escape(sign)}(?=(?:{'|'.join(LOADERS)})(?:[:+]|{ON}|$))", text)
+
+
+def _named(given: str) -> str:
+    """The same set with its loader's name, so that it can stand after a sign."""
+    try:
+        name, root = _loader(given)
+    except OSError as error:
+        raise InputError(f"{given} cannot be read: {error.strerror}") from error
+    return f"{name}:{root}" if root else name
+
+
+def _loader(given: str) -> tuple[str, Path | None]:
+    """Which loader reads what is given, and the folder it reads, if that is said."""
+    if given in LOADERS:
+        return given, None
+    name, colon, rest = given.partition(":")
+    if colon and name in LOADERS:
+        return name, _folder(rest)
+    if not Path(given).exists() and "/" not in given:
+        known = ", ".join(sorted(LOADERS))
+        raise InputError(
+            f"no data set or folder is called '{given}': "
+            f"use one of {known}, or the path of a folder"
+        )
+    path = _folder(given)
+    alike = [name for name, loader in LOADERS.items() if loader.looks_like(path)]
+    if len(alike) > 1:
+        raise InputError(f"{path} is {' and '.join(alike)}: say which, as in {alike[0]}:{path}")
+    return alike[0] if alike else "folder", path
+
+
+def _folder(given: str) -> Path:
+    path = Path(given).expanduser()
+    if not path.is_dir():
+        if path.exists():
+            raise InputError(f"{given} is a file, not a folder: name the folder it is in")
+        raise InputError(f"the folder {given} is not there: check the path")
+    return path
