@@ -90,24 +90,24 @@ class NearestRows(ClassifierMixin, BaseEstimator):
 
 
 def _parts(rows: np.ndarray, place: str) -> tuple[Tensor, ...]:
-    """Pixels less 128 as float32, a few of the features at a time; it moves no distance."""
+    """Pixels less 128 as int8, which moves no distance, in parts of so many features."""
     import torch
 
-    return torch.from_numpy((rows ^ 128).view(np.int8)).to(place).float().split(EXACT_FEATURES, 1)
+    return torch.from_numpy((rows ^ 128).view(np.int8)).to(place).split(EXACT_FEATURES, dim=1)
 
 
 def _squared_lengths(rows: tuple[Tensor, ...]) -> Tensor:
     """Squared length of each row, ``(n,)`` of int64."""
     import torch
 
-    return torch.stack([(part * part).sum(dim=1).long() for part in rows]).sum(dim=0)
+    return torch.stack([part.float().square().sum(dim=1).long() for part in rows]).sum(dim=0)
 
 
 def _order(test: tuple[Tensor, ...], train: tuple[Tensor, ...], lengths: Tensor) -> Tensor:
     """Squared distances less the test row's squared length, ``(n_test, n_train)`` of int64."""
     order = lengths.repeat(len(test[0]), 1)
     for a, b in zip(test, train, strict=True):
-        order.sub_((a @ b.T).long(), alpha=2)
+        order.sub_((a.float() @ b.float().T).long(), alpha=2)
     return order
 
 

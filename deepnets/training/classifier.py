@@ -268,8 +268,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator, Recipe):
         weights = self.starting_weights()
         if weights is None:
             return []
-        with torch.random.fork_rng():
-            other = Standardised(self._build(n_classes + 1, size), net.mean, net.deviation)
+        with torch.device("meta"):
+            other = Standardised(self._build(n_classes + 1, size), torch.zeros(3), torch.ones(3))
         return start(net, other, architecture(self.architecture), weights)
 
     def _build(self, n_classes: int, size: int) -> torch.nn.Module:

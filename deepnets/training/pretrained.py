@@ -81,7 +81,7 @@ def find(net: Architecture, file: str | None) -> Weights:
 
 
 def _from_hub(name: str) -> Path:
-    """The file of these weights, from the hub's cache on this machine or from the hub."""
+    """Find the file of these weights in the hub's cache on this machine, or else at the hub."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -104,7 +104,7 @@ def start(net: nn.Module, other: nn.Module, about: Architecture, weights: Weight
     net : nn.Module
         A `Standardised` net; changed.
     other : nn.Module
-        The same for another number of classes, by which the head is known.
+        The same for another number of classes, whose shapes tell the head; on any device.
     about : Architecture
         What it is.
     weights : Weights
@@ -165,7 +165,7 @@ def _tensors(about: Architecture, weights: Weights) -> dict[str, Tensor]:
 
 
 def _bare(name: str) -> str:
-    """A tensor's name without the wrappers its net is in, which differ with the pictures' size."""
+    """Return a tensor's name without its net's wrappers, which differ with the pictures' size."""
     while name.startswith("net."):
         name = name.removeprefix("net.")
     return name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -32,20 +31,12 @@ def maps(net: nn.Module, size: int, kind: type[nn.Module] = nn.Conv2d) -> list[i
     return widths
 
 
-CHEAP = ("mobilenet", "resnet18", "cnn", "cnn3", "poster-baseline", "timm:test_resnet")
-
-
-@pytest.mark.parametrize(
-    ("name", "size"),
-    [
-        *itertools.product([*ARCHITECTURES, "timm:test_resnet", "timm:test_vit"], [32, 48, 64, 96]),
-        *((name, 224) for name in CHEAP),
-    ],
-)
+@pytest.mark.parametrize("size", [32, 48, 64, 96, 224])
+@pytest.mark.parametrize("name", [*ARCHITECTURES, "timm:test_resnet", "timm:test_vit"])
 def test_it_maps_grey_pictures_of_any_size_to_one_logit_a_class(name: str, size: int) -> None:
-    net = architecture(name).build(5, size)
-    pictures = torch.randn(2, 1, size, size).expand(2, 3, size, size)
-    with torch.no_grad():
+    with torch.no_grad(), torch.device("meta"):  # of shapes alone
+        net = architecture(name).build(5, size)
+        pictures = torch.randn(2, 1, size, size).expand(2, 3, size, size)
         assert net.eval()(pictures).shape == (2, 5)
         outputs = net.train()(pictures)
     for logits in outputs if isinstance(outputs, tuple) else (outputs,):
