@@ -12,8 +12,9 @@ import pandas as pd
 
 import deepnets
 from benchmark import session
-from benchmark.core import models, store
-from benchmark.core.runs import Run
+from benchmark.core import models
+from benchmark.core.runs import Run, on_board
+from benchmark.core.store import write_file
 from benchmark.options import ONE_SPLIT, Options, command
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS
@@ -135,9 +136,8 @@ def main(options: Options) -> int:
     board = session.publish(options.out)
     worth = worth_of_parts(
         {
-            left_out: read_row(options.out, {**run.shown, "keys": [each.key for each in several]})
+            left_out: read_row(options.out, on_board(several)[0])
             for left_out, several in runs.items()
-            if (run := several[0])
         }
     )
     if len(worth):
@@ -147,8 +147,8 @@ def main(options: Options) -> int:
 
 def _show(worth: pd.DataFrame, board: Leaderboard, run: Run, options: Options) -> None:
     """Write and print what each part is worth; `run` is one of the whole recipe."""
-    about, model, repeats = run.dataset["name"], run.model.name, options.repeats
-    rows = (board.table["board"] == run.board) & (board.table["dataset"] == about)
+    about, model, repeats = run.dataset.name, run.model.name, options.repeats
+    rows = (board.table["board"] == run.protocol_facts.board) & (board.table["dataset"] == about)
     title = (
         f"What each part of the recipe '{options.recipe}' is worth to {model}\n"
         f"{text.heading(board.table[rows])}, {repeats} repeat{'s' if repeats > 1 else ''}"
@@ -167,7 +167,7 @@ def _write(path: Path, worth: pd.DataFrame, title: str) -> None:
 
     page.write_table(path.with_name(f"{path.name}.csv"), worth)
     lines = for_people(worth).to_markdown(index=False, disable_numparse=True)
-    store.write_text(path.with_name(f"{path.name}.md"), f"# {title}\n\n{lines}\n\n{HOW_TO_READ}\n")
+    write_file(path.with_name(f"{path.name}.md"), f"# {title}\n\n{lines}\n\n{HOW_TO_READ}\n")
     plots.save(
         plots.worth(worth.iloc[1:].dropna(subset=["accuracy"]), title),
         path.with_name(f"{path.name}.png"),

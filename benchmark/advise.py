@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark import session
-from benchmark.core import store
 from benchmark.core.protocols import Curve, possible_splits
 from benchmark.core.runs import load
+from benchmark.core.store import Results
 from benchmark.options import Options, TrainSize, command
 from benchmark.scores import curves
 from benchmark.scores.leaderboard import Leaderboard
@@ -157,10 +157,10 @@ def _expect(pick: pd.Series, row: Row) -> str:
 
 def _costs(pick: pd.Series, row: Row, out: Path) -> str:
     record = row.good[0]
-    files = [*store.folder(out, record["key"]).glob("model.*")]
+    files = [*Results(out).run_folder(record.key).glob("model.*")]
     size = f"a file of {files[0].stat().st_size / 1e6:.1f} MB, " if files else ""
-    threads = record["environment"]["threads"]
-    where = f"{record['environment']['processor']}, {threads} thread{'s' * (threads > 1)}"
+    threads = record.environment.threads
+    where = f"{record.environment.processor}, {threads} thread{'s' * (threads > 1)}"
     return (
         f"What it costs: {pick['fit_seconds']:.1f} s to train on {pick['n_train']:,} pictures, "
         f"{pick['predict_ms_per_image']:.2g} ms to answer one; {size}at most "

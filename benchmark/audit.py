@@ -14,8 +14,8 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmark.core import store
 from benchmark.core.protocols import Fair, Protocol, Slides, possible_splits
+from benchmark.core.store import Results
 from benchmark.options import Options, command
 from benchmark.view import page, plots, text
 from datasets import Dataset, InputError, audit
@@ -98,12 +98,12 @@ def examine(dataset: Dataset) -> dict[str, Any]:
             found["splits"].append({"split": name, "impossible": str(error)})
             continue
         # What a model is selected on it knows, but for the test set, which the slides select on.
-        training = np.setdiff1d(np.union1d(rows.training, rows.selection), rows.test)
-        overlap = audit.overlap(dataset, training, rows.test, first, near)
+        training = np.setdiff1d(np.union1d(rows.training, rows.selection), rows.scored)
+        overlap = audit.overlap(dataset, training, rows.scored, first, near)
         found["splits"].append({"split": name, **asdict(overlap)})
         found["shortcuts"] += [
             {"split": name, **asdict(shortcut)}
-            for shortcut in audit.shortcuts(dataset, facts, training, rows.test)
+            for shortcut in audit.shortcuts(dataset, facts, training, rows.scored)
         ]
     found["summary"] = summary(found)
     return found
@@ -226,7 +226,7 @@ def write(dataset: Dataset, out: Path) -> dict[str, Any]:
     elif sheet is not None:
         sheet.unlink(missing_ok=True)  # of an earlier audit
         sheet = None
-    store.write_text(out / "audit.json", json.dumps(found, indent=2) + "\n")
+    Results(out).write_text("audit.json", json.dumps(found, indent=2) + "\n")
     by_split: dict[str, list[dict[str, Any]]] = {}
     for shortcut in found["shortcuts"]:
         by_split.setdefault(shortcut["split"], []).append(shortcut)
@@ -240,17 +240,17 @@ def write(dataset: Dataset, out: Path) -> dict[str, Any]:
         warning=text.HOW_TO_GET_REAL if dataset.generated else "",
         percent=percent,
     )
-    store.write_text(out / "audit.html", html)
+    Results(out).write_text("audit.html", html)
     return found
 
 
 @command("data", "drop_class", "drop_duplicates", "size", "out")
 def main(options: Options) -> None:
     """Look in pictures for copies, leaks across the splits and shortcuts; train nothing."""
-    store.check_writable(options.out)
+    Results(options.out).check_writable()
     (source,) = options.sources
     found = write(source.load(options.size), options.out)
-    if store.read_board(options.out):
+    if Results(options.out).rows():
         page.publish(options.out)
     click.echo(found["summary"])
     click.echo(f"written: {options.out / 'audit.html'}, audit.json")

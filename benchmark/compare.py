@@ -6,8 +6,8 @@ tell the difference from chance.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ import pandas as pd
 from rich.text import Text
 
 from benchmark import session
-from benchmark.core import runs, store
+from benchmark.core.records import BoardRow, Place
+from benchmark.core.store import Results, write_file
 from benchmark.options import command
 from benchmark.scores import intervals
 from benchmark.scores.pairs import Difference, Pairs
@@ -84,30 +85,28 @@ def compare(a: Path, b: Path) -> list[Compared]:
     InputError
         If one holds no runs.
     """
-    boards = [store.read_board(out) for out in (a, b)]
+    boards = [{row.place: row for row in Results(out).rows()} for out in (a, b)]
     for out, board in zip((a, b), boards, strict=True):
         if not board:
             raise InputError(f"{out} holds no runs: make some with 'python -m benchmark.run'")
     one, other = boards
     both = [row for row in one if row in other]
-    rows = [_compare_row(runs.place(one[row]), (a, one[row]), (b, other[row])) for row in both]
+    rows = [_compare_row(row, (a, one[row]), (b, other[row])) for row in both]
     for name, board, others in (("A", one, other), ("B", other, one)):
-        alone = [runs.place(board[row]) for row in board if row not in others]
+        alone = [row for row in board if row not in others]
         rows += [Compared(*place, f"only in {name}") for place in alone]
     return rows
 
 
 def _compare_row(
-    place: tuple[str, str, str, str],
-    in_a: tuple[Path, dict[str, Any]],
-    in_b: tuple[Path, dict[str, Any]],
+    place: Place, in_a: tuple[Path, BoardRow], in_b: tuple[Path, BoardRow]
 ) -> Compared:
     a, b = read_row(*in_a), read_row(*in_b)
     without = [name for name, row in (("A", a), ("B", b)) if row.scores is None]
     if without:
         return Compared(*place, f"no result in {' and '.join(without)}")
-    differs = list(_differing(a.good[0]["parts"], b.good[0]["parts"]))
-    made_a, made_b = ([record["repeat"] for record in row.good] for row in (a, b))
+    differs = list(_differing(a.good[0].parts, b.good[0].parts))
+    made_a, made_b = ([record.repeat for record in row.good] for row in (a, b))
     if made_a != made_b:
         differs.append(f"repeats ({len(made_a)}, {len(made_b)})")
         # A repeat learns from pictures of its own: what both have made is compared.
@@ -115,7 +114,7 @@ def _compare_row(
         if common:
             a, b = _only(common, *in_a), _only(common, *in_b)
     one, other = (row.scores for row in (a, b) if row.scores is not None)
-    paired = a.good[0]["parts"]["data"] == b.good[0]["parts"]["data"] and np.array_equal(
+    paired = a.good[0].parts["data"] == b.good[0].parts["data"] and np.array_equal(
         one.rows, other.rows
     )
     return Compared(
@@ -128,8 +127,8 @@ def _compare_row(
     )
 
 
-def _only(repeats: Sequence[int], out: Path, entry: Mapping[str, Any]) -> Row:
-    return read_row(out, {**entry, "keys": [entry["keys"][i] for i in repeats]})
+def _only(repeats: Sequence[int], out: Path, entry: BoardRow) -> Row:
+    return read_row(out, replace(entry, keys=tuple(entry.keys[i] for i in repeats)))
 
 
 def _paired(a: Scores, b: Scores) -> dict[str, Any]:
@@ -161,12 +160,12 @@ SHOWN, WHY = ("A", "B", "B - A (95 %)", "real?", "fit time"), "what differs"
 
 
 def _probabilities(out: Path, row: Row) -> list[bytes]:
-    found = [store.read_predictions(out, record["key"]) for record in row.good]
-    return [each.probabilities.tobytes() for each in found if each is not None]
+    found = [Results(out).predictions(record.key) for record in row.good]
+    return [each.scored.probabilities.tobytes() for each in found if each is not None]
 
 
 def _fit_seconds(row: Row) -> float:
-    return float(np.mean([record["fit_seconds"] for record in row.good]))
+    return float(np.mean([run.fit_seconds for run in row.measured]))
 
 
 def _differing(a: Any, b: Any, name: str = "") -> Iterator[str]:
@@ -233,7 +232,7 @@ def main(a: Path, b: Path, table: Path | None) -> None:
     rows = compare(a, b)
     if table is not None:
         try:
-            store.write_text(table, pd.DataFrame(map(asdict, rows)).to_csv(index=False))
+            write_file(table, pd.DataFrame(map(asdict, rows)).to_csv(index=False))
         except OSError as error:
             raise InputError(f"{table} cannot be written ({error.strerror})") from error
     _show(rows, a, b)

@@ -76,7 +76,8 @@ def _estimate(runs: Sequence[Run], options: Options) -> None:
         column.justify = "right"
     rows: dict[tuple[str, str], list[float]] = {}
     for run in waiting:
-        rows.setdefault((run.board, run.label), []).append(costs.get(run.key, math.nan))
+        row = run.protocol_facts.board, run.label
+        rows.setdefault(row, []).append(costs.get(run.key, math.nan))
     for (label, name), seconds in rows.items():
         table.add_row(label, Text(name), str(len(seconds)), f"{sum(seconds) / 60:.2f}")
     Console().print(table)

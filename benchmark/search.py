@@ -12,9 +12,11 @@ from rich.text import Text
 from sklearn.model_selection import ParameterGrid
 
 from benchmark import session
-from benchmark.core import models, store
+from benchmark.core import models
 from benchmark.core.protocols import Fair, Search, derive_seed
+from benchmark.core.records import Trial
 from benchmark.core.runs import Run, load
+from benchmark.core.store import Results
 from benchmark.options import ONE_SPLIT, TRIALS, Options, command, read_yaml, typed
 from benchmark.scores import searches
 from benchmark.scores.leaderboard import Leaderboard
@@ -56,7 +58,7 @@ def main(options: Options) -> int:
     best = trials.best()
     records = []
     if best is not None:
-        winner = session.plan(replace(options, settings=best["settings"]))
+        winner = session.plan(replace(options, settings=best.settings))
         records = session.make(winner, options)
     _show(session.publish(options.out), trials.name)
     click.echo(f"written: {options.out / 'report.html'}, leaderboard.csv, leaderboard.md, trials/")
@@ -93,15 +95,14 @@ class Trials:
         new = {run.key: run for run in asked}
         self.runs |= new
         under = Fair(train_size=options.train_size)
-        self.name, search = searches.entry(
-            self.runs, under, self.space.name, options.sampler, options.metric
-        )
-        store.put_search(options.out, self.name, search)
+        search = searches.entry(self.runs, under, self.space.name, options.sampler, options.metric)
+        self.name = search.name
+        Results(options.out).put_search(search)
         session.make([*new.values()], options, shown=[])
-        rows = [read_row(options.out, {**run.shown, "keys": [run.key]}) for run in asked]
+        rows = [read_row(options.out, run.board_rows[0]) for run in asked]
         return [searches.goodness(row, options.metric) for row in rows]
 
-    def best(self) -> dict[str, Any] | None:
+    def best(self) -> Trial | None:
         """The best trial, or None if none is ok."""
         (found,) = (each for each in searches.read(self.options.out) if each.name == self.name)
         return found.best

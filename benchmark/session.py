@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 import pandas as pd
@@ -13,10 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.core import models, pool, store
+from benchmark.core import models, pool
 from benchmark.core.progress import Display
 from benchmark.core.protocols import PROTOCOLS, Protocol, Slides, possible_splits
-from benchmark.core.runs import Run, board_names, describe, load
+from benchmark.core.records import Record
+from benchmark.core.runs import Run, describe, load, on_board
+from benchmark.core.store import Results
 from benchmark.options import Options
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import text as words
@@ -112,14 +113,12 @@ def protocols(options: Options, dataset: Dataset) -> list[Protocol]:
 
 def begin(options: Options) -> None:
     """See that results can be written, and print what the data are."""
-    store.check_writable(options.out)
+    Results(options.out).check_writable()
     for source in options.sources:
         say_what(load(source, options.size), Console(stderr=True))
 
 
-def make(
-    runs: Sequence[Run], options: Options, shown: Sequence[Run] | None = None
-) -> list[dict[str, Any]]:
+def make(runs: Sequence[Run], options: Options, shown: Sequence[Run] | None = None) -> list[Record]:
     """Make the runs that have no result yet; return the records of all.
 
     Parameters
@@ -130,11 +129,8 @@ def make(
     shown : sequence of Run, optional
         Those that the leaderboard shows, if not all.
     """
-    board: dict[str, dict[str, Any]] = {}
-    for run in runs if shown is None else shown:
-        for row, told in run.on_board.items():
-            board.setdefault(row, {**told, "keys": []})["keys"].append(run.key)
-    store.put_on_board(options.out, board)  # first, so that an interrupted call's runs are shown
+    # First, so that the runs of an interrupted call are shown.
+    Results(options.out).put_rows(on_board(runs if shown is None else shown))
     with Display(Console(stderr=True)) as display:
         return pool.run_all(runs, options.out, jobs(options, runs), options.time_limit, display)
 
@@ -198,12 +194,12 @@ def _side_by_side(
     return parts
 
 
-def tell_failures(records: Sequence[dict[str, Any]]) -> int:
+def tell_failures(records: Sequence[Record]) -> int:
     """Print which runs are not ok and why; return the exit status."""
-    failed = [record for record in records if record["status"] != "ok"]
+    failed = [record for record in records if record.status != "ok"]
     for record in failed:
-        where = f"{board_names([record])[0]} {record['model']['label']}"
-        say(f"{where}: {record['status']}: {record['reason']}")
+        where = f"{record.protocol.board} {record.model.label}"
+        say(f"{where}: {record.status}: {record.reason}")
     return 1 if failed else 0
 
 

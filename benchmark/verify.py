@@ -7,8 +7,8 @@ import io
 import re
 import shutil
 import tempfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from PIL import Image
 from rich.console import Console
 
 import datasets
-from benchmark.core import store
+from benchmark.core.protocols import PROTOCOLS, Rows
+from benchmark.core.records import BoardRow, DataFacts, Predictions, Record
+from benchmark.core.store import DAMAGE, SUMS, Results, digest, file_digest, one_line
 from benchmark.options import command
-from benchmark.scores import searches
-from benchmark.scores.integrity import Findings, check_board, check_data, check_runs, one_line
-from datasets import InputError
+from datasets import Dataset, InputError
 
 COLOUR_STEPS = 2  # of 255, by which rounding may change a drawn pixel from one machine to another
+RUN_AGAIN = "remove that folder and run its command again"
 WRITE_AGAIN = "write it again with 'python -m benchmark.report --out {out}'"
 STATED = {"board.json", "searches.json", "audit.json"}  # what is published from, besides the runs
 # What `page.publish` writes: folders, and how the names of its files begin. All files so called
@@ -34,6 +35,31 @@ PUBLISHED = {
     *("report", "classes", "trials"),
     *("confusion", "curves", "reliability", "told-apart"),
 }
+
+
+@dataclass
+class Findings:
+    """What was found.
+
+    Attributes
+    ----------
+    failures : list of str
+        A line each: what is wrong, why, and what to do.
+    notes : list of str
+        What could not be checked, and is no failure.
+    records : dict
+        Records of the runs that are sound, by key.
+    models_absent : int
+        Fitted models that are not kept; nothing shown is computed from them.
+    files : int
+        Published files that were made again and compared.
+    """
+
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    records: dict[str, Record] = field(default_factory=dict)
+    models_absent: int = 0
+    files: int = 0
 
 
 def verify(out: Path, data: str | None = None, require_data: bool = False) -> Findings:
@@ -54,28 +80,170 @@ def verify(out: Path, data: str | None = None, require_data: bool = False) -> Fi
     InputError
         If the folder holds no results.
     """
-    found = Findings()
+    found, results = Findings(), Results(out)
     if not (out / "board.json").is_file():
         raise InputError(f"{out} holds no runs: make some with 'python -m benchmark.run'")
-    found.failures += check_board(out)
-    if found.failures:
-        found.notes.append("nothing else was checked: board.json says what belongs to what")
+    try:
+        sums = results.sums()
+        found.failures += check_files(out, sums)
+        rows = [*results.rows(), *(row for each in results.searches() for row in each.rows())]
+    except (ValueError, OSError) as error:
+        found.failures += [] if found.failures else [one_line(error)]
+        found.notes.append("nothing else was checked")
         return found
-    board = {**store.read_board(out), **searches.rows(store.read_searches(out))}
-    found.failures += check_runs(out, board, found)
-    damaged = bool(found.failures)
-    undigested = [key for key, record in found.records.items() if "files" not in record]
-    if undigested:
-        found.failures.append(
-            f"runs/{undigested[0]}: written, as {len(undigested)} of the runs, before there were "
-            "digests, so that a change cannot be seen: remove their folders and run again"
-        )
-    found.failures += check_data(out, board, data, require_data, found)
-    if damaged:
+    wrong = [*check_runs(results, rows, sums, found)]
+    found.failures += wrong
+    found.failures += check_data(results, rows, data, require_data, found)
+    if wrong:
         found.notes.append("tables and pictures not compared: they come from the damaged runs")
     else:
         found.failures += check_published(out, found)
     return found
+
+
+def check_files(out: Path, sums: dict[str, str]) -> Iterator[str]:
+    """See that no file besides the runs was changed since it was written."""
+    for name, sum_ in sums.items():
+        here = (out / name).is_file() and not name.startswith("runs/")
+        if here and file_digest(out / name) != sum_:
+            yield f"{name}: changed since it was written: {WRITE_AGAIN.format(out=out)}"
+    for name in sorted(STATED):
+        if (out / name).is_file() and name not in sums:
+            yield f"{name}: not in {SUMS}: bring that file back, or make these results again"
+
+
+def check_runs(
+    results: Results, rows: Sequence[BoardRow], sums: dict[str, str], found: Findings
+) -> Iterator[str]:
+    """Check every run of the board, and keep the records of those that are sound."""
+    for row in rows:
+        for repeat, key in enumerate(row.keys):
+            if key in found.records or not results.run_folder(key).is_dir():
+                continue  # not run yet, and that is what its row must say
+            try:
+                wrong = _wrong_files(results, key, sums, found)
+                if not wrong:
+                    record = results.read_record(key)
+                    wrong = _wrong_record(record, row, repeat)
+                if not wrong and record.status == "ok":
+                    results.read_predictions(record)
+            except DAMAGE as error:
+                wrong = f"damaged: {one_line(error)}"
+            if wrong:
+                yield f"runs/{key}: {wrong}, of row {row.place}: {RUN_AGAIN}"
+            else:
+                found.records[key] = record
+
+
+def _wrong_files(results: Results, key: str, sums: dict[str, str], found: Findings) -> str:
+    home, prefix = results.run_folder(key), f"runs/{key}/"
+    listed = {name.removeprefix(prefix) for name in sums if name.startswith(prefix)}
+    present = {path.name for path in home.iterdir()}
+    for name in sorted(present | listed):
+        if name not in listed:
+            return f"{name} is not in {SUMS}"
+        if name in present and file_digest(home / name) != sums[prefix + name]:
+            return f"{name} was changed since it was written"
+        if name not in present and not name.startswith("model."):
+            return f"{name} is missing"
+        found.models_absent += name not in present
+    return ""
+
+
+def _wrong_record(record: Record, row: BoardRow, repeat: int) -> str:
+    if not row.keys[repeat] == record.key == digest(record.parts):
+        return "the key is not that of its parts"
+    facts = record.model, replace(record.protocol, split=row.protocol.split), record.repeat
+    same_data = record.parts["data"] == record.dataset.fingerprint == row.dataset.fingerprint
+    if not same_data or facts != (row.model, row.protocol, repeat):
+        return "a run of something else"
+    return ""
+
+
+def check_data(
+    results: Results, rows: Sequence[BoardRow], given: str | None, required: bool, found: Findings
+) -> Iterator[str]:
+    """Check the sound runs against their pictures, as far as these are here."""
+    sets: dict[tuple[str, str, int], DataFacts] = {}
+    for row in rows:
+        facts = row.dataset
+        sets.setdefault((facts.name, facts.described, facts.size), facts)
+    for which, facts in sets.items():
+        try:
+            dataset = _load(facts, given, alone=len({name for name, _, _ in sets}) == 1)
+        except InputError as error:
+            line = f"data not here: fingerprints of {facts.name} not checked ({error})"
+            if required:
+                yield f"{line}: name the folder with --data"
+            else:
+                found.notes.append(line)
+            continue
+        mine = [
+            record
+            for record in found.records.values()
+            if (record.dataset.name, record.dataset.described, record.dataset.size) == which
+        ]
+        fresh = [each for each in mine if each.dataset.fingerprint == dataset.fingerprint]
+        if mine and len(fresh) == len(mine):
+            found.notes.append(f"{facts.name}: the pictures here have the fingerprint of the runs")
+        stale = [each for each in mine if each not in fresh]
+        for stored in sorted({each.dataset.fingerprint for each in stale}):
+            theirs = [each for each in stale if each.dataset.fingerprint == stored]
+            yield (
+                f"{facts.name}: the pictures here have fingerprint {dataset.fingerprint}, "
+                f"{len(theirs)} runs (the first is runs/{theirs[0].key}) were made on {stored}: "
+                "bring those pictures back, or run again"
+            )
+        known: dict[str, Rows] = {}
+        for record in fresh:
+            wrong = _differs_from_data(results, record, dataset, known)
+            if wrong:
+                yield f"runs/{record.key}: {wrong}: {RUN_AGAIN}"
+
+
+def _load(facts: DataFacts, given: str | None, alone: bool) -> Dataset:
+    """Load what runs call by a name, or what is given in its place."""
+    whole, crop = facts.name.removesuffix(f"-{facts.crop}"), facts.crop
+    if given is not None:
+        dataset = datasets.load(given, facts.size, crop)
+        if alone or dataset.name == facts.name:
+            return dataset
+        raise InputError(f"{given} is {dataset.name}")
+    # Drawn faces may lie where the real pictures are looked for.
+    usual = [datasets.default()] if whole == "generated" else []
+    for named in dict.fromkeys([*usual, whole]):
+        dataset = datasets.load(named, facts.size, crop)
+        if (dataset.name, dataset.described) == (facts.name, facts.described):
+            return dataset
+    raise InputError(f"'{facts.name}' is here {dataset.described}, and was {facts.described}")
+
+
+def _differs_from_data(
+    results: Results, record: Record, dataset: Dataset, known: dict[str, Rows]
+) -> str:
+    if record.status != "ok":
+        return ""
+    predictions = results.read_predictions(record)
+    settings = dict(record.parts["protocol"])
+    which = digest([settings, record.model.deep, record.repeat])
+    if which not in known:
+        try:
+            protocol = PROTOCOLS[settings.pop("name")](**settings)
+            known[which] = protocol.rows(dataset, record.model.deep, record.repeat)
+        except (KeyError, TypeError, InputError) as error:
+            return f"made by a protocol that is not known here ({one_line(error)})"
+    if _parts(predictions) != {name: {*rows} for name, rows in known[which].by_part().items()}:
+        return "about other pictures than the protocol says"
+    if not np.array_equal(predictions.labels, dataset.labels[predictions.rows]):
+        return "labels that are not those of the pictures"
+    people = predictions.rows if dataset.groups is None else dataset.groups[predictions.rows]
+    if not np.array_equal(predictions.groups, people):
+        return "people that are not those on the pictures"
+    return ""
+
+
+def _parts(predictions: Predictions) -> dict[str, set[int]]:
+    return {name: {*predictions.of(name).rows} for name in dict.fromkeys(predictions.part.tolist())}
 
 
 def check_published(out: Path, found: Findings) -> Iterator[str]:
@@ -94,7 +262,7 @@ def check_published(out: Path, found: Findings) -> Iterator[str]:
         except Exception as error:  # Whatever breaks it, these results cannot be shown.
             yield f"the leaderboard cannot be computed ({one_line(error)}): run again"
             return
-        made = _files(fresh) - STATED
+        made = _files(fresh) - STATED - {SUMS}
         for name in sorted(made):
             there = out / name
             if not there.is_file():
@@ -104,6 +272,8 @@ def check_published(out: Path, found: Findings) -> Iterator[str]:
                 yield f"{name}: missing: {remedy}"
                 continue
             found.files += 1
+            if any(line.startswith(f"{name}:") for line in found.failures):
+                continue
             stored, computed = there.read_bytes(), (fresh / name).read_bytes()
             if stored != computed and not _same_but_for_rounding(name, stored, computed):
                 yield f"{name}: {_how_it_differs(name, stored, computed)}: {remedy}"
@@ -152,12 +322,10 @@ def _same_but_for_rounding(name: str, stored: bytes, computed: bytes) -> bool:
 
 
 def same_picture(stored: bytes, computed: bytes) -> bool:
-    """Whether two PNGs are whole and no pixel differs by more than `COLOUR_STEPS`.
+    """Whether no pixel of two pictures differs by more than `COLOUR_STEPS`.
 
     Bytes may differ where another release of a library packed the same pixels.
     """
-    if not _is_whole_png(stored):
-        return False
     try:
         one, other = (
             np.asarray(Image.open(io.BytesIO(each)).convert("RGBA"), np.int16)
@@ -166,20 +334,6 @@ def same_picture(stored: bytes, computed: bytes) -> bool:
     except Exception:  # Pillow raises many kinds; whatever the fault, it is not the picture.
         return False
     return one.shape == other.shape and bool((np.abs(one - other) <= COLOUR_STEPS).all())
-
-
-def _is_whole_png(png: bytes) -> bool:
-    """Whether every byte is covered by a checksum that holds; readers leave some unread."""
-    if not png.startswith(b"\x89PNG\r\n\x1a\n"):
-        return False
-    place, kind = 8, b""
-    while place < len(png) and kind != b"IEND":
-        end = place + 8 + int.from_bytes(png[place : place + 4], "big")
-        kind = png[place + 4 : place + 8]
-        if zlib.crc32(png[place + 4 : end]).to_bytes(4, "big") != png[end : end + 4]:
-            return False
-        place = end + 4
-    return kind == b"IEND" and place == len(png)
 
 
 def _how_it_differs(name: str, stored: bytes, computed: bytes) -> str:

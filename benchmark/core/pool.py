@@ -23,10 +23,11 @@ import joblib
 from pebble import ProcessExpired, ProcessPool
 
 from benchmark.core import schedule as cost
-from benchmark.core import store
 from benchmark.core.execute import execute
 from benchmark.core.progress import Display
+from benchmark.core.records import Record
 from benchmark.core.runs import Run
+from benchmark.core.store import Results
 
 START = "forkserver" if sys.platform == "linux" else "spawn"  # macOS' libraries mind a fork
 FOR_ALL, FOR_NETS = ["__main__", "benchmark.core.execute"], ["deepnets.training.classifier"]
@@ -104,7 +105,7 @@ class Workers:
 
     def work_off(
         self, waiting: Sequence[Run], out: Path, time_limit: float | None, display: Display
-    ) -> dict[str, dict[str, Any]]:
+    ) -> dict[str, Record]:
         """Make runs in the order given; their records by key."""
         records = {}
         futures: dict[Any, Run] = {
@@ -123,7 +124,7 @@ class Workers:
 
 def run_all(
     runs: Sequence[Run], out: Path, jobs: int, time_limit: float | None, display: Display
-) -> list[dict[str, Any]]:
+) -> list[Record]:
     """Make the runs that have no result yet, those that take longest first.
 
     Parameters
@@ -141,7 +142,7 @@ def run_all(
 
     Returns
     -------
-    list of dict
+    list of Record
         The record of every run, in the order given.
     """
     waiting = unfinished(runs, out)
@@ -161,16 +162,17 @@ def run_all(
             made = workers.work_off(longest, out, time_limit, display)
         measured: dict[str, list[cost.Point]] = defaultdict(list)
         for run in waiting:
-            if made[run.key]["status"] == "ok":
-                measured[cost.kind(run)].append(cost.measured(run, made[run.key]))
+            if (took := made[run.key].measured) is not None:
+                measured[cost.kind(run)].append(cost.measured(run, took))
         cost.remember(measured)
-    records = [made.get(run.key) or store.read(out, run.key) for run in runs]
+    records = [made.get(run.key) or Results(out).record(run.key) for run in runs]
     return [record for record in records if record is not None]
 
 
 def unfinished(runs: Sequence[Run], out: Path) -> list[Run]:
     """Those of the runs that have no result in the results folder."""
-    return [run for run in runs if not store.is_finished(out, run.key)]
+    results = Results(out)
+    return [run for run in runs if not results.is_finished(run.key)]
 
 
 def default_jobs(device: str, size: int) -> int:
@@ -192,7 +194,7 @@ def default_jobs(device: str, size: int) -> int:
     return max(min(cores, int(free / (CARD_BYTES * (1 + (size / 32) ** 2)))), 1)
 
 
-def _outcome(future: Any, run: Run, out: Path, time_limit: float | None) -> dict[str, Any]:
+def _outcome(future: Any, run: Run, out: Path, time_limit: float | None) -> Record:
     """The record of a run, written here if its process did not live to write it."""
     try:
         return future.result()
@@ -209,7 +211,7 @@ def _outcome(future: Any, run: Run, out: Path, time_limit: float | None) -> dict
         )
     except OSError as error:  # The worker could not store its run: a full disk, most likely.
         return run.record("failed", f"its result could not be stored: {error}")
-    store.write(out, record)
+    Results(out).put(record)
     return record
 
 
@@ -236,7 +238,7 @@ def _start_worker(messages: Any, environment: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _work(run: Run, out: Path) -> dict[str, Any]:
+def _work(run: Run, out: Path) -> Record:
     _messages.put((run.key, None))
     with _threads(run):
         return execute(run, out, lambda epoch: _messages.put((run.key, epoch)))

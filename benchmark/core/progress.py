@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from benchmark.core.records import Record
 from benchmark.core.runs import Run
 
 PLAIN_LINE_SECONDS = 30.0  # how often a long run is heard of where there is no terminal
@@ -97,7 +98,7 @@ class Display:
         if key not in self.runs:
             return
         run = self.runs[key]
-        name = f"{run.board} {run.label}"
+        name = f"{run.protocol_facts.board} {run.label}"
         if epoch is None:
             self.started[key], self.share[key] = time.monotonic(), 0.0
             self.tasks[key] = self.bars.add_task(name, total=1.0, state="fitting")
@@ -116,7 +117,7 @@ class Display:
         if not self.live and time.monotonic() - self.heard > PLAIN_LINE_SECONDS:
             self.say(f"        {name}: {state}, {self._left()}")
 
-    def end(self, run: Run, record: dict[str, Any]) -> None:
+    def end(self, run: Run, record: Record) -> None:
         """Tell how a run ended."""
         started = self.started.pop(run.key, time.monotonic())
         self.share.pop(run.key, None)
@@ -124,11 +125,12 @@ class Display:
         if run.key in self.tasks:
             self.bars.remove_task(self.tasks.pop(run.key))
         self._refresh()
-        what = f"{record['fit_seconds']:.1f} s" if record["status"] == "ok" else record["reason"]
+        what = f"{record.measured.fit_seconds:.1f} s" if record.measured else record.reason
         repeat = f" repeat {run.repeat + 1}" if run.protocol.repeats > 1 else ""
         self.say(
-            f"[{len(self.ended):>3}/{len(self.runs)}] {run.board} {run.label}{repeat}: "
-            f"{record['status']}, {what}; {self._left()}"
+            f"[{len(self.ended):>3}/{len(self.runs)}] {run.protocol_facts.board} "
+            f"{run.label}{repeat}: "
+            f"{record.status}, {what}; {self._left()}"
         )
 
     def _refresh(self) -> None:

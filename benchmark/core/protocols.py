@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from benchmark.core.records import ACROSS, SELECTION, TEST, WITHIN
 from datasets import Dataset, InputError
 from datasets.dataset import Part
 from datasets.duplicates import split_groups
@@ -46,12 +47,28 @@ def derive_seed(*parts: object) -> int:
 class Rows:
     """Row numbers of a data set, each an ndarray of int64.
 
-    ``selection`` is what epochs are chosen and training is stopped on; it may be empty.
+    Attributes
+    ----------
+    training : ndarray
+    selection : ndarray
+        What epochs are chosen and training is stopped on; may be empty.
+    test : dict of ndarray
+        Test sets by name: ``test``, or ``within`` and ``across``.
     """
 
     training: np.ndarray
     selection: np.ndarray
-    test: np.ndarray
+    test: dict[str, np.ndarray]
+
+    @property
+    def scored(self) -> np.ndarray:
+        """All test rows."""
+        return np.concatenate([*self.test.values()])
+
+    def by_part(self) -> dict[str, np.ndarray]:
+        """Return the rows to predict: the test sets, then those selected on in none of them."""
+        left = self.selection[~np.isin(self.selection, self.scored)]
+        return {**self.test, **({SELECTION: left} if len(left) else {})}
 
 
 @dataclass(frozen=True)
@@ -77,7 +94,6 @@ class Protocol:
 
     name: ClassVar[str]
     selected_on: ClassVar[str]
-    note: ClassVar[str]
     keeps_models: ClassVar[bool] = True
 
     @property
@@ -135,7 +151,6 @@ class Slides(Protocol):
 
     name: ClassVar[str] = "slides"
     selected_on: ClassVar[str] = "test"
-    note: ClassVar[str] = "test set used for selection"
 
     NET_ROWS: ClassVar[int] = 500
     NETS: ClassVar[Mapping[str, Any]] = {"stop": "rises", "patience": 3}
@@ -159,7 +174,7 @@ class Slides(Protocol):
         training, test = _of_slides(min(self.NET_ROWS, len(dataset)) if deep else len(dataset))
         if len(np.unique(dataset.labels[training])) < 2:
             raise InputError("the slides' training rows show one class only: use --protocol fair")
-        return Rows(training, test if deep else test[:0], test)
+        return Rows(training, test if deep else test[:0], {TEST: test})
 
     def settings(self, model: str, deep: bool) -> Mapping[str, Any]:
         """Return the parameters the slides state, or that their date implies."""
@@ -179,7 +194,6 @@ class Fair(Protocol):
 
     name: ClassVar[str] = "fair"
     selected_on: ClassVar[str] = "validation"
-    note: ClassVar[str] = ""
 
     VALIDATION_PARTS: ClassVar[int] = 5
 
@@ -219,17 +233,17 @@ def _of_slides(n: int) -> tuple[np.ndarray, np.ndarray]:
 @functools.lru_cache(maxsize=16)  # keeping people together takes a second
 def _divided(
     dataset: Dataset, split: Split, repeat: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """All rows to train on, to select on and to be scored on."""
     _check_split(dataset, split)
     if split in ("official", "across"):
         return _as_it_comes(dataset, split, repeat)
     if split == "slides":
         pool, test = _of_slides(len(dataset))
-        return *_without_validation(dataset, split, repeat, pool, None), test
+        return *_without_validation(dataset, split, repeat, pool, None), {TEST: test}
     groups = split_groups(dataset) if split == "identity" else None
     pool, test = hold_out(dataset.labels, groups, TEST_PARTS, derive_seed("test set", split))
-    return *_without_validation(dataset, split, repeat, pool, groups), test
+    return *_without_validation(dataset, split, repeat, pool, groups), {TEST: test}
 
 
 def _check_split(dataset: Dataset, split: Split) -> None:
@@ -241,18 +255,23 @@ def _check_split(dataset: Dataset, split: Split) -> None:
             f"{dataset.name} learns from one set and is tested on both: "
             "leave out --split, and use --protocol fair or curve"
         )
-    lacking = {
-        "identity": "does not say who is shown: use --split random",
-        "official": "comes without a training and a test part: use another --split",
-        "across": "is one set: name another with --test-data, or use another --split",
-    }
-    raise InputError(f"{dataset.described} {lacking[split]}")
+    raise InputError(
+        f"{dataset.described} "
+        + {
+            "identity": "does not say who is shown: use --split random",
+            "official": "comes without a training and a test part: use another --split",
+            "across": "is one set: name another with --test-data, or use another --split",
+        }[split]
+    )
 
 
 def _as_it_comes(
     dataset: Dataset, split: Split, repeat: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    training, selection, test = (np.flatnonzero(dataset.parts == part) for part in Part)
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    training, selection, tested = (np.flatnonzero(dataset.parts == part) for part in Part)
+    test = {TEST: tested}
+    if dataset.other is not None:
+        test = {WITHIN: tested[~dataset.other[tested]], ACROSS: tested[dataset.other[tested]]}
     if len(selection) == 0:
         groups = split_groups(dataset) if split == "across" else None
         return *_without_validation(dataset, split, repeat, training, groups), test
@@ -368,13 +387,12 @@ class Search(Fair):
     """
 
     name: ClassVar[str] = "search"
-    note: ClassVar[str] = "scored on the validation pictures"
     keeps_models: ClassVar[bool] = False  # those of a hundred trials would fill a disk
 
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
         """Fair's rows, those to select on in place of the test set."""
         rows = super().rows(dataset, deep, repeat)
-        return replace(rows, test=rows.selection)
+        return replace(rows, test={TEST: rows.selection})
 
 
 PROTOCOLS: dict[str, type[Protocol]] = {

@@ -9,17 +9,28 @@ import importlib.util
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 from sklearn.base import BaseEstimator
 
 from benchmark.core import store
 from benchmark.core.models import Model, code_hash
-from benchmark.core.protocols import Protocol, Rows, derive_seed, possible_splits
+from benchmark.core.protocols import Protocol, Rows, Split, derive_seed, possible_splits
+from benchmark.core.records import (
+    ACROSS,
+    WITHIN,
+    BoardRow,
+    DataFacts,
+    Environment,
+    Measured,
+    ModelFacts,
+    Place,
+    ProtocolFacts,
+    Record,
+)
 from datasets import Dataset, InputError, Source, duplicates, splits
 
 if TYPE_CHECKING:
@@ -27,9 +38,8 @@ if TYPE_CHECKING:
 
 # Parameters that decide where and how visibly a model is fitted, not what comes out.
 NOT_IN_KEY = ("random_state", "device", "on_epoch", "weights")  # of weights their content counts
-
-
-WITHIN, ACROSS = "within", "across"  # splits of the rows on which a transfer is shown
+# What a reader of a protocol's rows must know.
+NOTES = {"slides": "test set used for selection", "search": "scored on the validation pictures"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class Run:
     ----------
     source : Source
         What the data set is loaded from.
-    dataset : mapping
+    dataset : DataFacts
         What a reader is told of the data: see `describe`.
     size : int
         Width and height of the pictures in pixels.
@@ -57,7 +67,7 @@ class Run:
     """
 
     source: Source
-    dataset: Mapping[str, Any]
+    dataset: DataFacts
     size: int
     protocol: Protocol
     model: Model
@@ -80,15 +90,37 @@ class Run:
         words = [k if (k, v) == ("pretrained", True) else f"{k}={v}" for k, v in changed.items()]
         return f"{self.model.name}[{','.join(sorted(words))}]" if words else self.model.name
 
-    @property
-    def on_board(self) -> dict[str, dict[str, Any]]:
-        """The rows of the leaderboard this run belongs to, by name; repeats share them."""
-        return {"/".join(place(row)): row for row in rows_of(self.shown)}
+    @functools.cached_property
+    def protocol_facts(self) -> ProtocolFacts:
+        """What is told of the protocol."""
+        return ProtocolFacts(
+            self.protocol.name,
+            self.protocol.label,
+            self.protocol.train_size,
+            self.protocol.split,
+            self.protocol.usual_split(cast("Sequence[Split]", self.dataset.splits)),
+            self.protocol.selected_on,
+            NOTES.get(self.protocol.name, ""),
+        )
+
+    @functools.cached_property
+    def model_facts(self) -> ModelFacts:
+        """What is told of the model."""
+        source = self.weights.source if self.weights else None
+        return ModelFacts(self.label, self.model.family, self.model.deep, source)
 
     @property
-    def board(self) -> str:
-        """The protocol and split for people, see `board_names`."""
-        return board_names([self.shown])[0]
+    def board_rows(self) -> list[BoardRow]:
+        """The rows of the leaderboard that this run is on: one, or one for each test set."""
+        split = self.protocol.split
+        return [
+            BoardRow(
+                self.model_facts,
+                replace(self.protocol_facts, split=each),
+                *(self.dataset, self.where, (self.key,)),
+            )
+            for each in ((ACROSS, WITHIN) if split == ACROSS else (split,))
+        ]
 
     @property
     def where(self) -> str:
@@ -108,7 +140,7 @@ class Run:
         Only what differs from the usual counts, so that a new option that is off moves no number.
         """
         what = [
-            self.dataset["fingerprint"],
+            self.dataset.fingerprint,
             self.protocol.key_parts(),
             self.model.name,
             self.changed,
@@ -171,7 +203,7 @@ class Run:
         if self.weights is not None:
             only_nets["weights"] = store.file_digest(self.weights.path)
         return {
-            "data": self.dataset["fingerprint"],
+            "data": self.dataset.fingerprint,
             "protocol": self.protocol.key_parts(),
             "model": self.model.name,
             "settings": self.changed,
@@ -189,101 +221,61 @@ class Run:
         """SHA-256 of `parts`."""
         return store.digest(self.parts)
 
-    @property
-    def shown(self) -> dict[str, Any]:
-        """What the leaderboard says of the run besides its results; repeats share it."""
-        return {
-            "model": {
-                "label": self.label,
-                "family": self.model.family,
-                "deep": self.model.deep,
-                "pretrained_on": self.weights.source if self.weights else None,
-            },
-            "protocol": {
-                "label": self.protocol.label,
-                "split": self.protocol.split,
-                "usual_split": self.protocol.usual_split(self.dataset["splits"]),
-                "selected_on": self.protocol.selected_on,
-                "note": self.protocol.note,
-            },
-            "dataset": dict(self.dataset),
-            "device": self.where,
-        }
-
-    def record(self, status: str, reason: str = "", **more: Any) -> dict[str, Any]:
+    def record(
+        self,
+        status: str,
+        reason: str = "",
+        seconds: float | None = None,
+        traceback: str = "",
+        measured: Measured | None = None,
+    ) -> Record:
         """``run.json`` of this run with a status and what else is known."""
-        return {
-            "key": self.key,
-            "status": status,
-            "reason": reason,
-            "repeat": self.repeat,
-            **self.shown,
-            "parts": self.parts,
-            "environment": environment(self.threads),
-            "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            **more,
-        }
+        return Record(
+            self.model_facts,
+            self.protocol_facts,
+            self.dataset,
+            measured.device if measured else self.where,
+            self.key,
+            status,
+            reason,
+            self.repeat,
+            self.parts,
+            environment(self.threads),
+            datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            seconds,
+            traceback,
+            measured,
+        )
 
 
-def place(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """Data set, protocol, split and model: what tells a row of the leaderboard from others."""
-    protocol = entry["protocol"]
-    return entry["dataset"]["name"], protocol["label"], protocol["split"], entry["model"]["label"]
+def on_board(runs: Iterable[Run]) -> list[BoardRow]:
+    """The rows of the leaderboard that runs are on; repeats share one, in the order given."""
+    rows: dict[Place, BoardRow] = {}
+    for run in runs:
+        for row in run.board_rows:
+            keys = rows[row.place].keys if row.place in rows else ()
+            rows[row.place] = replace(row, keys=keys + row.keys)
+    return [*rows.values()]
 
 
-def rows_of(shown: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of the leaderboard that a run is shown on: one, or for a transfer across and within."""
-    rows = [dict(shown)]
-    if shown["protocol"]["split"] == ACROSS:
-        rows.append({**shown, "protocol": {**shown["protocol"], "split": WITHIN}})
-    return rows
-
-
-def board_names(entries: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name the protocol and split of each row: ``fair-500``, or ``fair-500-random``.
-
-    The split that the protocol uses by itself on a data set goes without saying, but for within and
-    across, which always stand beside each other. Rows of before
-    rows said which that is follow those beside them, or else the usage of their time: random.
-    """
-    places = [(entry["dataset"]["name"], entry["protocol"]["label"]) for entry in entries]
-    usual = {
-        place: entry["protocol"]["usual_split"]
-        for place, entry in zip(places, entries, strict=True)
-        if "usual_split" in entry["protocol"]
-    }
-    splits = [entry["protocol"]["split"] for entry in entries]
-    return [
-        label
-        if split != ACROSS and split == usual.get((data, label), "random")
-        else f"{label}-{split}"
-        for (data, label), split in zip(places, splits, strict=True)
-    ]
-
-
-def describe(dataset: Dataset) -> dict[str, Any]:
+def describe(dataset: Dataset) -> DataFacts:
     """What the record of a run tells of its data."""
     found = dataset.crop_found
-    crop: dict[str, Any] = {}
-    if dataset.source is not None and found is not None:
-        crop = {"crop": dataset.source.crop, "crop_found": float(found.mean())}
-    about: dict[str, Any] = {
-        "name": dataset.name,
-        **crop,
-        "source": dataset.described,
-        "generated": dataset.generated,
-        "size": dataset.size,
-        "n": len(dataset),
-        "splits": possible_splits(dataset),
-        "class_counts": dataset.class_counts,
-        "left_out": [list(entry) for entry in dataset.left_out],
-        "fingerprint": dataset.fingerprint,
-    }
-    if dataset.remarks:
-        about["remarks"] = list(dataset.remarks)
-    if dataset.other is not None:
-        about["across_from"] = int(np.argmax(dataset.other))  # a row number
-    return about
+    return DataFacts(
+        name=dataset.name,
+        described=dataset.described,
+        size=dataset.size,
+        n=len(dataset),
+        splits=tuple(possible_splits(dataset)),
+        class_counts=dataset.class_counts,
+        fingerprint=dataset.fingerprint,
+        generated=dataset.generated,
+        faces=dataset.faces,
+        crop=dataset.source.crop if dataset.source is not None else "none",
+        crop_found=None if found is None else float(found.mean()),
+        left_out=dataset.left_out,
+        remarks=dataset.remarks,
+    )
 
 
 def versions(run: Run) -> dict[str, str]:
@@ -299,15 +291,9 @@ def versions(run: Run) -> dict[str, str]:
     return {"python": ".".join(platform.python_version_tuple()[:2]), **found}
 
 
-def environment(threads: int) -> dict[str, Any]:
-    """The machine, for the reader of a time."""
-    return {
-        "system": platform.system(),
-        "machine": platform.machine(),
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "threads": threads,
-    }
+def environment(threads: int) -> Environment:
+    """Describe this machine."""
+    return Environment(platform.system(), platform.machine(), processor(), os.cpu_count(), threads)
 
 
 @functools.cache
@@ -324,7 +310,7 @@ def processor() -> str:
 @functools.cache
 def _procedure() -> str:
     """Hash the code that decides which rows a run sees and how it is carried out."""
-    files = [Path(__file__).with_name(name) for name in ("execute.py", "protocols.py")]
+    files = [Path(__file__).with_name(name) for name in ("fit.py", "protocols.py")]
     files += [Path(str(module.__file__)) for module in (splits, duplicates)]
     return code_hash(*map(str, files))
 

@@ -11,14 +11,14 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import filelock
 import numpy as np
 
-from benchmark.core import store
-from benchmark.core.execute import prepared
+from benchmark.core.fit import prepared
+from benchmark.core.records import Measured
 from benchmark.core.runs import Run, load, processor
+from benchmark.core.store import digest, write_file
 from datasets import cache
 
 TRIAL_PICTURES = (300, 900)  # a classical model's; their ratio tells how its cost grows
@@ -33,8 +33,8 @@ def kind(run: Run) -> str:
     """Name what shares its costs: a model with its parameters, on this machine, at this size."""
     names = ("model", "settings", "device", "threads", "versions", "source")
     decides = [run.parts[name] for name in names]
-    classes = sum(count > 0 for count in run.dataset["class_counts"].values())
-    return store.digest([decides, run.size, classes, processor()])
+    classes = sum(count > 0 for count in run.dataset.class_counts.values())
+    return digest([decides, run.size, classes, processor()])
 
 
 def trial(run: Run) -> list[Point]:
@@ -57,7 +57,7 @@ def trial(run: Run) -> list[Point]:
         fit = min(epoch.seconds for epoch in estimator.history_[1:]) * epochs
         return [(len(few), fit, fit / epochs / len(few) * FORWARD_SHARE)]
     points = []
-    test = dataset.take(_spread(rows.test, TRIAL_PICTURES[0]))
+    test = dataset.take(_spread(rows.scored, TRIAL_PICTURES[0]))
     few = _spread(rows.training, TRIAL_PICTURES[0])
     estimator.fit(dataset.take(few), labels[few]).predict_proba(test)  # imports and start-up
     for n in sorted({min(n, len(rows.training)) for n in TRIAL_PICTURES}):
@@ -90,7 +90,7 @@ def seconds(run: Run, points: Sequence[Point]) -> float:
         other_at, other_fit, other_predict = nearest[1]
         growth = _exponent(other_at / at, fit, other_fit, most=2.0)
         predict_growth = _exponent(other_at / at, predict, other_predict, most=1.0)
-    total = fit * (n / at) ** growth + predict * (n / at) ** predict_growth * len(rows.test)
+    total = fit * (n / at) ** growth + predict * (n / at) ** predict_growth * len(rows.scored)
     if run.model.deep:
         epochs = run.estimator().max_epochs
         total += epochs * len(rows.selection) * predict
@@ -104,12 +104,12 @@ def _exponent(sizes: float, cost: float, other: float, most: float) -> float:
     return min(max(math.log(other / cost) / math.log(sizes), 0.0), most)
 
 
-def measured(run: Run, record: dict[str, Any]) -> Point:
+def measured(run: Run, took: Measured) -> Point:
     """What a finished run adds to the costs of its kind; a net's as if it had made all epochs."""
-    fit = record["fit_seconds"]
+    fit = took.fit_seconds
     if run.model.deep:
-        fit *= run.estimator().max_epochs / record["epochs"]
-    return record["n_train"], fit, record["predict_seconds"] / record["n_test"]
+        fit *= run.estimator().max_epochs / took.epochs
+    return took.n_train, fit, took.predict_seconds / took.n_test
 
 
 def remembered() -> dict[str, list[Point]]:
@@ -130,7 +130,7 @@ def remember(found: dict[str, list[Point]]) -> None:
         kept = remembered()
         for name, points in found.items():
             kept[name] = [*{p[0]: p for p in [*kept.get(name, []), *points]}.values()]
-        store.write_text(_file(), json.dumps(kept) + "\n")
+        write_file(_file(), json.dumps(kept) + "\n")
 
 
 def _file() -> Path:

@@ -1,7 +1,8 @@
-"""Finished runs on disk, one folder each, there whole or not at all."""
+"""A results folder: the only code that reads or writes one. Every file is there whole, or not."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -10,54 +11,41 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import filelock
 import numpy as np
 import pandas as pd
 
+from benchmark.core.records import (
+    SCHEMA,
+    BoardRow,
+    Predictions,
+    Record,
+    SearchRecord,
+    from_json,
+    to_json,
+)
 from datasets import InputError
 
 logger = logging.getLogger(__name__)
 
-SCHEMA = 1
-# What numpy and zipfile raise of an archive in which any one byte was changed.
-DAMAGE = (ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+SUMS = "SHA256SUMS"
+# What json, numpy and zipfile raise of a file in which any one byte was changed.
+DAMAGE = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError),
+    *(MemoryError, zipfile.BadZipFile, zlib.error),
+)
 
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a run said of its test pictures; everything shown is computed from these.
-
-    Attributes
-    ----------
-    rows : ndarray of int64, shape (n,)
-        Row numbers in the data set.
-    labels : ndarray of int64, shape (n,)
-        True classes.
-    probabilities : ndarray of float32, shape (n, n_classes)
-        One column for every class of the data set, 0 for those never trained on.
-    groups : ndarray of int64, shape (n,)
-        Who is shown; the row number where the data set does not say.
-    """
-
-    rows: np.ndarray
-    labels: np.ndarray
-    probabilities: np.ndarray
-    groups: np.ndarray
+T = TypeVar("T", BoardRow, SearchRecord)
 
 
 def digest(value: Any) -> str:
     """SHA-256 of a JSON value, the same whatever the order of its keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def to_text(value: Any) -> str:
-    """Write a JSON value as the files of the results folder hold it."""
-    return json.dumps(value, indent=2, default=str) + "\n"
 
 
 def file_digest(path: Path) -> str:
@@ -66,110 +54,295 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def folder(out: Path, key: str) -> Path:
-    """Return where the run of this key is kept."""
-    return out / "runs" / key
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+        Path(draft).chmod(0o644)
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
 
 
-def write(
-    out: Path,
-    record: dict[str, Any],
-    predictions: Predictions | None = None,
-    history: Sequence[Any] = (),
-    model: Any = None,
-) -> None:
-    """Keep a run, in place of an earlier one of the same key.
+class Results:
+    """A results folder; what is written there is listed with its digest in ``SHA256SUMS``.
 
     Parameters
     ----------
-    out : Path
-        The results folder.
-    record : dict
-        ``run.json``; holds at least ``key`` and ``status``. Added are ``files``, the SHA-256 of
-        every other file, and last ``digest``, that of all else in the record.
-    predictions : Predictions, optional
-        ``predictions.npz``.
-    history : sequence of dataclasses
-        Rows of ``history.csv``.
-    model : fitted classifier, optional
-        Kept as ``model.safetensors`` (nets) or ``model.skops``; nothing is pickled.
+    path : Path
+        The folder; made when something is written.
     """
-    home = folder(out, record["key"])
-    home.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{home.name[:12]}.", dir=home.parent))
-    try:
-        if predictions is not None:
-            np.savez_compressed(draft / "predictions.npz", **vars(predictions))
-        if history:
-            pd.DataFrame([asdict(row) for row in history]).to_csv(
-                draft / "history.csv", index=False
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def check_writable(self) -> None:
+        """Make the folder, and see that a file can be written there.
+
+        Raises
+        ------
+        InputError
+            If not, before hours of work are found to have nowhere to go.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self.path):
+                pass
+        except OSError as error:
+            raise InputError(
+                f"the results folder {self.path} cannot be written to ({error.strerror}): "
+                "name another --out"
+            ) from error
+
+    # Rows of the leaderboard and searches: lists in one file each.
+
+    def rows(self) -> list[BoardRow]:
+        """Return the rows of the leaderboard with the keys of their runs.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged or of another schema.
+        """
+        return self._entries("board.json", BoardRow)
+
+    def put_rows(self, rows: Iterable[BoardRow]) -> None:
+        """Keep rows in place of those that are on the board at the same place."""
+        self._put("board.json", BoardRow, rows, lambda row: str(row.place))
+
+    def searches(self) -> list[SearchRecord]:
+        """Return the searches with the keys of their trials' runs.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged or of another schema.
+        """
+        return self._entries("searches.json", SearchRecord)
+
+    def put_search(self, search: SearchRecord) -> None:
+        """Keep a search in place of an earlier one of the same name."""
+        self._put("searches.json", SearchRecord, [search], lambda search: search.name)
+
+    def _entries(self, name: str, kind: type[T]) -> list[T]:
+        path = self.path / name
+        if not path.exists():
+            return []
+        try:
+            found = json.loads(path.read_bytes())
+            if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+                raise ValueError(f"not of schema {SCHEMA}")
+            return [from_json(kind, entry) for entry in found["entries"]]
+        except DAMAGE as error:
+            raise InputError(
+                f"{path} is damaged or of another version ({one_line(error)}): remove it and run "
+                "the same command, which uses the stored runs again"
+            ) from error
+
+    def _put(
+        self, name: str, kind: type[T], entries: Iterable[T], name_of: Callable[[T], str]
+    ) -> None:
+        with self._lock:
+            kept = {name_of(entry): entry for entry in self._entries(name, kind)}
+            kept |= {name_of(entry): entry for entry in entries}
+            together = [to_json(entry) for entry in kept.values()]
+            self.write_text(name, _to_text({"schema": SCHEMA, "entries": together}))
+
+    # Runs: a folder each.
+
+    def run_folder(self, key: str) -> Path:
+        """Return where the run of this key is kept.
+
+        Raises
+        ------
+        InputError
+            If this would be outside the results.
+        """
+        return self._inside(f"runs/{key}")
+
+    def put(
+        self,
+        record: Record,
+        predictions: Predictions | None = None,
+        history: Sequence[Any] = (),
+        model: Any = None,
+    ) -> None:
+        """Keep a run, in place of an earlier one of the same key.
+
+        Parameters
+        ----------
+        record : Record
+            ``run.json``.
+        predictions : Predictions, optional
+            ``predictions.npz``.
+        history : sequence of dataclasses
+            Rows of ``history.csv``.
+        model : fitted classifier, optional
+            Kept as ``model.safetensors`` (nets) or ``model.skops``; nothing is pickled.
+        """
+        home = self.run_folder(record.key)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{home.name[:12]}.", dir=home.parent))
+        try:
+            (draft / "run.json").write_text(_to_text({"schema": SCHEMA, **to_json(record)}))
+            if predictions is not None:
+                np.savez_compressed(draft / "predictions.npz", **vars(predictions))
+            if history:
+                table = pd.DataFrame([asdict(epoch) for epoch in history])
+                table.to_csv(draft / "history.csv", index=False)
+            if model is not None:
+                _save_model(draft, model)
+            files = {f"runs/{home.name}/{path.name}": path for path in draft.iterdir()}
+            sums = {name: file_digest(path) for name, path in files.items()}
+            draft.chmod(0o755)
+            with self._lock:
+                if home.exists():
+                    shutil.rmtree(home)
+                draft.rename(home)
+                self._list(sums, instead_of=f"runs/{home.name}/")
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def record(self, key: str) -> Record | None:
+        """Return the record of a run, or None if it was never made or is damaged.
+
+        Raises
+        ------
+        InputError
+            If another version of the project wrote it.
+        """
+        path = self.run_folder(key) / "run.json"
+        if not path.is_file():
+            return None
+        try:
+            return self.read_record(key)
+        except InputError:
+            raise
+        except DAMAGE as error:
+            logger.warning("%s is damaged (%s): the run does not count", path, one_line(error))
+        return None
+
+    def read_record(self, key: str) -> Record:
+        """Return the record of a run that is there; raises one of `DAMAGE` or `InputError`."""
+        path = self.run_folder(key) / "run.json"
+        found = json.loads(path.read_bytes())
+        schema = found.pop("schema")
+        if schema != SCHEMA:
+            raise InputError(
+                f"{path} is of schema {schema}, this version reads {SCHEMA}: "
+                "use the version that wrote it, or another --out"
             )
-        if model is not None:
-            _save_model(draft, model)
-        digests = {path.name: file_digest(path) for path in sorted(draft.iterdir())}
-        whole = json.loads(to_text({"schema": SCHEMA, **record, "files": digests}))
-        whole.pop("digest", None)  # of a record that was read before
-        (draft / "run.json").write_text(to_text({**whole, "digest": digest(whole)}))
-        draft.chmod(0o755)
-        if home.exists():
-            shutil.rmtree(home)
-        draft.rename(home)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        return from_json(Record, found)
 
-
-def read(out: Path, key: str) -> dict[str, Any] | None:
-    """Return the record of a run, or None if it was never made or is damaged.
-
-    Raises
-    ------
-    InputError
-        If a later version of the project wrote it.
-    """
-    path = folder(out, key) / "run.json"
-    if not path.is_file():
+    def predictions(self, key: str) -> Predictions | None:
+        """Return what a run said of its pictures, or None if that is not there or is damaged."""
+        path, record = self.run_folder(key) / "predictions.npz", self.record(key)
+        if record is None or not path.is_file():
+            return None
+        try:
+            return self.read_predictions(record)
+        except DAMAGE as error:
+            logger.warning("%s is damaged (%s): the run does not count", path, one_line(error))
         return None
-    try:
-        record = json.loads(path.read_text())
-        schema = record["schema"]
-    except (ValueError, KeyError, TypeError) as error:
-        logger.warning("%s is damaged (%s): the run does not count", path, error)
-        return None
-    if schema != SCHEMA:
-        raise InputError(
-            f"{path} is of schema {schema}, this version reads {SCHEMA}: "
-            "use the version that wrote it, or another --out"
-        )
-    return record
 
-
-def is_finished(out: Path, key: str) -> bool:
-    """Whether a run has a result; failed and damaged ones have none and are tried again."""
-    record = read(out, key)
-    if record is None or record["status"] != "ok":
-        return False
-    return read_predictions(out, key) is not None
-
-
-def read_predictions(out: Path, key: str) -> Predictions | None:
-    """Read what a run said of its test pictures, or None if that is not there or is damaged."""
-    path = folder(out, key) / "predictions.npz"
-    if not path.is_file():
-        return None
-    try:
+    def read_predictions(self, record: Record) -> Predictions:
+        """Return the predictions of a run that has some; raises one of `DAMAGE`."""
+        path = self.run_folder(record.key) / "predictions.npz"
         with np.load(path, allow_pickle=False) as arrays:
-            # Before there were groups every picture counted as its own.
-            groups = arrays["groups" if "groups" in arrays else "rows"]
-            return Predictions(arrays["rows"], arrays["labels"], arrays["probabilities"], groups)
-    except (OSError, *DAMAGE) as error:
-        logger.warning("%s is damaged (%s): the run does not count", path, error)
-        return None
+            predictions = Predictions(*(arrays[each.name] for each in fields(Predictions)))
+        predictions.check(record)
+        return predictions
+
+    def is_finished(self, key: str) -> bool:
+        """Whether a run has a result; failed and damaged ones have none and are tried again."""
+        record = self.record(key)
+        return record is not None and record.status == "ok" and self.predictions(key) is not None
+
+    def history(self, key: str) -> pd.DataFrame | None:
+        """Return a net's epochs, a row each, or None for a model that has none."""
+        path = self.run_folder(key) / "history.csv"
+        return pd.read_csv(path) if path.is_file() else None
+
+    def model(self, key: str) -> Any:
+        """Load the fitted classifier of a run, ready to predict.
+
+        Raises
+        ------
+        ValueError
+            If the file asks for code that is neither ours nor scikit-learn's or numpy's.
+        """
+        return _load_model(self.run_folder(key))
+
+    # All other files.
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a file, named from the results folder on."""
+        self.write_bytes(name, text.encode())
+
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a file, named from the results folder on."""
+        with self._lock:
+            write_file(self._inside(name), content)
+            self._list({name: hashlib.sha256(content).hexdigest()})
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with self._lock:
+            self._inside(name).unlink(missing_ok=True)
+            self._list({}, instead_of=name)
+
+    def sums(self) -> dict[str, str]:
+        """Return the digest of every file as it was written, by name.
+
+        Raises
+        ------
+        ValueError
+            If the list is damaged.
+        """
+        path = self.path / SUMS
+        text = path.read_text() if path.is_file() else ""
+        sums = {line[66:]: line[:64] for line in text.splitlines()}
+        if text != _listed(sums):
+            raise ValueError(f"{path} is damaged")
+        return sums
+
+    def _list(self, sums: Mapping[str, str], instead_of: str = "\n") -> None:
+        try:
+            listed = self.sums()
+        except ValueError as error:
+            logger.warning("%s is damaged (%s): begun anew", self.path / SUMS, error)
+            listed = {}
+        kept = {name: each for name, each in listed.items() if not name.startswith(instead_of)}
+        write_file(self.path / SUMS, _listed({**kept, **sums}))
+
+    def _inside(self, name: str) -> Path:
+        path = self.path / name
+        if ".." in path.parts or Path(name).is_absolute() or "\n" in name:
+            raise InputError(f"{name!r} is no name of a file in {self.path}: remove board.json")
+        return path
+
+    @functools.cached_property
+    def _lock(self) -> filelock.BaseFileLock:
+        self.path.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(self.path / ".lock")  # the same one may be taken again inside
 
 
-def read_history(out: Path, key: str) -> pd.DataFrame | None:
-    """Read a net's epochs, a row each, or None for a model that has none."""
-    path = folder(out, key) / "history.csv"
-    return pd.read_csv(path) if path.is_file() else None
+def _listed(sums: Mapping[str, str]) -> str:
+    """What ``sha256sum`` writes."""
+    return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
+
+
+def _to_text(value: Any) -> str:
+    return json.dumps(value, indent=2, default=str) + "\n"
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong, cut to one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def _save_model(draft: Path, model: Any) -> None:
@@ -181,22 +354,15 @@ def _save_model(draft: Path, model: Any) -> None:
         skops.io.dump(model, draft / "model.skops")
 
 
-def load_model(out: Path, key: str) -> Any:
-    """Load the fitted classifier of a run, ready to predict.
-
-    Raises
-    ------
-    ValueError
-        If the file asks for code that is neither ours nor scikit-learn's or numpy's.
-    """
-    weights = folder(out, key) / "model.safetensors"
+def _load_model(home: Path) -> Any:
+    weights = home / "model.safetensors"
     if weights.is_file():
         from deepnets.training.classifier import NetClassifier
 
         return NetClassifier.load(weights)
     import skops.io
 
-    path = folder(out, key) / "model.skops"
+    path = home / "model.skops"
     asked = skops.io.get_untrusted_types(file=path)
     foreign = [
         name for name in asked if name.split(".")[0] not in ("baselines", "numpy", "sklearn")
@@ -206,86 +372,3 @@ def load_model(out: Path, key: str) -> Any:
             f"{path} asks for {', '.join(foreign)}: it was not written by this project"
         )
     return skops.io.load(path, trusted=asked)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(draft).chmod(0o644)
-    Path(draft).replace(path)
-
-
-def check_writable(out: Path) -> None:
-    """Make the results folder, and see that a file can be written there.
-
-    Raises
-    ------
-    InputError
-        If not, before hours of work are found to have nowhere to go.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"the results folder {out} cannot be written to ({error.strerror}): name another --out"
-        ) from error
-
-
-def read_board(out: Path) -> dict[str, dict[str, Any]]:
-    """Return the rows of the leaderboard by name: what they say, and the ``keys`` of their runs.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged.
-    """
-    return _read_sealed(out / "board.json")
-
-
-def put_on_board(out: Path, rows: Mapping[str, dict[str, Any]]) -> None:
-    """Let rows of the leaderboard stand for these runs, leaving the other rows as they are.
-
-    Each row is stored with the ``digest`` of all else in it.
-    """
-    _put_sealed(out / "board.json", rows)
-
-
-def read_searches(out: Path) -> dict[str, dict[str, Any]]:
-    """Return the searches by name: what they say, and the ``key`` of each of their ``trials``.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged.
-    """
-    return _read_sealed(out / "searches.json")
-
-
-def put_search(out: Path, name: str, search: dict[str, Any]) -> None:
-    """Keep what a search tries, in place of an earlier one of the same name, and its digest."""
-    _put_sealed(out / "searches.json", {name: search})
-
-
-def _read_sealed(path: Path) -> dict[str, dict[str, Any]]:
-    if not path.is_file():
-        return {}
-    try:
-        found = json.loads(path.read_text())
-        return {name: {k: v for k, v in found[name].items() if k != "digest"} for name in found}
-    except (ValueError, AttributeError, TypeError) as error:
-        raise InputError(
-            f"{path} is damaged ({error}): remove it and run the same command, which uses the "
-            "stored runs again"
-        ) from error
-
-
-def _put_sealed(path: Path, entries: Mapping[str, dict[str, Any]]) -> None:
-    with filelock.FileLock(path.with_name(f".{path.stem}.lock")):
-        together = {**_read_sealed(path), **entries}
-        sealed = {name: {**entry, "digest": digest(entry)} for name, entry in together.items()}
-        write_text(path, to_text(sealed))

@@ -29,11 +29,13 @@ from rich.console import Console
 
 import datasets
 import deepnets
-from benchmark.core import models, store
+from benchmark.core import models
 from benchmark.core import pool as grid
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair, Slides
+from benchmark.core.records import Measured
 from benchmark.core.runs import Run, describe, load
+from benchmark.core.store import Results
 from benchmark.options import Options, command
 from benchmark.perf import peers
 from benchmark.perf.speed import Measure, as_line, machine, write_section
@@ -245,14 +247,14 @@ def _runs(
     ]
 
 
-def _make(runs: Sequence[Run], jobs: int) -> list[dict[str, Any]]:
-    """Make runs in a folder of their own; their records."""
+def _make(runs: Sequence[Run], jobs: int) -> list[Measured]:
+    """Make runs in a folder of their own; what they took."""
     with tempfile.TemporaryDirectory() as out, Display(Console(quiet=True)) as display:
         records = grid.run_all(runs, Path(out), jobs, None, display)
     for record in records:
-        if record["status"] != "ok":
-            raise RuntimeError(f"{record['model']['label']}: {record['reason']}")
-    return records
+        if record.measured is None:
+            raise RuntimeError(f"{record.model.label}: {record.reason}")
+    return [record.measured for record in records if record.measured]
 
 
 def loading(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
@@ -303,7 +305,7 @@ def classical(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]
     X, y, X_test = (
         dataset.take(rows.training),
         dataset.labels[rows.training],
-        dataset.take(rows.test),
+        dataset.take(rows.scored),
     )
     known: dict[str, np.ndarray] = {}
 
@@ -338,11 +340,11 @@ def growth(data: str, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
     sizes: list[int | None] = [size for size in GROWTH if size < pool - 10]
     for size in [*sizes, None]:
         for name in chosen:
-            (record,) = _make(_runs(data, [name], Fair(train_size=size), 1), 1)
-            subject = f"{name}, {record['n_train']:,} training pictures"
-            note = "one epoch" if record["epochs"] else ""
-            yield Measure("growth", subject, "s to fit", [record["fit_seconds"]], note=note)
-            yield Measure("growth", subject, "MB at most", [record["peak_memory_mb"]], note=note)
+            (took,) = _make(_runs(data, [name], Fair(train_size=size), 1), 1)
+            subject = f"{name}, {took.n_train:,} training pictures"
+            note = "one epoch" if took.epochs else ""
+            yield Measure("growth", subject, "s to fit", [took.fit_seconds], note=note)
+            yield Measure("growth", subject, "MB at most", [took.peak_memory_mb], note=note)
     jobs = joblib.cpu_count()
     for n in RUNS:
         runs = _runs(
@@ -389,7 +391,7 @@ def main(options: Options, model: str, only: str, rounds: int) -> None:
     for name in wanted:
         if name not in SECTIONS:
             raise click.UsageError(f"no section is called '{name}': use {', '.join(SECTIONS)}")
-    store.check_writable(out := options.out)
+    Results(out := options.out).check_writable()
     (data,) = map(str, options.sources)
     names = [each.name for each in models.find(model)]
     dataset = load(Source.parse(data), SIZE)

@@ -12,8 +12,8 @@ import joblib
 import pandas as pd
 import tabulate
 
-from benchmark.core import store
 from benchmark.core.runs import environment
+from benchmark.core.store import write_file
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def write_section(
         table = pd.concat([earlier[earlier["section"] != section], table])
     order = {name: place for place, name in enumerate(titles)}
     table = table.sort_values("section", key=lambda names: names.map(order), kind="stable")
-    store.write_text(file, table.to_csv(index=False))
+    write_file(file, table.to_csv(index=False))
     parts = [
         "# Speed\n\nMedian (least to most) of the rounds; a ratio above 1 is to our favour. Ours "
         "runs one-thread processes, one a core; a peer has all threads."
@@ -104,7 +104,7 @@ def write_section(
         )
     if "card" not in set(table["section"]):
         parts.append("## GPU\n\nNot measured yet: no CUDA device was there.")
-    store.write_text(out / "perf.md", "\n\n".join(parts) + "\n")
+    write_file(out / "perf.md", "\n\n".join(parts) + "\n")
 
 
 def machine() -> str:
@@ -112,7 +112,7 @@ def machine() -> str:
     import torch
 
     about = environment(1)
-    parts = [f"{about['processor']}, {joblib.cpu_count()} cores", about["system"]]
+    parts = [f"{about.processor}, {joblib.cpu_count()} cores", about.system]
     if torch.cuda.is_available():
         parts.append(torch.cuda.get_device_name())
     return ", ".join([*parts, f"torch {torch.__version__}"])

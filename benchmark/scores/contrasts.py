@@ -122,8 +122,8 @@ def _columns(pair: tuple[Row, Row], contrast: Contrast) -> dict[str, Any]:
         "dataset": place.dataset,
         "protocol": place.protocol,
         "model": place.model,
-        "generated_data": entry["dataset"]["generated"],
-        "size": entry["dataset"]["size"],
+        "generated_data": entry.dataset.generated,
+        "size": entry.dataset.size,
         "data": pair[0].data,
         "about": evidence.about(entry),
     }
@@ -138,7 +138,7 @@ def _columns(pair: tuple[Row, Row], contrast: Contrast) -> dict[str, Any]:
     for side, row, one in zip(contrast.sides, pair, scores, strict=True):
         result[f"n_test_{side}"] = len(one.rows)
         result[f"n_people_{side}"] = len(np.unique(one.groups))
-        result[f"n_train_{side}"] = row.good[0]["n_train"]
+        result[f"n_train_{side}"] = row.measured[0].n_train
     return result
 
 

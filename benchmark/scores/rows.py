@@ -6,14 +6,22 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.core import runs, store
 from benchmark.core.protocols import Curve
-from benchmark.core.runs import ACROSS, WITHIN, board_names
+from benchmark.core.records import (
+    ACROSS,
+    WITHIN,
+    BoardRow,
+    Measured,
+    Place,
+    Predictions,
+    Record,
+)
+from benchmark.core.store import Results
 from benchmark.scores import metrics, published
 from benchmark.scores.metrics import METRICS
 from datasets import crops
@@ -29,7 +37,7 @@ class Scores:
     Attributes
     ----------
     rows, labels, groups : ndarray of int64, shape (n,)
-        As in `store.Predictions`.
+        As in `records.Predictions`.
     predicted : ndarray of int64, shape (repeats, n)
         The classes named.
     by_repeat : DataFrame
@@ -49,7 +57,7 @@ class Scores:
     reliability: np.ndarray
 
     @classmethod
-    def of(cls, runs: Sequence[store.Predictions]) -> Scores:
+    def of(cls, runs: Sequence[Predictions]) -> Scores:
         """Score the predictions of a row's runs.
 
         Raises
@@ -84,26 +92,15 @@ class Scores:
         return float(self.by_repeat[metric].std()) if len(self.by_repeat) > 1 else None
 
 
-class Place(NamedTuple):
-    """What tells a row of the leaderboard from others."""
-
-    dataset: str
-    protocol: str
-    split: str
-    model: str
-
-
 @dataclass(frozen=True, eq=False)
 class Row:
     """A row of the leaderboard: what it is of, what became of its runs, and what they scored.
 
     Attributes
     ----------
-    entry : dict
+    entry : BoardRow
         The row in ``board.json``.
-    board : str
-        Name of the protocol and split in headings and file names, see `board_names`.
-    runs : list of dict
+    runs : list of Record
         ``run.json`` of its runs in order of their repeats, whole or not, each with its ``repeat``.
     scores : Scores or None
         Of the runs that are ``ok``; None if there are none.
@@ -119,9 +116,8 @@ class Row:
         Those that chose its parameters.
     """
 
-    entry: dict[str, Any]
-    board: str
-    runs: list[dict[str, Any]]
+    entry: BoardRow
+    runs: list[Record]
     scores: Scores | None
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     rank: int | None = None
@@ -132,12 +128,17 @@ class Row:
     @property
     def place(self) -> Place:
         """Data set, protocol, split and model."""
-        return Place(*runs.place(self.entry))
+        return self.entry.place
+
+    @property
+    def board(self) -> str:
+        """Name of the protocol and split in headings and file names."""
+        return self.entry.protocol.board
 
     @property
     def fingerprint(self) -> str:
         """Of its data."""
-        return str(self.entry["dataset"]["fingerprint"])
+        return self.entry.dataset.fingerprint
 
     @property
     def data(self) -> str:
@@ -147,12 +148,12 @@ class Row:
     @property
     def is_deep(self) -> bool:
         """Whether its model is a net."""
-        return bool(self.entry["model"]["deep"])
+        return self.entry.model.deep
 
     @property
     def curve_size(self) -> float | None:
         """Pictures asked for of a learning curve, infinite for all; None if it is of none."""
-        return Curve.size(self.entry["protocol"]["label"])
+        return Curve.size(self.entry.protocol.label)
 
     @property
     def curve(self) -> tuple[str, str, str]:
@@ -162,17 +163,22 @@ class Row:
     @property
     def size(self) -> int:
         """Pictures learnt from, those to select on included, of a row that has a score."""
-        return int(self.good[0]["n_train"] + self.good[0]["n_validation"])
+        return self.measured[0].n_train + self.measured[0].n_validation
 
     @property
-    def good(self) -> list[dict[str, Any]]:
+    def good(self) -> list[Record]:
         """The records of the runs that are ``ok``."""
-        return [run for run in self.runs if run["status"] == "ok"]
+        return [run for run in self.runs if run.status == "ok"]
 
     @property
-    def bad(self) -> dict[str, Any] | None:
+    def measured(self) -> list[Measured]:
+        """What the runs that are ``ok`` took."""
+        return [run.measured for run in self.good if run.measured is not None]
+
+    @property
+    def bad(self) -> Record | None:
         """The first record that is not ``ok``, if any."""
-        return next((run for run in self.runs if run["status"] != "ok"), None)
+        return next((run for run in self.runs if run.status != "ok"), None)
 
     @property
     def reason(self) -> str:
@@ -180,19 +186,19 @@ class Row:
         if self.bad is None:
             return ""
         several = len(self.runs) > 1
-        which = f"repeat {self.bad['repeat'] + 1} of {len(self.runs)}: " if several else ""
-        return f"{which}{self.bad['reason']}"
+        which = f"repeat {self.bad.repeat + 1} of {len(self.runs)}: " if several else ""
+        return f"{which}{self.bad.reason}"
 
     @property
     def class_names(self) -> list[str]:
         """All classes of the data set, in the order of their numbers."""
-        return [*self.entry["dataset"]["class_counts"]]
+        return [*self.entry.dataset.class_counts]
 
     @property
     def untrained(self) -> list[str]:
         """Classes with pictures that some run was not trained on."""
         everything = set(range(len(self.class_names)))
-        trained = [set(run["trained_classes"]) for run in self.good]
+        trained = [set(run.trained_classes) for run in self.measured]
         return self._with_pictures(everything - everything.intersection(*trained))
 
     @property
@@ -202,7 +208,7 @@ class Row:
         return self._with_pictures(set(range(len(self.class_names))) - tested)
 
     def _with_pictures(self, classes: set[int]) -> list[str]:
-        counts = self.entry["dataset"]["class_counts"]
+        counts = self.entry.dataset.class_counts
         return [name for i, name in enumerate(self.class_names) if i in classes and counts[name]]
 
     @property
@@ -217,15 +223,15 @@ class Row:
             said = sorted({self.class_names[label] for label in single})
             repeats = f" in {len(single)} of {len(always)} repeats" if len(always) > 1 else ""
             notes.append(f"only ever says {' or '.join(said)}{repeats}")
-        if pretrained_on := self.entry["model"].get("pretrained_on"):
+        if pretrained_on := self.entry.model.pretrained_on:
             notes.append(f"pre-trained on {pretrained_on}")
-        notes.append(self.entry["protocol"]["note"])
+        notes.append(self.entry.protocol.note)
         for search in self.searches:
             of = f"best of {len(search.table):,} trials on validation"
             notes.append(f"{of}, which took {search.seconds:,.1f} s")
         for absent, where in ((self.untrained, "training"), (self.untested, "test")):
             notes.append(f"no {' or '.join(absent)} in {where}" if absent else "")
-        notes.append(self.good[0]["note"] if len(self.good) == 1 else "")
+        notes.append(self.measured[0].note if len(self.good) == 1 else "")
         return [note for note in notes if note]
 
     def columns(self) -> dict[str, Any]:
@@ -234,23 +240,23 @@ class Row:
         Times in seconds and milliseconds, memory in units of 10**6 bytes, scores as fractions;
         what is not known is left out.
         """
-        dataset, protocol = self.entry["dataset"], self.entry["protocol"]
+        dataset, protocol = self.entry.dataset, self.entry.protocol
         return {
             **self.place._asdict(),
-            "family": self.entry["model"]["family"],
-            "status": self.bad["status"] if self.bad else "ok",
+            "family": self.entry.model.family,
+            "status": self.bad.status if self.bad else "ok",
             "reason": self.reason,
             "repeats": len(self.good),
             "published_accuracy": published.accuracy(self.place),
-            "device": self.entry["device"],
-            "selected_on": protocol["selected_on"],
-            "n_left_out": len(dataset["left_out"]),
-            "generated_data": dataset["generated"],
-            "size": dataset["size"],
+            "device": self.entry.device,
+            "selected_on": protocol.selected_on,
+            "n_left_out": len(dataset.left_out),
+            "generated_data": dataset.generated,
+            "size": dataset.size,
             "data": self.data,
             "board": self.board,
             "about": about(self.entry),
-            "crop_found": dataset.get("crop_found"),
+            "crop_found": dataset.crop_found,
             "notes": self.notes,
             "curve_size": self.curve_size,
             "is_step": self.is_step,
@@ -259,7 +265,7 @@ class Row:
         }
 
     def _scored(self, scores: Scores) -> dict[str, Any]:
-        first, measured = self.good[0], pd.DataFrame(self.good)
+        first, measured = self.measured[0], pd.DataFrame(self.measured)
         ends = {
             f"{metric}{end}": value
             for metric, both in self.intervals.items()
@@ -271,14 +277,14 @@ class Row:
             "accuracy_sd_of_repeats": scores.sd("accuracy"),
             "rank": self.rank,
             "n_people": self.n_people,
-            "n_train": first["n_train"],
-            "n_validation": first["n_validation"],
+            "n_train": first.n_train,
+            "n_validation": first.n_validation,
             "n_test": len(scores.rows),
             "fit_seconds": measured["fit_seconds"].mean(),
             "predict_ms_per_image": (measured["predict_seconds"] / measured["n_test"]).mean() * 1e3,
             "peak_memory_mb": measured["peak_memory_mb"].max(),
-            "parameters": first["parameters"],
-            "device": " and ".join(sorted({run["device"] for run in self.good})),
+            "parameters": first.parameters,
+            "device": " and ".join(sorted({run.device for run in self.measured})),
         }
 
     def _cost_of_search(self) -> dict[str, Any]:
@@ -299,9 +305,7 @@ class Row:
 
 def read(out: Path) -> list[Row]:
     """Read every row of a results folder."""
-    entries = [*store.read_board(out).values()]
-    names = board_names(entries)
-    return [read_row(out, entry, board) for entry, board in zip(entries, names, strict=True)]
+    return [read_row(out, entry) for entry in Results(out).rows()]
 
 
 def data_name(name: str, generated: bool) -> str:
@@ -313,10 +317,10 @@ def data_name(name: str, generated: bool) -> str:
     return said if crop == crops.NONE else f"{said}, {crops.WORDS[crop]}"
 
 
-def about(entry: Mapping[str, Any]) -> str:
+def about(entry: BoardRow) -> str:
     """Say on which classes a row is, and what was done to its data; nothing of a set as it came."""
-    remarks = entry["dataset"].get("remarks", [])
-    shown = [name for name, count in entry["dataset"]["class_counts"].items() if count]
+    remarks = entry.dataset.remarks
+    shown = [name for name, count in entry.dataset.class_counts.items() if count]
     return f"On {len(shown)} classes, {', '.join(shown)}: {'; '.join(remarks)}." if remarks else ""
 
 
@@ -327,29 +331,20 @@ def split_name(split: str) -> str:
     )
 
 
-def read_row(out: Path, entry: dict[str, Any], board: str = "") -> Row:
-    """Read the runs of one row of `store.read_board`, which has a name among others only."""
+def read_row(out: Path, entry: BoardRow) -> Row:
+    """Read the runs of one row."""
+    results = Results(out)
     records, good = [], []
-    for repeat, key in enumerate(entry["keys"]):
-        record = store.read(out, key)
+    for repeat, key in enumerate(entry.keys):
+        record = results.record(key)
         if record is None:
-            record = {"status": "skipped", "reason": "not run yet"}
-        elif record["status"] == "ok":
-            predictions = store.read_predictions(out, key)
+            record = entry.without_result(repeat, "skipped", "not run yet")
+        elif record.status == "ok":
+            predictions = results.predictions(key)
             if predictions is None:
                 reason = "its predictions are damaged: run it again"
-                record = {"status": "failed", "reason": reason}
+                record = entry.without_result(repeat, "failed", reason)
             else:
-                good.append(_of_row(entry, predictions))
-        records.append({**record, "key": key, "repeat": repeat})
-    return Row(entry, board, records, Scores.of(good) if good else None)
-
-
-def _of_row(entry: Mapping[str, Any], predictions: store.Predictions) -> store.Predictions:
-    """Those of a run's predictions that a row is about."""
-    split = entry["protocol"]["split"]
-    if split not in (WITHIN, ACROSS):
-        return predictions
-    across = predictions.rows >= entry["dataset"]["across_from"]
-    chosen = across if split == ACROSS else ~across
-    return store.Predictions(*(column[chosen] for column in vars(predictions).values()))
+                good.append(predictions.of(entry.protocol.part))
+        records.append(record)
+    return Row(entry, records, Scores.of(good) if good else None)

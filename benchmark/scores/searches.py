@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.core import runs, store
 from benchmark.core.protocols import Protocol
+from benchmark.core.records import SearchRecord, Trial
 from benchmark.core.runs import Run
+from benchmark.core.store import Results
 from benchmark.scores import intervals
 from benchmark.scores.metrics import METRICS
 from benchmark.scores.pairs import Pairs
@@ -34,12 +35,8 @@ class Search:
 
     Attributes
     ----------
-    name : str
-        In ``searches.json``, see `entry`.
-    entry : dict
-        What is said there.
-    board : str
-        Name of the trials' protocol and split, see `runs.board_names`.
+    entry : SearchRecord
+        What ``searches.json`` says.
     table : DataFrame
         A row a trial, in the order tried: ``trial`` from 1, the parameters as text, empty where
         not set, ``status``, ``reason`` and `SCORES` on the validation pictures. ``seconds`` are
@@ -49,16 +46,24 @@ class Search:
         Pictures that the trials are scored on; 0 if none was.
     """
 
-    name: str
-    entry: dict[str, Any]
-    board: str
+    entry: SearchRecord
     table: pd.DataFrame
     n_validation: int
 
     @property
+    def name(self) -> str:
+        """What tells it from other searches."""
+        return self.entry.name
+
+    @property
+    def board(self) -> str:
+        """Name of the trials' protocol and split."""
+        return self.entry.protocol.board
+
+    @property
     def parameters(self) -> list[str]:
         """The parameters searched, those with one value included."""
-        return parameters(self.entry["trials"])
+        return parameters(self.entry.trials)
 
     @property
     def ended(self) -> bool:
@@ -66,10 +71,10 @@ class Search:
         return not (self.table["status"] == NOT_RUN).any()
 
     @property
-    def best(self) -> dict[str, Any] | None:
+    def best(self) -> Trial | None:
         """The best trial of ``searches.json`` once all have ended, or None if none is ok."""
         found = np.flatnonzero(self.table["best"])
-        return self.entry["trials"][found[0]] if len(found) and self.ended else None
+        return self.entry.trials[found[0]] if len(found) and self.ended else None
 
     @property
     def seconds(self) -> float:
@@ -83,21 +88,21 @@ class Search:
 
     def order(self) -> pd.Index:
         """Row labels of the trials that have a score, the best first."""
-        return _best_first(self.table.dropna(subset=["accuracy"]), self.entry["metric"])
+        return _best_first(self.table.dropna(subset=["accuracy"]), self.entry.metric)
 
     def won_by(self, row: Row) -> bool:
         """Whether a row of the leaderboard is of the best trial's parameters."""
-        if self.best is None or row.entry["dataset"] != self.entry["dataset"]:
+        if self.best is None or row.entry.dataset != self.entry.dataset:
             return False
-        data, _, split, _ = runs.place(self.entry)
-        best = data, self.entry["scored_under"], split, self.best["label"]
+        data, _, split, _ = self.entry.place
+        best = data, self.entry.scored_under, split, self.best.label
         return row.place == best
 
 
 def entry(
     runs: Mapping[str, Run], scored_under: Protocol, space: str, sampler: str, metric: str
-) -> tuple[str, dict[str, Any]]:
-    """Name a search, and say what ``searches.json`` does of it.
+) -> SearchRecord:
+    """Say what ``searches.json`` does of a search.
 
     Parameters
     ----------
@@ -109,72 +114,45 @@ def entry(
         The grid's name, how it is gone through, and what the best is best in.
     """
     first = next(iter(runs.values()))
-    model = {**first.shown["model"], "label": first.model.name}
-    about = {
-        **{**first.shown, "model": model},
-        **{"scored_under": scored_under.label, "space": space},
-        **{"sampler": sampler, "metric": metric},
-        "trials": [
-            {"label": run.label, "settings": dict(run.settings), "key": key}
-            for key, run in runs.items()
-        ],
-    }
-    return name(about), about
+    return SearchRecord(
+        replace(first.model_facts, label=first.model.name),
+        *(first.protocol_facts, first.dataset, first.where),
+        *(scored_under.label, space, sampler, metric),
+        tuple(Trial(run.label, dict(run.settings), key) for key, run in runs.items()),
+    )
 
 
-def name(search: Mapping[str, Any]) -> str:
-    """Return the name that an entry of ``searches.json`` has there."""
-    return "/".join([*runs.place(search), *(search[k] for k in ("space", "sampler", "metric"))])
-
-
-def rows(searches: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Trials as rows like those of ``board.json``, by names of their own."""
-    found = {}
-    for named, search in searches.items():
-        shown = {part: search[part] for part in ("model", "protocol", "dataset", "device")}
-        for number, trial in enumerate(search["trials"], 1):
-            model = {**search["model"], "label": trial["label"]}
-            row = {**shown, "model": model, "keys": [trial["key"]]}
-            found[f"{named}, trial {number}"] = row
-    return found
-
-
-def parameters(trials: Sequence[Mapping[str, Any]]) -> list[str]:
+def parameters(trials: Sequence[Trial]) -> list[str]:
     """Names of the parameters that trials set."""
-    return sorted({parameter for trial in trials for parameter in trial["settings"]})
+    return sorted({parameter for trial in trials for parameter in trial.settings})
 
 
 def read(out: Path) -> list[Search]:
     """Read every search of a results folder and score its trials."""
-    searches = store.read_searches(out)
-    boards = runs.board_names([*searches.values()])
-    return [
-        Search(named, search, board, *_scored(out, search))
-        for (named, search), board in zip(searches.items(), boards, strict=True)
-    ]
+    return [Search(search, *_scored(out, search)) for search in Results(out).searches()]
 
 
-def _scored(out: Path, search: Mapping[str, Any]) -> tuple[pd.DataFrame, int]:
+def _scored(out: Path, search: SearchRecord) -> tuple[pd.DataFrame, int]:
     """The table of a search, and the number of pictures that its trials were scored on."""
-    found = [read_row(out, row) for row in rows({"": search}).values()]
+    found = [read_row(out, row) for row in search.rows()]
     scored = {i: row.scores for i, row in enumerate(found) if row.scores is not None}
     best, n_validation, compared = -1, 0, {}
     if scored:
         scores = pd.DataFrame({i: each.by_repeat.iloc[0] for i, each in scored.items()}).T
-        best = int(_best_first(scores, search["metric"])[0])
+        best = int(_best_first(scores, search.metric)[0])
         places = [*scored]
         judged = _judged(Pairs([*scored.values()]), places.index(best))
         n_validation, compared = len(scored[best].rows), dict(zip(places, judged, strict=True))
-    columns = parameters(search["trials"])
+    columns = parameters(search.trials)
     described = [
         {
             "trial": i + 1,
-            **{parameter: str(value) for parameter, value in trial["settings"].items()},
+            **{parameter: str(value) for parameter, value in trial.settings.items()},
             **_described(row, i == best),
             **compared.get(i, {}),
-            "run": trial["key"],
+            "run": trial.key,
         }
-        for i, (trial, row) in enumerate(zip(search["trials"], found, strict=True))
+        for i, (trial, row) in enumerate(zip(search.trials, found, strict=True))
     ]
     table = pd.DataFrame(described, columns=["trial", *columns, "status", "reason", *SCORES])
     table[columns] = table[columns].fillna("")
@@ -204,14 +182,14 @@ def _judged(pairs: Pairs, best: int) -> list[dict[str, Any]]:
 
 def _described(row: Row, is_best: bool) -> dict[str, Any]:
     (record,) = row.runs
-    about = {"status": record["status"], "reason": record["reason"], "best": is_best}
-    if row.scores is None:
-        return {**about, "seconds": record.get("seconds")}
+    about = {"status": record.status, "reason": record.reason, "best": is_best}
+    if row.scores is None or record.measured is None:
+        return {**about, "seconds": record.seconds}
     return {
         **about,
         **row.scores.by_repeat.iloc[0],
-        "epochs": record["epochs"] or None,
-        "seconds": record["fit_seconds"] + record["predict_seconds"],
+        "epochs": record.measured.epochs or None,
+        "seconds": record.measured.fit_seconds + record.measured.predict_seconds,
     }
 
 
@@ -256,10 +234,10 @@ def importance(search: Search) -> dict[str, float]:
         was searched, or where values were sampled, so few of each that any would seem to matter.
     """
     good = search.table.dropna(subset=["accuracy"])
-    score = good[search.entry["metric"]].astype(np.float64)
+    score = good[search.entry.metric].astype(np.float64)
     whole = float(((score - score.mean()) ** 2).sum())
     tried = varied(search)
-    if search.entry["sampler"] != "grid" or len(tried) < 2 or not whole > 0:
+    if search.entry.sampler != "grid" or len(tried) < 2 or not whole > 0:
         return {}
     shares = {}
     for name in tried:

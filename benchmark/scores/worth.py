@@ -43,7 +43,7 @@ def worth_of_parts(rows: Mapping[str, Row]) -> pd.DataFrame:
             "status": "ok",
             "reason": "",
             "repeats": len(scores.by_repeat),
-            "fit_seconds": float(np.mean([run["fit_seconds"] for run in rows[name].good])),
+            "fit_seconds": float(np.mean([run.fit_seconds for run in rows[name].measured])),
         }
         for metric in SCORES:
             line |= {metric: scores.mean(metric), f"{metric}_sd": scores.sd(metric)}
@@ -61,7 +61,7 @@ def worth_of_parts(rows: Mapping[str, Row]) -> pd.DataFrame:
             }
         lines.append(line)
     failed = [
-        {"left_out": name, "status": row.bad["status"], "reason": row.bad["reason"]}
+        {"left_out": name, "status": row.bad.status, "reason": row.bad.reason}
         for name, row in rows.items()
         if row.bad is not None
     ]

@@ -13,8 +13,9 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from benchmark.core import store
 from benchmark.core.models import code_hash
+from benchmark.core.records import DataFacts
+from benchmark.core.store import Results, write_file
 from benchmark.scores import contrasts as contrast
 from benchmark.scores import leaderboard, metrics
 from benchmark.scores import rows as evidence
@@ -64,14 +65,14 @@ def publish(out: Path) -> Leaderboard:
     curves = sections.curves(found)
     searched = sections.searches(found)
     text = markdown.leaderboard(table, audit, found.contrasts, curves, searched)
-    store.write_text(out / "leaderboard.md", text)
+    Results(out).write_text("leaderboard.md", text)
     write_table(out / "comparisons.csv", found.pairs)
     if curves:
         write_table(out / "learning-curves.csv", found.curves.points)
         write_table(out / "crossovers.csv", found.curves.crossovers)
     pictures, datasets = [], {}
     for row in found.rows:
-        datasets[row.place.dataset] = row.entry["dataset"]
+        datasets[row.place.dataset] = row.entry.dataset
         if row.scores is not None:
             classes = _write_counts(out, row, row.scores)
             if row.is_step:
@@ -93,13 +94,13 @@ def publish(out: Path) -> Leaderboard:
         write_table(out / f"{each.file}.csv", each.search.table)
         plots.save(plots.search(each.search, each.title), out / f"{each.file}.png")
     page = _page(out, table, audit, overviews, contrasts, curves, searched, apart, pictures)
-    store.write_text(out / "report.html", page)
+    Results(out).write_text("report.html", page)
     return found
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table whole or not at all, to as many digits as processors agree in."""
-    store.write_text(path, table.to_csv(index=False, float_format=DIGITS))
+    write_file(path, table.to_csv(index=False, float_format=DIGITS))
 
 
 def _draw_contrast(out: Path, title: str, part: pd.DataFrame, kind: Contrast) -> Path:
@@ -139,8 +140,8 @@ def _write_counts(out: Path, row: Row, scores: Scores) -> pd.DataFrame:
     """Write the confusion matrix of one row, its repeats summed, and return its scores by class."""
     classes, names, file = _by_class(row, scores), row.class_names, f"{_file_name(row)}.csv"
     counts = pd.DataFrame(scores.confusion, pd.Index(names, name="true"), names)
-    store.write_text(out / "confusion" / file, counts.to_csv())
-    store.write_text(out / "classes" / file, classes.to_csv())
+    Results(out).write_text(f"confusion/{file}", counts.to_csv())
+    Results(out).write_text(f"classes/{file}", classes.to_csv())
     return classes
 
 
@@ -154,12 +155,12 @@ def _remove_pictures(out: Path, row: Row) -> None:
 
 def _draw_row(out: Path, row: Row, scores: Scores, classes: pd.DataFrame) -> Pictures:
     """Draw and write the pictures of one row, its repeats summed, where not current."""
-    about, place, name = row.entry["dataset"], row.place, _file_name(row)
-    selected_on = row.entry["protocol"]["selected_on"]
-    data = evidence.data_name(place.dataset, about["generated"])
+    about, place, name = row.entry.dataset, row.place, _file_name(row)
+    selected_on = row.entry.protocol.selected_on
+    data = evidence.data_name(place.dataset, about.generated)
     repeats = f", {len(row.good)} repeats" if len(row.good) > 1 else ""
     what = (
-        f"{data}, {about['size']} px, protocol {place.protocol}, "
+        f"{data}, {about.size} px, protocol {place.protocol}, "
         f"{evidence.split_name(place.split)}, "
         f"{len(scores.rows):,} test pictures{repeats}"
     )
@@ -167,7 +168,7 @@ def _draw_row(out: Path, row: Row, scores: Scores, classes: pd.DataFrame) -> Pic
         what += ", epoch chosen on the test set"
     title = f"{place.model}: {score(scores.mean('accuracy'))} % right"
     sure = f"{place.model}: calibration error {score(scores.mean('ece'), 'ece')}"
-    mark = _mark(what, title, sure, [run["finished"] + run["key"] for run in row.good])
+    mark = _mark(what, title, sure, [run.finished + run.key for run in row.good])
     result = Pictures(
         f"{row.board} {place.model}",
         out / "confusion" / f"{name}.png",
@@ -181,7 +182,7 @@ def _draw_row(out: Path, row: Row, scores: Scores, classes: pd.DataFrame) -> Pic
     if not plots.is_current(result.reliability, mark):
         plots.save(plots.reliability(scores.reliability, sure, what), result.reliability, mark)
     if result.curves is not None and not plots.is_current(result.curves, mark):
-        histories = [store.read_history(out, run["key"]) for run in row.good]
+        histories = [Results(out).history(run.key) for run in row.good]
         drawn = [history for history in histories if history is not None]
         plots.save(plots.curves(drawn, title, what, selected_on), result.curves, mark)
     return result
@@ -191,7 +192,7 @@ def _by_class(row: Row, scores: Scores) -> pd.DataFrame:
     """Scores of every class, repeats together, and whether all runs were trained on it."""
     table = metrics.by_class(scores.confusion)
     table.index = pd.Index(row.class_names, name="class")
-    counts = row.entry["dataset"]["class_counts"]
+    counts = row.entry.dataset.class_counts
     table["in_training"] = [
         bool(counts[name]) and name not in row.untrained for name in table.index
     ]
@@ -229,19 +230,19 @@ def _draw_curves(out: Path, section: CurveSection) -> None:
     plots.save(figure, out / section.picture)
 
 
-def _draw_overview(out: Path, table: pd.DataFrame, about: dict[str, Any]) -> tuple[Path, Path]:
+def _draw_overview(out: Path, table: pd.DataFrame, about: DataFacts) -> tuple[Path, Path]:
     """Draw the leaderboard and the class distribution of one data set."""
-    part = table[(table["dataset"] == about["name"]) & ~table["is_step"]]
-    data = evidence.data_name(about["name"], about["generated"])
+    part = table[(table["dataset"] == about.name) & ~table["is_step"]]
+    data = evidence.data_name(about.name, about.generated)
     boards = sorted(
         part.groupby("board", sort=False), key=lambda item: (item[0] != "slides", item[0])
     )
-    pixels = f"{about['size']} x {about['size']} pixels"
-    title = f"{data}: {about['n']:,} pictures at {pixels}"
-    board, classes = out / f"leaderboard.{about['name']}.png", out / f"classes.{about['name']}.png"
-    plots.save(plots.board(dict(boards), title), board)
-    title = f"{data}: {about['n']:,} pictures by class"
-    plots.save(plots.classes(about["class_counts"], title), classes)
+    pixels = f"{about.size} x {about.size} pixels"
+    title = f"{data}: {about.n:,} pictures at {pixels}"
+    board, classes = out / f"leaderboard.{about.name}.png", out / f"classes.{about.name}.png"
+    plots.save(plots.board({str(name): part for name, part in boards}, title), board)
+    title = f"{data}: {about.n:,} pictures by class"
+    plots.save(plots.classes(about.class_counts, title), classes)
     return board, classes
 
 

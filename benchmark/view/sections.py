@@ -143,18 +143,18 @@ def searches(found: Leaderboard) -> list[SearchSection]:
 
 def _search_section(search: Search, found: Leaderboard) -> SearchSection:
     entry = search.entry
-    about, protocol = entry["dataset"], entry["protocol"]
-    data = evidence.data_name(about["name"], about["generated"])
+    about, protocol = entry.dataset, entry.protocol
+    data = evidence.data_name(about.name, about.generated)
     scored = (
         f", scored on {search.n_validation:,} validation pictures" if search.n_validation else ""
     )
     title = (
-        f"{data} at {about['size']} px: {len(search.table):,} trials of {entry['model']['label']} "
-        f"({entry['space']}, {entry['sampler']}), protocol {protocol['label']}, "
-        f"{protocol['split']} split{scored}, best in {METRICS[entry['metric']].label}"
+        f"{data} at {about.size} px: {len(search.table):,} trials of {entry.model.label} "
+        f"({entry.space}, {entry.sampler}), protocol {protocol.label}, "
+        f"{protocol.split} split{scored}, best in {METRICS[entry.metric].label}"
     )
-    words = (about["name"], search.board, entry["model"]["label"])
-    name = picture_name(*words, entry["space"], entry["sampler"], entry["metric"])
+    words = (about.name, search.board, entry.model.label)
+    name = picture_name(*words, entry.space, entry.sampler, entry.metric)
     table = _best_trials(search)
     return SearchSection(title, table, _on_search(search, found), search, f"trials/{name}")
 
@@ -188,7 +188,7 @@ def _on_search(search: Search, found: Leaderboard) -> list[str]:
     if search.best is not None:
         best = search.table[search.table["best"]].iloc[0]
         lines.append(
-            f"Best: {search.best['label']}, {with_interval(best, 'accuracy')} % of the "
+            f"Best: {search.best.label}, {with_interval(best, 'accuracy')} % of the "
             f"{pictures} right, which flatters, since it was chosen on them."
         )
         for row in found.rows:
@@ -207,7 +207,7 @@ def _on_search(search: Search, found: Leaderboard) -> list[str]:
     matters = trials.importance(search)
     if matters:
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in matters.items())
-        metric = METRICS[search.entry["metric"]].label
+        metric = METRICS[search.entry.metric].label
         lines.append(
             f"Of the trials' spread in {metric}, this much lies between the values of a parameter: "
             f"{shares} (correlation ratio); the rest is noise and what parameters do together."

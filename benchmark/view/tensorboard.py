@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import pandas as pd
 
-from benchmark.core import store
+from benchmark.core.records import Record
+from benchmark.core.store import Results
 from benchmark.scores.rows import Row
 from benchmark.view import text
 
@@ -43,23 +43,23 @@ def write(out: Path, rows: Sequence[Row]) -> None:
         place = row.place
         home = out / "tensorboard" / text.picture_name(place.dataset, row.board, place.model)
         for record in row.good:
-            history = store.read_history(out, record["key"])
+            history = Results(out).history(record.key)
             if history is None:
                 continue
-            sides = {"train": "training", "validation": row.entry["protocol"]["selected_on"]}
+            sides = {"train": "training", "validation": row.entry.protocol.selected_on}
             for side, name in sides.items():
-                folder = home / f"{record['repeat'] + 1}" / name
+                folder = home / f"{record.repeat + 1}" / name
                 _write_side(folder / "events.out.tfevents", record, history, side)
 
 
-def _write_side(path: Path, record: Mapping[str, Any], history: pd.DataFrame, side: str) -> None:
+def _write_side(path: Path, record: Record, history: pd.DataFrame, side: str) -> None:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     # Not by SummaryWriter, which imports torch and puts the present time into names and events.
     seconds = history["seconds"].cumsum()
-    began = datetime.fromisoformat(record["finished"]).timestamp() - seconds.iloc[-1]
+    began = datetime.fromisoformat(record.finished).timestamp() - seconds.iloc[-1]
     events = [Event(wall_time=began, file_version="brain.Event:2")]
     for epoch, after in zip(history.to_dict(orient="records"), seconds, strict=True):
         values = [

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark.core import protocols
+from benchmark.core import runs
 from benchmark.scores import leaderboard, published, rows
 from benchmark.scores.metrics import METRICS, Metric
 from benchmark.view.numbers import number, score, with_interval
@@ -91,7 +91,7 @@ def _common(part: pd.DataFrame) -> dict[int, list[str]]:
     for n_test in part["n_test"].dropna().unique():
         first, *others = part.loc[part["n_test"] == n_test, "notes"]
         ours = [note for note in first if all(note in other for other in others)]
-        ours = [note for note in ours if note != protocols.Slides.note]
+        ours = [note for note in ours if note not in runs.NOTES.values()]
         if others and ours:
             result[int(n_test)] = ours
     return result

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from benchmark.core import execute as execution
-from benchmark.core import models, runs, store
+from benchmark.core import models, runs
 from benchmark.core.protocols import Fair
+from benchmark.core.store import Results
 from benchmark.view.page import publish
 from datasets import Dataset
 
@@ -27,8 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path, shapes: 
         model = models.models()[name]
         run = runs.Run(str(shapes_folder), about, 32, Fair(train_size=40), model, settings)
         execution.execute(run, out)
-        (row,) = run.on_board
-        store.put_on_board(out, {row: {**run.shown, "keys": [run.key]}})
+        Results(out).put_rows(run.board_rows)
     publish(out)
     return out
 
@@ -39,8 +39,9 @@ def results(made: Path, tmp_path: Path) -> Path:
 
 
 def home(out: Path, model: str) -> Path:
-    entry = next(e for row, e in store.read_board(out).items() if f"/{model}" in row)
-    return store.folder(out, entry["keys"][0])
+    results = Results(out)
+    row = next(row for row in results.rows() if row.model.label.startswith(model))
+    return results.run_folder(row.keys[0])
 
 
 def change_a_byte(path: Path, where: float = 0.5) -> None:

@@ -14,7 +14,7 @@ from benchmark.core import models
 from benchmark.core.execute import execute
 from benchmark.core.models import InputError
 from benchmark.core.protocols import Fair
-from benchmark.core.runs import Run, describe
+from benchmark.core.runs import Run, describe, on_board
 from benchmark.scores.rows import Row, read_row
 from benchmark.scores.worth import SCORES, worth_of_parts
 from datasets import Dataset
@@ -85,7 +85,7 @@ def rows(
         ]
         for run in runs:
             execute(run, out)
-        found[name] = read_row(out, {**runs[0].shown, "keys": [run.key for run in runs]})
+        found[name] = read_row(out, on_board(runs)[0])
     return found
 
 

@@ -217,7 +217,7 @@ def test_the_parts_a_data_set_comes_with_are_audited_too(
 
 def test_a_split_that_cannot_be_made_is_told_and_the_others_are_audited(shapes: Dataset) -> None:
     labels = np.zeros(len(shapes), np.int64)
-    labels[Slides().rows(shapes, deep=False, repeat=0).test[:9]] = 1  # none in training
+    labels[Slides().rows(shapes, deep=False, repeat=0).scored[:9]] = 1  # none in training
     found = audit.examine(dataclasses.replace(shapes, labels=labels))
     by_split = {each["split"]: each for each in found["splits"]}
     assert "one class only" in by_split["slides"]["impossible"]

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from benchmark import compare
-from benchmark.core import store
+from benchmark.core.store import Results
 from benchmark.scores import intervals
+from tests.benchmark.made_up import board_row, predictions, record
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -30,22 +31,16 @@ def put(
     **parts: Any,
 ) -> None:
     """Store a made-up row that has the first `n_right` of its n pictures right."""
-    entry = {
-        "model": {"label": model},
-        "protocol": {"label": "fair", "split": "random"},
-        "dataset": {"name": "shapes"},
-    }
+    row = board_row(model, keys=tuple(f"{model}-{repeat}" for repeat in range(repeats)))
     rows = first + np.arange(n)
     groups = rows if people is None else np.arange(n) * people // n
-    labels = np.arange(n) % 2
-    predicted = np.where(np.arange(n) < n_right, labels, 1 - labels)
-    keys = [f"{model}-{repeat}" for repeat in range(repeats)]
-    for key in keys:
+    for repeat in range(repeats):
         about = {"data": "f" * 64, "source": {"model": "1" * 64, "procedure": "2" * 64}, **parts}
-        record = {"key": key, "status": status, "fit_seconds": 2.0 * n_right, "parts": about}
-        probabilities = np.eye(2, dtype=np.float32)[predicted]
-        store.write(out, record, store.Predictions(rows, labels, probabilities, groups))
-    store.put_on_board(out, {f"shapes/fair/random/{model}": {**entry, "keys": keys}})
+        Results(out).put(
+            record(row, repeat, status, about, n_test=n, fit_seconds=2.0 * n_right),
+            predictions(np.arange(n) % 2, np.arange(n) < n_right, rows, groups),
+        )
+    Results(out).put_rows([row])
 
 
 @pytest.fixture
@@ -128,12 +123,13 @@ def test_what_explains_a_difference_is_named(sides: tuple[Path, Path]) -> None:
 def test_only_repeats_that_both_have_are_compared(sides: tuple[Path, Path]) -> None:
     put(sides[0], "knn", 120)
     put(sides[1], "knn", 120, repeats=2)
-    key = store.read_board(sides[1])["shapes/fair/random/knn"]["keys"][1]
-    record, stored = store.read(sides[1], key), store.read_predictions(sides[1], key)
-    assert record is not None
+    results = Results(sides[1])
+    key = results.rows()[0].keys[1]
+    ran, stored = results.record(key), results.predictions(key)
+    assert ran is not None
     assert stored is not None
     flipped = dataclasses.replace(stored, probabilities=stored.probabilities[:, ::-1])
-    store.write(sides[1], record, flipped)
+    results.put(ran, flipped)
     row = the_row(sides)
     assert (row.accuracy_a, row.accuracy_b, row.same_predictions) == (0.6, 0.6, True)
     assert row.differs == "repeats (1, 2)"

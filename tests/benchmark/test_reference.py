@@ -8,8 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.core import models, store
-from benchmark.scores import integrity, published
+from benchmark import verify
+from benchmark.core import models
+from benchmark.core.store import Results
+from benchmark.scores import published
 from benchmark.scores.leaderboard import Leaderboard
 from tests.conftest import REAL
 
@@ -28,20 +30,20 @@ def test_the_leaderboard_is_that_of_the_stored_predictions(computed: Leaderboard
     pd.testing.assert_frame_equal(written, anew)
 
 
-def test_the_stored_runs_are_sound() -> None:
-    assert not list(integrity.check_board(REFERENCE))
-    assert not list(
-        integrity.check_runs(REFERENCE, store.read_board(REFERENCE), integrity.Findings())
-    )
+def test_the_stored_runs_are_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "check_published", lambda *_: [])
+    assert verify.verify(REFERENCE).failures == []
 
 
 @pytest.mark.real
 @pytest.mark.usefixtures("real")
-def test_the_runs_are_of_the_real_pictures_as_they_are_here() -> None:
-    board, found = store.read_board(REFERENCE), integrity.Findings()
-    list(integrity.check_runs(REFERENCE, board, found))
-    assert not list(integrity.check_data(REFERENCE, board, f"muxspace:{REAL}", True, found))
-    assert len(found.records) == len(board)
+def test_the_runs_are_of_the_real_pictures_as_they_are_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verify, "check_published", lambda *_: [])
+    found = verify.verify(REFERENCE, f"muxspace:{REAL}", require_data=True)
+    assert found.failures == []
+    assert len(found.records) == len(Results(REFERENCE).rows())
 
 
 def test_every_published_model_was_run_on_real_pictures_under_both_protocols() -> None:
@@ -66,6 +68,7 @@ def test_every_row_has_its_confusion_matrix(computed: Leaderboard) -> None:
 
 
 def test_what_is_committed_is_small() -> None:
-    keys = [key for entry in store.read_board(REFERENCE).values() for key in entry["keys"]]
-    sizes = [(store.folder(REFERENCE, key) / "predictions.npz").stat().st_size for key in keys]
+    results = Results(REFERENCE)
+    keys = [key for row in results.rows() for key in row.keys]
+    sizes = [(results.run_folder(key) / "predictions.npz").stat().st_size for key in keys]
     assert sum(sizes) < 8e6

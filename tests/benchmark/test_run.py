@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from benchmark import report, run, verify
-from benchmark.core import store
+from benchmark.core.store import Results
 from benchmark.scores import metrics
 from benchmark.scores.leaderboard import Leaderboard
 from datasets.loaders.drawn import faces
@@ -96,14 +96,15 @@ def test_rows_say_what_was_selected_on_and_who_says_one_class_only(table: pd.Dat
 
 
 def test_every_score_is_that_of_the_stored_predictions(results: Path, table: pd.DataFrame) -> None:
-    for place, entry in store.read_board(results).items():
-        _, protocol, _, model = place.split("/")
+    for entry in Results(results).rows():
+        _, protocol, _, model = entry.place
         row = table[(table["protocol"] == protocol) & (table["model"] == model)].iloc[0]
-        stored = [store.read_predictions(results, key) for key in entry["keys"]]
+        stored = [Results(results).predictions(key) for key in entry.keys]
         assert len(stored) == 2
-        scores = pd.DataFrame([metrics.score(p.labels, p.probabilities) for p in stored if p])
+        tested = [each.of("test") for each in stored if each]
+        scores = pd.DataFrame([metrics.score(p.labels, p.probabilities) for p in tested])
         for name, value in scores.mean().items():
-            assert row[name] == pytest.approx(value, rel=1e-9), (place, name)
+            assert row[name] == pytest.approx(value, rel=1e-9), (entry.place, name)
 
 
 def test_every_row_has_its_pictures_and_counts(results: Path, table: pd.DataFrame) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ import pytest
 
 import datasets
 from benchmark import search, verify
-from benchmark.core import models, store
+from benchmark.core import models
 from benchmark.core.execute import execute
 from benchmark.core.protocols import Fair, Search
+from benchmark.core.records import Trial
 from benchmark.core.runs import Run, describe
+from benchmark.core.store import Results
 from benchmark.scores import searches as trials
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import plots
@@ -71,7 +74,7 @@ def test_only_the_winner_is_on_the_leaderboard_with_what_the_search_took(searche
     (row,) = pd.read_csv(searched / "leaderboard.csv").to_dict(orient="records")
     (found,) = trials.read(searched)
     assert found.best is not None
-    assert row["model"] == found.best["label"]
+    assert row["model"] == found.best.label
     assert (row["protocol"], row["status"], row["n_test"]) == ("fair-40", "ok", 30)
     assert row["search_trials"] == 4
     assert row["search_seconds"] == pytest.approx(found.table["seconds"].sum())
@@ -92,7 +95,7 @@ def test_every_trial_is_a_row_of_its_table_and_a_run_to_look_into(searched: Path
     good = table[table["status"] == "ok"]
     assert (good["accuracy_lo"] <= good["accuracy"]).all()
     assert good["told_apart_from_best"].isna().sum() == 1
-    assert all(store.is_finished(searched, key) for key in good["run"])
+    assert all(Results(searched).is_finished(key) for key in good["run"])
     assert (searched / f"{FILE}.png").is_file()
     assert len([*searched.glob("runs/*/model.*")]) == 1, "the winner's model only is kept"
 
@@ -113,7 +116,7 @@ def test_a_search_of_which_no_trial_is_ok_says_so(
 def test_trials_are_scored_on_validation_pictures(searched: Path, shapes: Dataset) -> None:
     rows = Fair(train_size=40).rows(shapes, deep=False, repeat=0)
     for key in trials.read(searched)[0].table["run"][1:]:
-        predictions = store.read_predictions(searched, key)
+        predictions = Results(searched).predictions(key)
         assert predictions is not None
         assert (predictions.rows == rows.selection).all()
 
@@ -136,7 +139,7 @@ def test_a_second_call_repeats_nothing_but_what_failed(
 
 
 def test_a_search_that_was_broken_off_names_no_winner(searched: Path) -> None:
-    shutil.rmtree(store.folder(searched, trials.read(searched)[0].table["run"][2]))
+    shutil.rmtree(Results(searched).run_folder(trials.read(searched)[0].table["run"][2]))
     found = publish(searched)
     assert found.searches[0].best is None
     assert found.table["search_trials"].isna().all()
@@ -151,7 +154,8 @@ def test_a_found_search_is_what_its_runs_say_and_a_change_is_found(
     assert not found.failures
     assert len(found.records) == 5
     change_a_byte(searched / f"{FILE}.csv")
-    change_a_byte(store.folder(searched, trials.read(searched)[0].table["run"][2]) / "run.json")
+    key = trials.read(searched)[0].table["run"][2]
+    change_a_byte(Results(searched).run_folder(key) / "run.json")
     (failure,) = verify.verify(searched, str(shapes_folder)).failures
     assert "run.json" in failure
     change_a_byte(searched / "searches.json")
@@ -178,22 +182,21 @@ def test_the_labels_of_the_test_pictures_cannot_change_the_winner(tmp_path: Path
             execute(run, out)
         by_key = {run.key: run for run in runs}
         about = trials.entry(by_key, Fair("official"), "neighbours", "grid", "accuracy")
-        store.put_search(out, *about)
+        Results(out).put_search(about)
         found += trials.read(out)
     one, other = (each.table.drop(columns=["run", "seconds"]) for each in found)
     assert (one["status"] == "ok").all()
     pd.testing.assert_frame_equal(one, other)
     assert found[0].best is not None
     assert found[1].best is not None
-    assert found[0].best["label"] == found[1].best["label"]
+    assert found[0].best.label == found[1].best.label
 
 
 @pytest.mark.parametrize("metric", trials.CHOSEN_BY)
 def test_the_best_is_best_in_the_metric(searched: Path, metric: str) -> None:
-    (about,) = store.read_searches(searched).values()
-    about["metric"] = metric
-    store.put_search(searched, trials.name(about), about)
-    found = next(each for each in trials.read(searched) if each.entry["metric"] == metric)
+    (about,) = Results(searched).searches()
+    Results(searched).put_search(replace(about, metric=metric))
+    found = next(each for each in trials.read(searched) if each.entry.metric == metric)
     scores = found.table[metric]
     best = found.table.loc[found.table["best"], metric].item()
     assert best == (scores.min() if metric == "log_loss" else scores.max())
@@ -201,9 +204,8 @@ def test_the_best_is_best_in_the_metric(searched: Path, metric: str) -> None:
 
 
 def test_a_row_that_won_two_searches_counts_each_trial_once(searched: Path) -> None:
-    (about,) = store.read_searches(searched).values()
-    again = {**about, "space": "fewer", "trials": about["trials"][1:]}
-    store.put_search(searched, trials.name(again), again)
+    (about,) = Results(searched).searches()
+    Results(searched).put_search(replace(about, space="fewer", trials=about.trials[1:]))
     row = Leaderboard.compute(searched).table.iloc[0]
     assert row["search_trials"] == 4
     assert "best of 3 trials" in "; ".join(row["notes"])
@@ -339,7 +341,8 @@ def test_a_parameter_that_decides_the_score_explains_its_spread(searched: Path) 
         "weights": [1, 2, 1, 2],
         "accuracy": [0.5] * 2 + [0.9] * 2,
     }
-    entry = {**found.entry, "trials": [{"settings": {"n_neighbors": 1, "weights": 1}}]}
+    trial = Trial("knn", {"n_neighbors": 1, "weights": 1}, "k")
+    entry = replace(found.entry, trials=(trial,))
     made_up = pd.DataFrame(accuracy).astype({"n_neighbors": str, "weights": str})
     assert trials.importance(dataclasses.replace(found, entry=entry, table=made_up)) == {
         "n_neighbors": pytest.approx(1),

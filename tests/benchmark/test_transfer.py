@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from benchmark import run, verify
+from benchmark.core.records import Place
 from benchmark.scores import published
-from benchmark.scores.rows import Place, read
+from benchmark.scores.rows import read
 from tests.conftest import REAL, write_shapes
 
 Command = Callable[..., tuple[int, str, str]]
@@ -49,7 +50,7 @@ def test_one_run_is_scored_within_its_set_and_across(
                 value = getattr(row, f"{score}{end}")
                 assert beside.loc[row.model, f"{score}_{row.split}{end}"] == value
     rows = read(out)
-    assert len({record["key"] for row in rows for record in row.runs}) == 2
+    assert len({record.key for row in rows for record in row.runs}) == 2
     for each in rows:
         assert each.scores is not None
         of_other = each.scores.rows >= 60

@@ -26,7 +26,7 @@ def search(found: Search, title: str) -> Figure:
     title : str
         Data set, model, protocol, number of pictures.
     """
-    metric, table = found.entry["metric"], found.table
+    metric, table = found.entry.metric, found.table
     alone = {name: [*found.table[name].unique()] for name in found.parameters}
     tried = searches.varied(found) or alone  # of one trial
     shares = searches.importance(found)

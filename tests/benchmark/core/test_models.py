@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier
 
-from benchmark.core import models, store
+from benchmark.core import models
+from benchmark.core.store import Results
 from datasets import Dataset, InputError
 from deepnets.training.recipes import RECIPES
+from tests.benchmark.made_up import board_row, record
 
 MODELS = models.models()
 
@@ -77,8 +79,8 @@ def test_a_class_may_be_missing_and_the_size_another(
         estimator.predict_proba(shapes.images[:5])
 
     # What is kept on disk predicts the same.
-    store.write(tmp_path, {"key": "k", "status": "ok"}, model=estimator)
-    loaded = store.load_model(tmp_path, "k")
+    Results(tmp_path).put(record(board_row()), model=estimator)
+    loaded = Results(tmp_path).model("k")
     assert loaded.predict_proba(larger[:5]) == pytest.approx(proba, abs=1e-6)
 
 

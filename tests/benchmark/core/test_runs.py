@@ -22,12 +22,14 @@ from rich.console import Console
 
 import baselines
 from benchmark.core import execute as execution
-from benchmark.core import models, pool, store
+from benchmark.core import models, pool
 from benchmark.core import runs as work
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair, Slides
+from benchmark.core.records import SCHEMA, to_json
+from benchmark.core.store import Results
 from benchmark.scores.leaderboard import Leaderboard
-from datasets import Dataset, InputError, Source
+from datasets import Dataset, Source
 from datasets.loaders.drawn import faces
 from deepnets.training.classifier import NetClassifier
 from tests.datasets import samples
@@ -49,7 +51,7 @@ def test_the_key_changes_with_everything_that_decides_the_result(
 ) -> None:
     replace = dataclasses.replace
     others = {
-        "data": replace(run, dataset={**run.dataset, "fingerprint": "1" * 64}),
+        "data": replace(run, dataset=replace(run.dataset, fingerprint="1" * 64)),
         "protocol": replace(run, protocol=Slides()),
         "training size": replace(run, protocol=Fair(train_size=41)),
         "split": replace(run, protocol=Fair(train_size=40, split="identity")),
@@ -94,51 +96,50 @@ def test_of_pretrained_weights_the_content_counts_and_the_reader_is_told(
     )
     assert len({anew.key, others[0].key, others[2].key}) == 3
     assert others[1].key == others[0].key, "a copy under another name"
-    assert str(tmp_path) not in store.to_text(others[0].record("ok"))
+    assert str(tmp_path) not in str(to_json(others[0].record("ok")))
     assert others[0].label == "timm:test_resnet[max_epochs=1,pretrained=a.safetensors]"
     hub = dataclasses.replace(anew, settings={"pretrained": True})
     assert hub.label == "timm:test_resnet[pretrained]"
 
     run = others[0]
-    assert execution.execute(run, tmp_path)["status"] == "ok"
-    board = {name: {**row, "keys": [run.key]} for name, row in run.on_board.items()}
-    store.put_on_board(tmp_path, board)
+    assert execution.execute(run, tmp_path).status == "ok"
+    Results(tmp_path).put_rows(run.board_rows)
     (notes,) = Leaderboard.compute(tmp_path).table["notes"]
     assert "pre-trained on other pictures (a.safetensors)" in notes
 
     files[0].write_bytes(files[2].read_bytes())
-    assert "changed while it was used" in execution.execute(run, tmp_path)["reason"]
+    assert "changed while it was used" in execution.execute(run, tmp_path).reason
 
 
 def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: Path) -> None:
     record = execution.execute(run, tmp_path)
-    assert record["status"] == "ok"
-    home = store.folder(tmp_path, run.key)
+    assert record.status == "ok"
+    home = Results(tmp_path).run_folder(run.key)
     assert sorted(path.name for path in home.iterdir()) == [
         "model.skops",
         "predictions.npz",
         "run.json",
     ]
     stored = json.loads((home / "run.json").read_text())
-    assert stored["schema"] == store.SCHEMA
+    assert stored["schema"] == SCHEMA
     assert stored["parts"] == run.parts
-    predictions = store.read_predictions(tmp_path, run.key)
+    predictions = Results(tmp_path).predictions(run.key)
     assert predictions is not None
     assert predictions.probabilities.dtype == np.float32
     assert (
-        predictions.rows.tolist()
-        == run.protocol.rows(work.load(run.source, 32), False, 0).test.tolist()
+        predictions.of("test").rows.tolist()
+        == run.protocol.rows(work.load(run.source, 32), False, 0).scored.tolist()
     )
     assert predictions.groups.tolist() == predictions.rows.tolist(), "nobody says who is shown"
-    assert store.is_finished(tmp_path, run.key)
+    assert Results(tmp_path).is_finished(run.key)
 
 
 def test_predictions_tell_who_is_shown(tmp_path: Path) -> None:
     faces.write(tmp_path / "faces", n=150, seed=0, size=32)
     data = work.load(Source.parse(str(tmp_path / "faces")), 32)
     run = a_run(tmp_path / "faces", data, "majority")
-    assert execution.execute(run, tmp_path / "out")["status"] == "ok"
-    predictions = store.read_predictions(tmp_path / "out", run.key)
+    assert execution.execute(run, tmp_path / "out").status == "ok"
+    predictions = Results(tmp_path / "out").predictions(run.key)
     assert predictions is not None
     assert data.groups is not None
     assert (predictions.groups == data.groups[predictions.rows]).all()
@@ -163,20 +164,21 @@ def test_nets_learn_from_the_votes_where_the_data_have_them_and_are_scored_by_th
     (net,) = models.find("poster-baseline")
     protocol = Fair(split="official")
     run = work.Run(source, work.describe(dataset), 32, protocol, net, {"max_epochs": 1})
-    assert execution.execute(run, tmp_path / "out")["status"] == "ok"
+    assert execution.execute(run, tmp_path / "out").status == "ok"
     rows = run.rows()
     assert (given["shares"] == dataset.distribution[rows.training]).all()
     assert (
-        store.read_predictions(tmp_path / "out", run.key).labels == dataset.labels[rows.test]
+        Results(tmp_path / "out").predictions(run.key).labels
+        == dataset.labels[[*rows.scored, *rows.selection]]
     ).all()
 
 
 def test_the_stored_model_gives_the_stored_predictions(run: work.Run, tmp_path: Path) -> None:
     execution.execute(run, tmp_path)
-    predictions = store.read_predictions(tmp_path, run.key)
+    predictions = Results(tmp_path).predictions(run.key)
     assert predictions is not None
     images = work.load(run.source, 32).images[predictions.rows]
-    model = store.load_model(tmp_path, run.key)
+    model = Results(tmp_path).model(run.key)
     assert (model.predict_proba(images).astype(np.float32) == predictions.probabilities).all()
 
 
@@ -213,10 +215,10 @@ def test_a_fault_is_recorded_and_not_a_result(
 ) -> None:
     run = a_run(shapes_folder, shapes, "failing", settings={"end": end})
     record = execution.execute(run, tmp_path)
-    assert (record["status"], record["reason"]) == (status, reason)
-    assert "build" in record["traceback"]
-    assert store.read(tmp_path, run.key) is not None
-    assert not store.is_finished(tmp_path, run.key)
+    assert (record.status, record.reason) == (status, reason)
+    assert "build" in record.traceback
+    assert Results(tmp_path).record(run.key) is not None
+    assert not Results(tmp_path).is_finished(run.key)
 
 
 def _register_failing(*given: Any) -> None:
@@ -238,9 +240,9 @@ def test_a_killed_process_is_a_row_and_the_others_go_on(
     ]
     with Display(Console(stderr=True)) as display:
         killed, other = pool.run_all(runs, tmp_path, 1, None, display)
-    assert killed["status"] == "out_of_memory"
-    assert "the system killed the process" in killed["reason"]
-    assert other["status"] == "ok"
+    assert killed.status == "out_of_memory"
+    assert "the system killed the process" in killed.reason
+    assert other.status == "ok"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux lists them")
@@ -272,40 +274,10 @@ def _of_session(number: int) -> list[str]:
 
 
 def test_data_that_changed_meanwhile_is_not_used(run: work.Run, tmp_path: Path) -> None:
-    stale = dataclasses.replace(run, dataset={**run.dataset, "fingerprint": "2" * 64})
+    stale = dataclasses.replace(run, dataset=dataclasses.replace(run.dataset, fingerprint="2" * 64))
     record = execution.execute(stale, tmp_path)
-    assert record["status"] == "failed"
-    assert "changed while it was used" in record["reason"]
-
-
-def test_a_record_of_a_later_version_is_refused(tmp_path: Path) -> None:
-    store.write(tmp_path, {"key": "k", "status": "ok"})
-    path = store.folder(tmp_path, "k") / "run.json"
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
-    with pytest.raises(InputError, match="schema 99, this version reads 1"):
-        store.read(tmp_path, "k")
-
-
-def test_a_model_file_with_foreign_code_is_not_loaded(tmp_path: Path) -> None:
-    import skops.io
-
-    home = store.folder(tmp_path, "k")
-    home.mkdir(parents=True)
-    skops.io.dump(Path("elsewhere"), home / "model.skops")
-    with pytest.raises(ValueError, match="not written by this project"):
-        store.load_model(tmp_path, "k")
-
-
-def test_the_board_keeps_the_rows_of_other_calls(tmp_path: Path) -> None:
-    store.put_on_board(tmp_path, {"a": {"keys": ["1"]}, "b": {"keys": ["2"]}})
-    store.put_on_board(tmp_path, {"b": {"keys": ["3", "4"]}})
-    assert store.read_board(tmp_path) == {"a": {"keys": ["1"]}, "b": {"keys": ["3", "4"]}}
-
-
-def test_a_damaged_board_is_told_with_the_remedy(tmp_path: Path) -> None:
-    (tmp_path / "board.json").write_text("{")
-    with pytest.raises(InputError, match="remove it and run the same command"):
-        store.read_board(tmp_path)
+    assert record.status == "failed"
+    assert "changed while it was used" in record.reason
 
 
 def test_the_usual_value_of_a_parameter_is_no_change(run: work.Run) -> None:

@@ -11,11 +11,13 @@ import pytest
 from rich.console import Console
 
 from benchmark.core import execute as execution
-from benchmark.core import models, pool, store
+from benchmark.core import models, pool
 from benchmark.core import runs as work
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair
+from benchmark.core.store import Results
 from datasets import Dataset
+from tests.benchmark.made_up import board_row, predictions, record
 
 NAMES = list(models.models())
 
@@ -24,9 +26,9 @@ def stored(runs: Sequence[work.Run], out: Path, jobs: int) -> dict[str, bytes]:
     """Make runs in new processes, in the order given; their prediction files by model."""
     with Display(Console(stderr=True)) as display, pool.Workers(jobs) as workers:
         records = workers.work_off(runs, out, None, display)
-    assert [r["reason"] for r in records.values() if r["status"] != "ok"] == []
+    assert [each.reason for each in records.values() if each.status != "ok"] == []
     return {
-        run.model.name: (store.folder(out, run.key) / "predictions.npz").read_bytes()
+        run.model.name: (Results(out).run_folder(run.key) / "predictions.npz").read_bytes()
         for run in runs
     }
 
@@ -70,8 +72,8 @@ def test_another_repeat_gives_other_bytes(
     forest = next(run for run in runs if run.model.name == "random-forest")
     other = dataclasses.replace(forest, repeat=1)
     record = execution.execute(other, tmp_path)
-    assert record["status"] == "ok"
-    path = store.folder(tmp_path, other.key) / "predictions.npz"
+    assert record.status == "ok"
+    path = Results(tmp_path).run_folder(other.key) / "predictions.npz"
     assert path.read_bytes() != twice[0]["random-forest"]
 
 
@@ -81,10 +83,10 @@ def test_the_number_of_threads_is_part_of_the_key(runs: list[work.Run]) -> None:
 
 
 def test_stored_predictions_hold_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    predictions = store.Predictions(*(np.arange(3),) * 2, np.eye(3, dtype=np.float32), np.arange(3))
+    stored = predictions(np.arange(3) % 2, np.ones(3, bool))
     for key, now in (("a", 0.0), ("b", 2e9)):
         with monkeypatch.context() as patch:
             patch.setattr("time.time", lambda now=now: now)
-            store.write(tmp_path, {"key": key, "status": "ok"}, predictions)
-    one, other = (store.folder(tmp_path, key) / "predictions.npz" for key in "ab")
+            Results(tmp_path).put(record(board_row(keys=(key,))), stored)
+    one, other = (Results(tmp_path).run_folder(key) / "predictions.npz" for key in "ab")
     assert one.read_bytes() == other.read_bytes()

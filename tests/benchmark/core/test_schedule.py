@@ -16,7 +16,9 @@ from benchmark.core import models, pool, schedule
 from benchmark.core import runs as work
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair
+from benchmark.core.records import Record
 from datasets import Dataset, Source
+from tests.benchmark.made_up import board_row, record
 
 
 def a_run(folder: Path, data: Dataset, model: str, **changes: Any) -> work.Run:
@@ -41,7 +43,7 @@ def net(shapes_folder: Path, shapes: Dataset) -> work.Run:
 
 
 def test_a_classical_models_cost_grows_as_it_did_between_two_sizes(knn: work.Run) -> None:
-    n_train, n_test = len(knn.rows().training), len(knn.rows().test)
+    n_train, n_test = len(knn.rows().training), len(knn.rows().scored)
     points = [(n_train // 4, 1.0, 0.01), (n_train // 2, 2.0**1.5, 0.02)]
     expected = 2.0**3 + n_test * 0.04
     assert n_train % 4 == 0
@@ -49,7 +51,7 @@ def test_a_classical_models_cost_grows_as_it_did_between_two_sizes(knn: work.Run
 
 
 def test_what_was_measured_at_the_runs_own_size_is_what_it_costs(knn: work.Run) -> None:
-    n_train, n_test = len(knn.rows().training), len(knn.rows().test)
+    n_train, n_test = len(knn.rows().training), len(knn.rows().scored)
     points = [(10, 5.0, 9.0), (n_train, 2.0, 0.5)]
     assert schedule.seconds(knn, points) == pytest.approx(2.0 + n_test * 0.5)
 
@@ -57,13 +59,15 @@ def test_what_was_measured_at_the_runs_own_size_is_what_it_costs(knn: work.Run) 
 def test_a_nets_cost_is_in_proportion_to_its_pictures_and_epochs(net: work.Run) -> None:
     rows = net.rows()
     points = [(len(rows.training) // 2, 3.0, 0.1)]
-    expected = 6.0 + 0.1 * (len(rows.test) + 10 * len(rows.selection))
+    expected = 6.0 + 0.1 * (len(rows.scored) + 10 * len(rows.selection))
     assert schedule.seconds(net, points) == pytest.approx(expected)
 
 
 def test_a_net_that_stopped_early_is_remembered_as_if_it_had_not(net: work.Run) -> None:
-    record = {"n_train": 48, "n_test": 30, "fit_seconds": 2.0, "predict_seconds": 3.0, "epochs": 4}
-    assert schedule.measured(net, record) == (48, 5.0, 0.1)
+    took = {"n_train": 48, "n_test": 30, "fit_seconds": 2.0, "predict_seconds": 3.0, "epochs": 4}
+    measured = record(board_row(), **took).measured
+    assert measured is not None
+    assert schedule.measured(net, measured) == (48, 5.0, 0.1)
 
 
 @pytest.mark.parametrize("model", ["knn", "resnet18"])
@@ -112,7 +116,7 @@ def test_the_longest_runs_are_begun_first_by_what_they_cost_here(
     began: list[str] = []
 
     class Listening(Display):
-        def end(self, run: work.Run, record: dict[str, Any]) -> None:
+        def end(self, run: work.Run, record: Record) -> None:
             began.append(run.model.name)
             super().end(run, record)
 
@@ -148,7 +152,7 @@ def test_the_time_left_follows_what_was_expected_and_what_runs_of_its_kind_took(
         display.expect({one.key: 60.0 for one in runs})
         assert text.getvalue().splitlines()[-1] == "about 3 min left"
         display.progress(runs[0].key, None)
-        display.end(runs[0], {"status": "ok", "fit_seconds": 0.0})  # sooner than it was expected
+        display.end(runs[0], record(board_row(), fit_seconds=0.0))  # sooner than it was expected
     assert text.getvalue().splitlines()[-1].endswith("fair knn: ok, 0.0 s; about 60 s left")
 
 
@@ -179,9 +183,9 @@ def test_of_unknown_cost_nets_come_first(
     runs = [a_run(shapes_folder, shapes, name) for name in ("majority", "knn", "resnet18")]
     order: list[str] = []
 
-    def work_off(self: pool.Workers, waiting: list[work.Run], *_: object) -> dict[str, Any]:
+    def work_off(self: pool.Workers, waiting: list[work.Run], *_: object) -> dict[str, Record]:
         order.extend(run.model.name for run in waiting)
-        return {run.key: {"status": "skipped"} for run in waiting}
+        return {run.key: run.record("skipped") for run in waiting}
 
     monkeypatch.setattr(pool.Workers, "work_off", work_off)
     with Display(Console(quiet=True)) as display:

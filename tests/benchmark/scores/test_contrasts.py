@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.core import store
 from benchmark.scores import contrasts, pairs
 from benchmark.scores.contrasts import SPLITS, TRANSFER, Contrast
 from benchmark.scores.rows import Row, Scores
 from benchmark.view import plots
+from tests.benchmark.made_up import board_row, predictions, record
 
 PEOPLE = np.repeat(np.arange(60), 5)  # of 300 pictures
 
@@ -27,26 +27,18 @@ def row(
     status: str = "ok",
 ) -> Row:
     """A made-up row with one run for each row of `right`, on the pictures `tested`."""
-    entry = {
-        "model": {"label": model},
-        "protocol": {"label": "fair", "split": split},
-        "dataset": {
-            **{"name": "faces", "generated": False, "size": 32, "fingerprint": fingerprint},
-            **{"class_counts": {"a": 150, "b": 150}, "remarks": ["without 9 c of faces"]},
-        },
-    }
-    labels = tested % 2
+    entry = board_row(
+        *(model, "fair", split),
+        dataset="faces",
+        class_counts={"a": 150, "b": 150},
+        fingerprint=fingerprint,
+        remarks=("without 9 c of faces",),
+    )
     runs = [
-        store.Predictions(
-            tested,
-            labels,
-            np.eye(2, dtype=np.float32)[np.where(each[tested], labels, 1 - labels)],
-            people[tested],
-        )
+        predictions(tested % 2, each[tested], tested, people[tested])
         for each in np.atleast_2d(right)
     ]
-    records = [{"status": status, "n_train": 80}]
-    return Row(entry, "", records, Scores.of(runs))
+    return Row(entry, [record(entry, status=status)], Scores.of(runs))
 
 
 def compute(rows: list[Row], kind: Contrast = SPLITS) -> pd.DataFrame:

@@ -13,12 +13,13 @@ import pytest
 from matplotlib.text import Text
 
 from benchmark import run, verify
-from benchmark.core import store
+from benchmark.core.store import Results
 from benchmark.scores import curves as learning_curve
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.rows import Row, Scores
 from benchmark.view import plots, sections
 from benchmark.view.page import publish
+from tests.benchmark.made_up import board_row, predictions, record
 from tests.benchmark.scores.test_leaderboard import put
 
 Command = Callable[..., tuple[int, str, str]]
@@ -43,22 +44,10 @@ def answers(
 def made_up(model: str, size: int, right: np.ndarray) -> Row:
     """A row of the leaderboard with these answers right: booleans ``(repeats, n)``."""
     labels = np.arange(right.shape[1]) % 2
-    runs = [
-        store.Predictions(
-            np.arange(len(labels)),
-            labels,
-            np.eye(2, dtype=np.float32)[np.where(each, labels, 1 - labels)],
-            np.arange(len(labels)),
-        )
-        for each in right
-    ]
-    entry = {
-        "model": {"label": model, "deep": model.startswith("net")},
-        "protocol": {"label": f"curve-{size}", "split": "random"},
-        "dataset": {"name": "made-up", "fingerprint": "f" * 64},
-    }
-    record = {"status": "ok", "n_train": size * 4 // 5, "n_validation": size // 5}
-    return Row(entry, "", [record] * len(runs), Scores.of(runs))
+    runs = [predictions(labels, each) for each in right]
+    row = board_row(model, f"curve-{size}", dataset="made-up", deep=model.startswith("net"))
+    ran = record(row, n_train=size * 4 // 5, n_validation=size // 5)
+    return Row(row, [ran] * len(runs), Scores.of(runs))
 
 
 def crossover(rows: Sequence[Row], net: str, classical: str) -> pd.Series:
@@ -224,12 +213,13 @@ def test_a_curve_that_goes_on_leaves_no_pictures_of_where_it_ended(
     results: Path, tmp_path: Path
 ) -> None:
     out = Path(shutil.copytree(results, tmp_path / "results"))
-    board = {row: each for row, each in store.read_board(out).items() if "curve-all" not in row}
-    (out / "board.json").unlink()
-    store.put_on_board(out, board)
+    results_of = Results(out)
+    board = [row for row in results_of.rows() if row.place.protocol != "curve-all"]
+    results_of.remove("board.json")
+    results_of.put_rows(board)
     publish(out)
     assert (out / "confusion" / "muxspace.curve-200.knn.png").is_file()
-    store.put_on_board(out, store.read_board(results))
+    results_of.put_rows(Results(results).rows())
     publish(out)
     for name in ("confusion/muxspace.curve-200.knn.png", "told-apart/muxspace.curve-200.png"):
         assert not (out / name).exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import pytest
 from rich.console import Console
 
 from benchmark import session
-from benchmark.core import models, store
+from benchmark.core import models
 from benchmark.core.progress import Display
+from benchmark.core.store import Results
 from benchmark.scores import leaderboard, published
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS, Metric
@@ -21,6 +23,7 @@ from benchmark.view import markdown, plots
 from benchmark.view import text as words
 from benchmark.view.page import publish
 from deepnets.training.engine import Epoch
+from tests.benchmark.made_up import board_row, predictions, record
 
 EPOCHS = (Epoch(1, 0.7, 0.5, 0.7, 0.5, 1.0), Epoch(2, 0.6, 0.6, 0.6, 0.6, 1.0))
 
@@ -35,59 +38,32 @@ def put(
     people: np.ndarray | None = None,
     trained: Sequence[int] = (0, 1),
     split: str = "random",
-    usual_split: str | None = None,
+    usual_split: str = "random",
     n_train: int = 10,
     deep: bool = False,
     fingerprint: str = "f" * 64,
     dataset: str = "muxspace",
 ) -> None:
     """Store made-up runs of a model on two classes, with the accuracies given."""
-    entry = {
-        "model": {"label": model, "family": "f", "deep": deep},
-        "protocol": {
-            **{"label": protocol, "split": split, "selected_on": "test", "note": "N"},
-            **({"usual_split": usual_split} if usual_split else {}),
-        },
-        "dataset": {
-            "name": dataset,
-            "generated": False,
-            "left_out": [],
-            "size": 32,
-            "n": 100,
-            "fingerprint": fingerprint,
-            "class_counts": {"a": 60, "b": 40},
-        },
-        "device": "cpu",
-    }
-    keys = []
+    which = protocol if split == "random" else split
+    row = board_row(
+        *(model, protocol, split, usual_split, dataset),
+        tuple(f"{model}-{which}-{repeat}" for repeat in range(len(accuracies))),
+        deep,
+        note="N",
+        fingerprint=fingerprint,
+        class_counts={"a": 60, "b": 40},
+    )
+    labels = np.arange(n) % 2
     for repeat, accuracy in enumerate(accuracies):
-        key = f"{model}-{protocol}-{repeat}" if split == "random" else f"{model}-{split}-{repeat}"
-        record = {
-            "key": key,
-            "status": status if repeat == len(accuracies) - 1 else "ok",
-            "reason": "" if status == "ok" else "it broke",
-            "n_train": n_train,
-            "n_validation": 10,
-            "finished": "2000-01-01",
-            "environment": {"processor": "made-up", "threads": 1},
-            "n_test": n,
-            "fit_seconds": 1.0 + repeat,
-            "predict_seconds": 0.5,
-            "peak_memory_mb": 100.0,
-            "parameters": None,
-            "note": "",
-            "device": "cpu",
-            "trained_classes": list(trained),
-        }
-        labels = np.arange(n) % 2
-        predicted = np.where(np.arange(n) < round(accuracy * n), labels, 1 - labels)
-        probabilities = np.eye(2, dtype=np.float32)[predicted]
-        rows = np.arange(n)
-        groups = rows if people is None else people
-        predictions = store.Predictions(rows, labels, probabilities, groups)
-        store.write(out, record, predictions, EPOCHS if deep else ())
-        keys.append(key)
-    store.put_on_board(out, {f"{dataset}/{protocol}/{split}/{model}": {**entry, "keys": keys}})
+        took = {"n_train": n_train, "n_validation": 10, "n_test": n, "fit_seconds": 1.0 + repeat}
+        ended = status if repeat == len(accuracies) - 1 else "ok"
+        Results(out).put(
+            record(row, repeat, ended, trained_classes=tuple(trained), **took),
+            predictions(labels, np.arange(n) < round(accuracy * n), groups=people),
+            EPOCHS if deep else (),
+        )
+    Results(out).put_rows([row])
 
 
 def collect(out: Path) -> pd.DataFrame:
@@ -242,9 +218,9 @@ def test_what_is_damaged_is_a_row_without_a_score(
 ) -> None:
     put(tmp_path, "knn", [0.6])
     put(tmp_path, "majority", [0.5])
-    path = store.folder(tmp_path, "knn-slides-0") / damage
+    path = Results(tmp_path).run_folder("knn-slides-0") / damage
     path.write_bytes(path.read_bytes()[:100])
-    assert not store.is_finished(tmp_path, "knn-slides-0")
+    assert not Results(tmp_path).is_finished("knn-slides-0")
     table = collect(tmp_path).set_index("model")
     assert table.loc["knn", "status"] == status
     assert reason in table.loc["knn", "reason"]
@@ -289,21 +265,6 @@ def test_the_split_that_is_usual_goes_without_saying(tmp_path: Path) -> None:
     ]
 
 
-def test_random_was_usual_before_rows_said_what_is(tmp_path: Path) -> None:
-    for split in ("random", "identity"):
-        put(tmp_path, "knn", [0.6], protocol="fair", split=split)
-    boards = collect(tmp_path).set_index("split")["board"].to_dict()
-    assert boards == {"random": "fair", "identity": "fair-identity"}
-    # Beside a row that says it, they follow, so that no two boards have one name.
-    put(tmp_path, "vgg11", [0.6], protocol="fair", split="identity", usual_split="identity")
-    boards = collect(tmp_path).set_index(["split", "model"])["board"].to_dict()
-    assert boards == {
-        ("random", "knn"): "fair-random",
-        ("identity", "knn"): "fair",
-        ("identity", "vgg11"): "fair",
-    }
-
-
 def test_every_published_figure_is_of_a_model_that_can_be_run() -> None:
     table = published.figures()
     assert set(table["model"]) <= set(models.models())
@@ -313,18 +274,13 @@ def test_every_published_figure_is_of_a_model_that_can_be_run() -> None:
 
 def test_a_model_that_says_one_class_only_is_marked(tmp_path: Path) -> None:
     put(tmp_path, "vgg11", [0.5])
-    predictions = store.read_predictions(tmp_path, "vgg11-slides-0")
-    assert predictions is not None
-    one_class = np.zeros_like(predictions.probabilities)
+    results = Results(tmp_path)
+    stored, ran = results.predictions("vgg11-slides-0"), results.record("vgg11-slides-0")
+    assert stored is not None
+    assert ran is not None
+    one_class = np.zeros_like(stored.probabilities)
     one_class[:, 0] = 1
-    record = store.read(tmp_path, "vgg11-slides-0")
-    assert record is not None
-    del record["schema"]
-    store.write(
-        tmp_path,
-        record,
-        store.Predictions(predictions.rows, predictions.labels, one_class, predictions.groups),
-    )
+    results.put(ran, replace(stored, probabilities=one_class))
     assert collect(tmp_path).iloc[0]["notes"] == ["only ever says a", "N"]
 
 

@@ -1,0 +1,118 @@
+"""A results folder holds what was put there, whole; what is damaged is told and does not count."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark.core.records import SCHEMA, Record, from_json, to_json
+from benchmark.core.store import Results, file_digest
+from datasets import InputError
+from tests.benchmark.made_up import board_row, predictions, record
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    ran = record(board_row(left_out=(("a.png", "is empty"),)), parts={"settings": {"a": [1, None]}})
+    Results(tmp_path).put(ran)
+    assert Results(tmp_path).record("k") == ran
+    assert from_json(Record, json.loads(json.dumps(to_json(ran)))) == ran
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda record: record.pop("status"),
+        lambda record: record.update(status=3),
+        lambda record: record.update(model="knn"),
+        lambda record: record["model"].update(deep="no"),
+        lambda record: record["measured"].update(fit_seconds="fast"),
+        lambda record: record["dataset"].update(class_counts={"a": "many"}),
+        lambda record: record["dataset"].update(name="../elsewhere"),
+        lambda record: record.update(more=1),
+    ],
+)
+def test_a_record_that_lacks_a_field_or_has_another_type_is_not_made(
+    damage: Callable[[dict[str, Any]], object],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    Results(tmp_path).put(record(board_row()))
+    path = tmp_path / "runs" / "k" / "run.json"
+    stored = json.loads(path.read_text())
+    damage(stored)
+    path.write_text(json.dumps(stored))
+    assert Results(tmp_path).record("k") is None
+    assert not Results(tmp_path).is_finished("k")
+    assert "is damaged" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff", b"[" * 100_000], ids=range(5))
+def test_files_that_are_no_json_are_damaged(content: bytes, tmp_path: Path) -> None:
+    Results(tmp_path).put(record(board_row()))
+    (tmp_path / "runs" / "k" / "run.json").write_bytes(content)
+    assert Results(tmp_path).record("k") is None
+    (tmp_path / "board.json").write_bytes(content)
+    with pytest.raises(InputError, match="remove it and run the same command"):
+        Results(tmp_path).rows()
+
+
+def test_a_record_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    Results(tmp_path).put(record(board_row()))
+    path = tmp_path / "runs" / "k" / "run.json"
+    path.write_text(path.read_text().replace(f'"schema": {SCHEMA}', '"schema": 99'))
+    with pytest.raises(InputError, match=f"schema 99, this version reads {SCHEMA}"):
+        Results(tmp_path).record("k")
+
+
+def test_the_board_keeps_the_rows_of_other_calls(tmp_path: Path) -> None:
+    one, other = board_row("a", keys=("1",)), board_row("b", keys=("2",))
+    later = board_row("b", keys=("3", "4"))
+    Results(tmp_path).put_rows([one, other])
+    Results(tmp_path).put_rows([later])
+    assert Results(tmp_path).rows() == [one, later]
+
+
+def test_every_file_is_listed_with_its_digest(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.put_rows([board_row()])
+    results.put(record(board_row()), predictions(np.arange(100) % 2, np.ones(100, bool)))
+    results.write_text("confusion/a.csv", "a")
+    results.write_text("gone.csv", "b")
+    results.remove("gone.csv")
+    files = {path for path in tmp_path.rglob("*") if path.is_file() and path.name[0] != "."}
+    files.remove(tmp_path / "SHA256SUMS")
+    assert results.sums() == {
+        path.relative_to(tmp_path).as_posix(): file_digest(path) for path in files
+    }
+    results.put(record(board_row(), status="failed"))
+    assert sorted(results.sums()) == ["board.json", "confusion/a.csv", "runs/k/run.json"]
+
+
+def test_nothing_is_written_or_read_outside_the_folder(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results")
+    for name in ("../a.csv", "/a.csv"):
+        with pytest.raises(InputError, match="no name of a file"):
+            results.write_text(name, "")
+    with pytest.raises(InputError, match="no name of a file"):
+        results.record("../../k")
+
+
+def test_a_model_file_with_foreign_code_is_not_loaded(tmp_path: Path) -> None:
+    import skops.io
+
+    home = Results(tmp_path).run_folder("k")
+    home.mkdir(parents=True)
+    skops.io.dump(Path("elsewhere"), home / "model.skops")
+    with pytest.raises(ValueError, match="not written by this project"):
+        Results(tmp_path).model("k")
+
+
+def test_a_row_of_another_version_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "board.json").write_text('{"a/fair/random/knn": {"keys": []}}')
+    with pytest.raises(InputError, match="remove it and run the same command"):
+        Results(tmp_path).rows()
