@@ -9,12 +9,9 @@ import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from datasets.source import Source
 
 TAKEN_AT_ONCE = 1000  # pictures; each may bring sixteen pages of the map into memory
 
@@ -25,6 +22,17 @@ class Part(enum.IntEnum):
     TRAINING = 0
     VALIDATION = 1
     TEST = 2
+
+
+class Asked(Protocol):
+    """What a data set was asked for by: a `datasets.source.Source`."""
+
+    @property
+    def crop(self) -> str:
+        """What of each picture is kept, ``none`` for all of it."""
+
+    def load(self, size: int) -> Dataset:
+        """Load it again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +149,7 @@ class Dataset:
     ids: tuple[str, ...]
     described: str
     fingerprint: str
-    source: Source | None = None
+    source: Asked | None = None
     left_out: tuple[tuple[str, str], ...] = ()
     generated: bool = False
     faces: bool = False

@@ -56,11 +56,11 @@ def read(data: bytes) -> np.ndarray:
         raise ValueError("the file is empty")
     if len(data) > MOST_BYTES:
         raise ValueError(f"not a readable picture: {len(data):,} bytes are too many")
-    _check_size(data)
     if data.startswith(JPEG):
         picture = _read_jpeg(data)
         if picture is not None:
             return picture
+    _check_header(data)
     if data.startswith(PNG):
         _check_png(data)
     try:
@@ -72,8 +72,8 @@ def read(data: bytes) -> np.ndarray:
     return picture
 
 
-def _check_size(data: bytes) -> None:
-    """Raise ValueError for more pixels than are decoded, by the header alone."""
+def _check_header(data: bytes) -> None:
+    """Raise ValueError for more pixels than are decoded, before any is."""
     try:
         with Image.open(BytesIO(data)) as picture:
             width, height = picture.size
@@ -83,6 +83,10 @@ def _check_size(data: bytes) -> None:
         raise ValueError("not a readable picture: it has too many pixels") from error
     except Exception as error:  # whatever else a damaged header makes Pillow say
         raise ValueError(f"not a readable picture ({error})") from error
+    _check_size(width, height)
+
+
+def _check_size(width: int, height: int) -> None:
     if width * height > MOST_PIXELS:
         raise ValueError(f"not a readable picture: {width} x {height} pixels are too many")
 
@@ -97,12 +101,16 @@ def _read_jpeg(data: bytes) -> np.ndarray | None:
     Raises
     ------
     ValueError
-        If the data end early.
+        If the data end early, or are of more pixels than are decoded.
     """
     try:
-        _, _, colours, _ = simplejpeg.decode_jpeg_header(data)
+        height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
+    except (ValueError, KeyError):  # KeyError: it has no name for 4:4:1
+        return None
+    _check_size(width, height)
+    try:
         picture = simplejpeg.decode_jpeg(data, PLAIN.get(colours, "CMYK"))
-    except (ValueError, KeyError) as error:  # KeyError: it has no name for 4:4:1
+    except ValueError as error:
         if "premature end" in str(error).lower():
             raise ValueError("the picture is truncated") from error
         return None

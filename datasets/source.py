@@ -6,14 +6,11 @@ import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from datasets import crops, derived
+from datasets.dataset import Dataset
 from datasets.errors import InputError
 from datasets.registry import LOADERS
-
-if TYPE_CHECKING:
-    from datasets.dataset import Dataset
 
 DEDUPLICATED, WITHOUT = "deduplicated", "without"  # words that stand before a name and a colon
 ON = "-on-"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import Dataset
+from datasets import Dataset, InputError
 from datasets.dataset import Part
 from datasets.loaders.drawn import faces
 from datasets.registry import LOADERS
@@ -60,6 +60,9 @@ def test_it_keeps_the_contract(loaded: Callable[..., Dataset]) -> None:
     assert sum(data.class_counts.values()) == n
     assert len(data.fingerprint) == 64
     assert data.described
+    assert data.source is not None
+    assert data.source.load(32).fingerprint == data.fingerprint
+    assert (data.crop_found is None) == (data.source.crop == "none")
     assert data.root is None or all((data.root / name).is_file() for name in data.ids)
     assert data.contributors is None or len(data.contributors) == n
     assert data.parts is None or data.parts.shape == (n,)
@@ -94,6 +97,26 @@ def test_another_size_keeps_the_rows(loaded: Callable[..., Dataset]) -> None:
     assert small.size == 16
     assert (small.labels == loaded(32).labels).all()
     assert small.fingerprint != loaded(32).fingerprint
+
+
+def test_some_rows_are_a_view(loaded: Callable[..., Dataset]) -> None:
+    data = loaded(16)
+    rows = np.arange(len(data))[::-2]
+    some = data.select(rows)
+    assert some.pixels.arrays[0] is data.pixels.arrays[0], "pictures are copied"
+    assert (some.take(np.arange(len(rows))) == data.take(rows)).all()
+    assert (some.labels == data.labels[rows]).all()
+    assert some.ids == tuple(data.ids[row] for row in rows)
+    assert data.groups is None or (some.groups == data.groups[rows]).all()
+
+
+def test_its_loader_says_how_to_get_it(loaded: Callable[..., Dataset]) -> None:
+    loader = LOADERS[loaded(16).source.sets[0].partition(":")[0]]  # type: ignore[union-attr]
+    assert loader.described
+    assert (loader.folder_variable is None) == (loader.get == "")
+    if loader.folder_variable is not None:
+        with pytest.raises(InputError, match=f"get them .*{loader.folder_variable}"):
+            datasets.load(loader.name)
 
 
 def test_it_can_be_cropped(loaded: Callable[..., Dataset]) -> None:

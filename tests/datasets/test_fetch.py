@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from datasets import InputError, fetch
+from datasets import InputError, cache, fetch
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -72,3 +72,30 @@ def test_without_network_the_benchmark_may_go_on(
     status, _, err = run_command(lambda: exit(fetch.main()))
     assert status == 2
     assert "MUXSPACE_URL" in err
+
+
+@pytest.mark.parametrize("shallow", [False, True])
+def test_a_clone_on_this_machine_serves_too(
+    origin: tuple[Path, str],
+    shallow: bool,
+    run_command: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    url, commit = origin
+    clone = tmp_path / "clone"
+    git(tmp_path, "clone", "--quiet", str(url), str(clone))
+    git(clone, "checkout", "--quiet", "--detach", commit)
+    if shallow:  # without a branch, and with that commit alone
+        git(clone, "branch", "-r", "-d", "origin/HEAD")
+        for branch in git(clone, "branch", "--format=%(refname:short)").split("\n"):
+            if not branch.startswith("("):
+                git(clone, "branch", "-D", branch)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("MUXSPACE_URL", str(clone))
+    monkeypatch.setattr(fetch, "COMMIT", commit)
+    status, _, err = run_command(lambda: exit(fetch.main()))
+    assert status == 0, err
+    home = cache.folder() / "muxspace"
+    assert f"the muxspace pictures are at {home}" in err
+    assert (home / "data" / "legend.csv").read_text() == "wanted"

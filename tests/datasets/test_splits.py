@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from datasets import InputError
 from datasets.splits import hold_out, stratified_order
 
 LABELS = np.repeat(np.arange(4), [600, 300, 90, 10])
@@ -44,3 +45,9 @@ def test_by_identity_nobody_is_on_both_sides() -> None:
     assert sorted([*kept, *held]) == list(range(1000))
     assert abs(len(held) - 333) < 40
     assert abs((LABELS[held] == 0).mean() - 0.6) < 0.05
+
+
+def test_classes_with_fewer_pictures_than_parts_are_told() -> None:
+    labels, people = np.repeat([0, 1], [3, 4]), np.arange(7)
+    with pytest.raises(InputError, match=r"no class has more than 4 pictures.*--split random"):
+        hold_out(labels, people, parts=5, seed=0)

@@ -117,6 +117,8 @@ def change(root: Path, line: int, old: str, new: str) -> None:
         (9, " ", " 7 ", ("line 9", "2305 pixels")),
         (9, " ", " x", ("line 9", "a pixel is no whole number")),
         (9, " ", " 1000", ("line 9", "a pixel is not from 0 to 255")),
+        (9, " ", " 429496729", ("line 9", "a pixel is not from 0 to 255")),
+        (9, " ", f" {'9' * 30}", ("line 9", "a pixel is not from 0 to 255")),
     ],
 )
 def test_a_row_that_is_wrong_is_named(

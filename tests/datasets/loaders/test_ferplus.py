@@ -106,6 +106,9 @@ def test_a_folder_of_both_has_to_be_named_by_its_set(root: Path) -> None:
         ("4,0,0,1,3,2,0,0,0,0", "0,0,0,0,0,0,0,0,0,0", ("line 2", "not all 0")),
         ("4,0,0,1,3,2,0,0,0,0", "4,0,0,1,3,2,0,0,0,-1", ("line 2", "whole numbers")),
         ("4,0,0,1,3,2,0,0,0,0", "4,0,0,1,3,2,0,0,0,1.5", ("line 2", "whole numbers")),
+        ("4,0,0,1,3,2,0,0,0,0", f"4,0,0,1,3,2,0,0,0,{'9' * 5000}", ("line 2", "whole numbers")),
+        ("fer0000002.png", "fer0000003.png", ("line 4", "is not the picture of this row")),
+        ("fer0000002.png", "face.png", ("line 4", "face.png is not the picture of this row")),
     ],
 )
 def test_a_row_that_is_wrong_is_named(root: Path, old: str, new: str, words: tuple[str]) -> None:
@@ -113,6 +116,24 @@ def test_a_row_that_is_wrong_is_named(root: Path, old: str, new: str, words: tup
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new, 1))
     refused(f"ferplus:{root}", "fer2013new.csv", *words)
+
+
+def test_rows_in_another_order_are_refused(root: Path) -> None:
+    path = root / "fer2013new.csv"
+    lines = path.read_text().split("\n")
+    lines[7], lines[8] = lines[8], lines[7]  # both to train on
+    path.write_text("\n".join(lines))
+    refused(f"ferplus:{root}", "is not the picture of this row", "the order in which they were")
+
+
+def test_a_row_without_a_picture_need_not_be_counted(root: Path) -> None:
+    whole = datasets.load(f"ferplus:{root}")
+    path = root / "fer2013new.csv"
+    text = path.read_text()
+    for row in range(2, 20):  # as in some of the real file: row 1 shows no face
+        text = text.replace(f"fer{row:07}.png", f"fer{row - 1:07}.png")
+    path.write_text(text)
+    assert datasets.load(f"ferplus:{root}").fingerprint == whole.fingerprint
 
 
 def test_another_number_of_rows_is_refused(root: Path) -> None:

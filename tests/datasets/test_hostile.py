@@ -1,0 +1,160 @@
+"""Files that are not what they should be are refused in one line, and no pixel is made up."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import datasets
+from datasets import InputError, images, packing
+from datasets.pictures import Files
+from tests.datasets import samples
+
+
+@pytest.fixture
+def root(tmp_path: Path, picture: Callable[..., None]) -> Path:
+    """Two classes of four."""
+    for i in range(4):
+        picture(tmp_path / "set" / "a" / f"{i}.png", i)
+        picture(tmp_path / "set" / "b" / f"{i}.png", 10 + i)
+    return tmp_path / "set"
+
+
+def refused(given: object, *words: str) -> None:
+    with pytest.raises(InputError) as error:
+        datasets.load(str(given))
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_a_file_that_changes_while_it_is_read_leaves_nothing_in_the_cache(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, picture: Callable[..., None]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = root / "a" / "0.png"
+    before, contents = path.read_bytes(), packing._contents
+
+    def changed_after(pictures: Files) -> str:
+        digest = contents(pictures)
+        picture(path, seed=99)
+        return digest
+
+    with monkeypatch.context() as patch:
+        patch.setattr(packing, "_contents", changed_after)
+        refused(root, "changed while they were read")
+    path.write_bytes(before)
+    data = datasets.load(root)
+    assert (data.images[data.ids.index("a/0.png")] == samples.as_read(path, 32)).all()
+
+
+def test_what_is_no_file_is_refused_before_it_is_read(root: Path) -> None:
+    odd = root / "a" / "odd.jpg"
+    os.mkfifo(odd)
+    refused(root, "odd.jpg", "a pipe, a device or a socket")
+    odd.unlink()
+    odd.symlink_to("/dev/zero")
+    refused(root, "odd.jpg", "a pipe, a device or a socket")
+    odd.unlink()
+    odd.symlink_to(odd)
+    refused(root, "odd.jpg", "cannot be read")
+    odd.unlink()
+    with socket.socket(socket.AF_UNIX) as made:
+        here = Path.cwd()
+        os.chdir(odd.parent)  # its name may have a hundred letters
+        made.bind(odd.name)
+        os.chdir(here)
+        refused(root, "odd.jpg", "a pipe, a device or a socket")
+
+
+def test_a_huge_file_is_refused_before_it_is_read(root: Path) -> None:
+    with (root / "a" / "huge.jpg").open("wb") as file:
+        file.truncate(20 << 30)
+    refused(root, "huge.jpg", "21,474,836,480 bytes")
+
+
+def test_names_that_no_file_can_have_are_one_line() -> None:
+    refused("x" * 5000, "cannot be read")
+    refused(f"/{'x' * 5000}", "cannot be read")
+    with pytest.raises(InputError, match="null"):
+        Files(Path("/"), ["a\0b.png"]).stamp()
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "a/../../secret.png", "/etc/passwd"])
+def test_a_legend_leads_to_no_picture_outside_its_folder(
+    name: str, tmp_path: Path, picture: Callable[..., None]
+) -> None:
+    clone = tmp_path / "clone"
+    for seed in range(4):
+        picture(clone / "images" / f"Ann_{seed}.png", seed)
+    picture(clone / "secret.png")
+    (clone / "data").mkdir()
+    rows = [f"1,Ann_{i}.png,{'fear' if i % 2 else 'anger'}" for i in range(4)]
+    (clone / "data" / "legend.csv").write_text(
+        "\n".join(["user.id,image,emotion", *rows, f"1,{name},fear"])
+    )
+    refused(clone, f"'{name}' is outside", "legend.csv")
+
+
+def png_header(side: int) -> bytes:
+    """A PNG of one bit a pixel, black."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    return images.PNG + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def bmp_header(side: int) -> bytes:
+    """A run-length encoded BMP of 8 bits a pixel."""
+    about = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, 4, 2835, 2835, 256, 0)
+    palette = bytes(4 * 256)
+    start = 14 + len(about) + len(palette)
+    head = b"BM" + struct.pack("<IHHI", start + 4, 0, 0, start)
+    return head + about + palette + b"\x00\x01\x00\x01"
+
+
+@pytest.mark.parametrize("make", [png_header, bmp_header])
+def test_more_pixels_than_are_decoded_are_refused_by_the_header(
+    make: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cv2
+
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
+    with pytest.raises(ValueError, match="too many"):
+        images.read(make(32_000))
+
+
+def test_a_jpeg_whose_header_promises_more_than_it_has_is_refused() -> None:
+    import cv2
+
+    done, data = cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))
+    assert done
+    bomb = bytearray(data.tobytes())
+    start = bomb.index(b"\xff\xc0")
+    for side, words in ((4000, "truncated"), (32_000, "too many")):
+        bomb[start + 5 : start + 9] = struct.pack(">HH", side, side)
+        with pytest.raises(ValueError, match=words):
+            images.read(bytes(bomb))
+
+
+def test_few_large_grey_pictures_wait_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{i}.jpg" for i in range(6)]
+    for i, name in enumerate(names):
+        samples.write_face(tmp_path / name, i, (300 + i, 301))
+    files = Files(tmp_path, names)
+    usual = packing.read_some(files, range(6), 32, "none").planes
+    monkeypatch.setattr(packing, "WAITING_PIXELS", 100_000)
+    assert (packing.read_some(files, range(6), 32, "none").planes == usual).all()
