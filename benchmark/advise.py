@@ -13,7 +13,6 @@ import pandas as pd
 
 from benchmark import session
 from benchmark.core.protocols import Curve, possible_splits
-from benchmark.core.runs import load
 from benchmark.core.store import Results
 from benchmark.options import Options, TrainSize, command
 from benchmark.scores import curves
@@ -232,8 +231,7 @@ def _more_pictures(rows: Sequence[Row], n_test: int) -> str:
 def main(options: Options) -> int:
     """Say in five lines which model suits the pictures, how good it is and what it costs."""
     options = replace(options, model=f"{BASELINE},{options.model}")
-    (source,) = options.sources
-    dataset = load(source, options.size)
+    (dataset,) = session.load(options)
     protocols = steps(dataset, options.train_size, options.repeats)
     runs = session.plan(options, protocols)
     session.begin(options)

@@ -14,6 +14,7 @@ from typing import Any
 import click
 import numpy as np
 
+from benchmark import session
 from benchmark.core.protocols import Fair, Protocol, Slides, possible_splits
 from benchmark.core.store import Results
 from benchmark.options import Options, command
@@ -247,9 +248,9 @@ def write(dataset: Dataset, out: Path) -> dict[str, Any]:
 @command("data", "drop_class", "drop_duplicates", "size", "out")
 def main(options: Options) -> None:
     """Look in pictures for copies, leaks across the splits and shortcuts; train nothing."""
+    (dataset,) = session.load(options)
     Results(options.out).check_writable()
-    (source,) = options.sources
-    found = write(source.load(options.size), options.out)
+    found = write(dataset, options.out)
     if Results(options.out).rows():
         page.publish(options.out)
     click.echo(found["summary"])

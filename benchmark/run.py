@@ -15,7 +15,7 @@ import datasets
 from benchmark import session
 from benchmark.core import models, pool, schedule
 from benchmark.core.progress import Display
-from benchmark.core.runs import Run, load
+from benchmark.core.runs import Run
 from benchmark.options import Options, command
 from benchmark.scores import contrasts as contrast
 from benchmark.scores.leaderboard import Leaderboard
@@ -45,8 +45,8 @@ def main(options: Options) -> int:
     board = session.publish(options.out)
     if options.tensorboard:
         events.write(options.out, board.rows)
-    for source in options.sources:
-        _show(board, load(source, options.size), session.output())
+    for dataset in session.load(options):
+        _show(board, dataset, session.output())
     _tell_what_was_written(board, options)
     return session.tell_failures(records)
 

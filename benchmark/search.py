@@ -15,7 +15,7 @@ from benchmark import session
 from benchmark.core import models
 from benchmark.core.protocols import Fair, Search, derive_seed
 from benchmark.core.records import Trial
-from benchmark.core.runs import Run, load
+from benchmark.core.runs import Run
 from benchmark.core.store import Results
 from benchmark.options import ONE_SPLIT, TRIALS, Options, command, read_yaml, typed
 from benchmark.scores import searches
@@ -84,8 +84,8 @@ class Trials:
 
     def seed(self) -> int:
         """Seed of the sampler: the same for the same search."""
-        (source,), options = self.options.sources, self.options
-        dataset = load(source, options.size)
+        options = self.options
+        (dataset,) = session.load(options)
         (protocol,) = session.protocols(options, dataset)
         return derive_seed(dataset.fingerprint, protocol, options.model, self.space, options.metric)
 

@@ -16,12 +16,13 @@ from benchmark.core import models, pool
 from benchmark.core.progress import Display
 from benchmark.core.protocols import PROTOCOLS, Protocol, Slides, possible_splits
 from benchmark.core.records import Record
-from benchmark.core.runs import Run, describe, load, on_board
+from benchmark.core.runs import Run, describe, on_board
+from benchmark.core.runs import load as load_once
 from benchmark.core.store import Results
 from benchmark.options import Options
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import text as words
-from datasets import Dataset
+from datasets import Dataset, InputError
 from deepnets.training.device import choose
 
 PRINTED_WIDTH = 150  # characters, where there is no terminal
@@ -55,6 +56,23 @@ def say_what(dataset: Dataset, console: Console) -> None:
         console.print(Text(remark), soft_wrap=True)
 
 
+def load(options: Options) -> list[Dataset]:
+    """Load the data sets that are asked for.
+
+    Raises
+    ------
+    InputError
+        If one cannot be used, or the results would lie among its pictures and be taken for some.
+    """
+    for folder in (folder for source in options.sources for folder in source.folders):
+        if options.out.resolve().is_relative_to(folder.resolve()):
+            raise InputError(
+                f"the results folder {options.out} is among the pictures in {folder}, where its "
+                "files would be taken for pictures: name another --out"
+            )
+    return [load_once(source, options.size) for source in options.sources]
+
+
 def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
     """Return the runs of every model on every data set under every protocol that is asked for.
 
@@ -73,8 +91,7 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
     entries = models.find(options.model)
     device = usable_device(options.device, entries)
     runs = []
-    for source in options.sources:
-        dataset = load(source, options.size)
+    for source, dataset in zip(options.sources, load(options), strict=True):
         about = describe(dataset)
         here = [
             Run(
@@ -114,8 +131,8 @@ def protocols(options: Options, dataset: Dataset) -> list[Protocol]:
 def begin(options: Options) -> None:
     """See that results can be written, and print what the data are."""
     Results(options.out).check_writable()
-    for source in options.sources:
-        say_what(load(source, options.size), Console(stderr=True))
+    for dataset in load(options):
+        say_what(dataset, Console(stderr=True))
 
 
 def make(runs: Sequence[Run], options: Options, shown: Sequence[Run] | None = None) -> list[Record]:

@@ -169,7 +169,9 @@ def pack(pictures: Pictures, size: int, crop: str = crops.NONE) -> cache.Packed:
     """
     if size not in pictures.sizes:
         least, most = pictures.sizes[0], pictures.sizes[-1]
-        raise InputError(f"the picture size is {size}: it must be from {least} to {most} pixels")
+        raise InputError(
+            f"pictures can be made at {least} to {most} pixels, not {size}: change --size"
+        )
     contents = cache.remembered(pictures.stamp(), lambda: _contents(pictures))
     key = {
         "contents": contents,

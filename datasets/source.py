@@ -101,6 +101,21 @@ class Source:
         on = ON + "+".join(self.tested_on) if self.tested_on else ""
         return f"{''.join(words)}{'+'.join(self.sets)}{on}"
 
+    @property
+    def folders(self) -> list[Path]:
+        """Folders that the sets are read from; a set that is drawn has none.
+
+        Raises
+        ------
+        InputError
+            If a folder is not there or cannot be read.
+        """
+        try:
+            given = [_loader(one) for one in (*self.sets, *self.tested_on)]
+        except OSError as error:
+            raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
+        return [folder for name, root in given if (folder := root or LOADERS[name].find())]
+
     def load(self, size: int = 32) -> Dataset:
         """Load the data set with its pictures stretched to ``size`` x ``size`` pixels.
 

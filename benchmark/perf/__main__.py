@@ -29,6 +29,7 @@ from rich.console import Console
 
 import datasets
 import deepnets
+from benchmark import session
 from benchmark.core import models
 from benchmark.core import pool as grid
 from benchmark.core.progress import Display
@@ -391,10 +392,9 @@ def main(options: Options, model: str, only: str, rounds: int) -> None:
     for name in wanted:
         if name not in SECTIONS:
             raise click.UsageError(f"no section is called '{name}': use {', '.join(SECTIONS)}")
+    (data,), (dataset,) = map(str, options.sources), session.load(options)
     Results(out := options.out).check_writable()
-    (data,) = map(str, options.sources)
     names = [each.name for each in models.find(model)]
-    dataset = load(Source.parse(data), SIZE)
     console = Console(stderr=True)
     where = {"pictures": f"{dataset.described}, {len(dataset):,}", "machine": machine()}
     titles = {each: (measure.__doc__ or "").splitlines()[0] for each, measure in SECTIONS.items()}

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark import report, run
+from benchmark import advise, audit, report, run
+from tests.conftest import write_shapes
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -84,6 +85,20 @@ def test_wrong_pictures_are_one_line_and_status_2(
     out = tmp_path / "out"
     wrong(run_command(run.main, *FAST, "--data", tmp_path / "data", "--out", out), "b/2.png")
     assert not out.exists()
+
+
+@pytest.mark.parametrize("where", [".", "bar", "results", "../results/../shapes/results"])
+@pytest.mark.parametrize("main", [run.main, advise.main, audit.main])
+def test_results_are_not_written_among_the_pictures(
+    main: Callable[[], None], where: str, run_command: Command, tmp_path: Path
+) -> None:
+    shapes = write_shapes(tmp_path / "shapes", per_class=10)
+    (tmp_path / "results").mkdir()
+    before = sorted(shapes.rglob("*"))
+    wrong(run_command(main, "--data", shapes, "--out", shapes / where), "--out", "pictures")
+    joined = f"generated+folder:{shapes}"
+    wrong(run_command(main, "--data", joined, "--out", shapes / where), "--out", "pictures")
+    assert sorted(shapes.rglob("*")) == before
 
 
 @pytest.fixture
