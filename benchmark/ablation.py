@@ -20,7 +20,7 @@ from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS
 from benchmark.scores.rows import read_row
 from benchmark.scores.worth import SCORES, WHOLE, worth_of_parts
-from benchmark.view import numbers, text
+from benchmark.view import console, text
 from datasets import InputError
 
 NOTHING = "all of it"
@@ -103,10 +103,10 @@ def for_people(found: pd.DataFrame) -> pd.DataFrame:
         for score in SCORES:
             metric = METRICS[score]
             repeats, again = (
-                numbers.score(row[f"{score}{end}"], score) for end in ("_sd", "_worth_se")
+                text.score(row[f"{score}{end}"], score) for end in ("_sd", "_worth_se")
             )
-            line[metric.heading] = numbers.score(row[score], score) + (repeats and f" ±{repeats}")
-            worth = numbers.difference(row, f"{score}_worth", score)
+            line[metric.heading] = text.score(row[score], score) + (repeats and f" ±{repeats}")
+            worth = text.difference(row, f"{score}_worth", score)
             line[f"worth, {metric.points} (95 %)"] = worth + (again and f" ±{again}")
         line["fit s"] = f"{row['fit_seconds']:.0f}"
         lines.append(line)
@@ -153,11 +153,11 @@ def _show(worth: pd.DataFrame, board: Leaderboard, run: Run, options: Options) -
         f"What each part of the recipe '{options.recipe}' is worth to {model}\n"
         f"{text.heading(board.table[rows])}, {repeats} repeat{'s' if repeats > 1 else ''}"
     )
-    name = text.picture_name(
+    name = text.file_name(
         *("ablation", about, run.protocol.label, run.protocol.split, options.model, options.recipe)
     )
     _write(options.out / name, worth, title)
-    session.print_table(session.output(), title, for_people(worth))
+    console.print_table(title, for_people(worth), console.output())
     click.echo(HOW_TO_READ)
     click.echo(f"written: {options.out / name}.csv, .md and .png, report.html, leaderboard.csv")
 

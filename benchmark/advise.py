@@ -18,7 +18,7 @@ from benchmark.options import Options, TrainSize, command
 from benchmark.scores import curves
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.rows import Row
-from benchmark.view.numbers import score
+from benchmark.view.text import score
 from datasets import Dataset, InputError
 
 # Fast or good at few pictures in results/reference, at least two of each kind.

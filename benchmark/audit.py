@@ -18,7 +18,8 @@ from benchmark import session
 from benchmark.core.protocols import Fair, Protocol, Slides, possible_splits
 from benchmark.core.store import Results
 from benchmark.options import Options, command
-from benchmark.view import page, plots, text
+from benchmark.view import page, plots
+from benchmark.view.text import HOW_TO_GET_REAL, percent
 from datasets import Dataset, InputError, audit
 from datasets.duplicates import conflicting, identical
 
@@ -64,6 +65,7 @@ def examine(dataset: Dataset) -> dict[str, Any]:
             "size": dataset.size,
             "n": len(dataset),
             "generated": dataset.generated,
+            "faces": dataset.faces,
         },
         "summary": "",
         "files": {
@@ -90,6 +92,8 @@ def examine(dataset: Dataset) -> dict[str, Any]:
     for name, (protocol, deep) in SPLITS.items():
         if (protocol.split == "across") != ("across" in possible_splits(dataset)):
             continue
+        if protocol.name == "slides" and not dataset.faces:
+            continue  # which are about faces
         needed = {"identity": dataset.groups, "official": dataset.parts}
         if needed.get(protocol.split, True) is None:
             continue
@@ -137,11 +141,12 @@ def summary(found: dict[str, Any]) -> str:
         f"{_count(found['near_duplicates']['n'], 'near-duplicate pair')}",
     ]
     sentences = ["Audit: " + ", ".join(parts)]
+    said = {"slides", "fair identity", "fair official"} & {
+        each["split"] for each in found["splits"]
+    }
+    said = said or {"fair random"}
     for split in found["splits"]:
-        if (
-            split["split"] not in ("slides", "fair identity", "fair official")
-            or "impossible" in split
-        ):
+        if split["split"] not in said or "impossible" in split:
             continue
         person = ""
         if split["person"] is not None:
@@ -150,31 +155,34 @@ def summary(found: dict[str, Any]) -> str:
         sentences.append(
             f"Under {split['split']} {person}{split['identical']} are in training byte for byte"
         )
-    sentences.append(_shortcut_sentence(found["shortcuts"]))
+    sentences.append(_shortcut_sentence(found["shortcuts"], found["data"]["faces"]))
     return ". ".join(sentences) + "."
 
 
-def _shortcut_sentence(shortcuts: list[dict[str, Any]]) -> str:
-    """What tells each class best without its face, under the first split where anything does."""
+def _shortcut_sentence(shortcuts: list[dict[str, Any]], faces: bool) -> str:
+    """What tells each class best unseen, under the first split where anything does."""
     single = [each for each in shortcuts if each["columns"] != "all of these"]
     for split in dict.fromkeys(each["split"] for each in single):
         here = [each for each in single if each["split"] == split]
         best: dict[str, tuple[dict[str, Any], str]] = {}
         for each in here:
-            for told in each["classes"]:
-                name = told["class_name"]
-                better = name not in best or told["recall"] > best[name][0]["recall"]
-                if told["found"] and better:
-                    best[name] = told, each["columns"]
+            for one in each["classes"]:
+                name = one["class_name"]
+                better = name not in best or one["recall"] > best[name][0]["recall"]
+                if one["found"] and better:
+                    best[name] = one, each["columns"]
         if best:
             ordered = sorted(best.values(), key=lambda item: -item[0]["recall"])
-            text = [
+            told = [
                 f"{each['class_name']} by {group} ({percent(each['recall'])}, "
                 f"by chance {percent(each['others'])})"
                 for each, group in ordered
             ]
-            told = ", ".join(text)
-            return f"Shortcuts: under {split} a classifier that sees no face finds {told}"
+            unseen = "face" if faces else "picture"
+            return (
+                f"Shortcuts: under {split} a classifier that sees no {unseen} finds "
+                f"{', '.join(told)}"
+            )
         winners = [each for each in here if each["beats_majority"]]
         if winners:
             top = max(winners, key=lambda each: each["accuracy"])
@@ -187,12 +195,6 @@ def _shortcut_sentence(shortcuts: list[dict[str, Any]]) -> str:
 
 def _count(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
-def percent(share: float) -> str:
-    """A share for people: ``22 %``, ``0.9 %``."""
-    digits = 1 if 0 < share < 0.0995 else 0
-    return f"{100 * share:.{digits}f} %"
 
 
 def pairs(dataset: Dataset, found: dict[str, Any]) -> list[plots.Pair]:
@@ -233,13 +235,15 @@ def write(dataset: Dataset, out: Path) -> dict[str, Any]:
         by_split.setdefault(shortcut["split"], []).append(shortcut)
     html = page.render(
         "audit.html",
+        out,
         found=found,
         shortcuts=by_split,
         unreadable=[f"{name} ({reason})" for name, reason in found["files"]["unreadable"]],
-        sheet=sheet,
+        sheet=sheet and sheet.name,
         n_shown=len(shown),
-        warning=text.HOW_TO_GET_REAL if dataset.generated else "",
-        percent=percent,
+        warning=HOW_TO_GET_REAL if dataset.generated else "",
+        faces=found["data"]["faces"],
+        people=dataset.groups is not None,
     )
     Results(out).write_text("audit.html", html)
     return found

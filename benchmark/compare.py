@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 from rich.text import Text
 
-from benchmark import session
 from benchmark.core.records import BoardRow, Place
 from benchmark.core.store import Results, write_file
 from benchmark.options import command
 from benchmark.scores import intervals
 from benchmark.scores.pairs import Difference, Pairs
 from benchmark.scores.rows import Row, Scores, read_row
-from benchmark.view.numbers import difference, score
+from benchmark.view import console as screen
+from benchmark.view.text import difference, score
 from datasets import InputError
 
 
@@ -179,7 +179,7 @@ def _differing(a: Any, b: Any, name: str = "") -> Iterator[str]:
 
 
 def _show(rows: Sequence[Compared], a: Path, b: Path) -> None:
-    console = session.output()
+    console = screen.output()
     console.print(Text(f"A is {a}, B is {b}; accuracy in percent"), soft_wrap=True)
     boards: dict[str, list[dict[str, str]]] = {}
     for row in rows:
@@ -199,7 +199,7 @@ def _show(rows: Sequence[Compared], a: Path, b: Path) -> None:
             board[-1] |= dict(zip(SHOWN, values, strict=True))
             board[-1][WHY] = "; ".join(filter(None, [pictures, row.differs]))
     for title, lines in boards.items():
-        session.print_table(console, title, pd.DataFrame(lines), WHY)
+        screen.print_table(title, pd.DataFrame(lines), console, notes=WHY)
     console.print()
     paired = [row for row in rows if row.compared == "paired"]
     real = sum(bool(row.real) for row in rows)

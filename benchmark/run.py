@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import click
 from rich.console import Console
@@ -17,11 +16,9 @@ from benchmark.core import models, pool, schedule
 from benchmark.core.progress import Display
 from benchmark.core.runs import Run
 from benchmark.options import Options, command
-from benchmark.scores import contrasts as contrast
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.view import sections
+from benchmark.view import console
 from benchmark.view import tensorboard as events
-from benchmark.view import text as words
 
 
 @command(
@@ -45,8 +42,9 @@ def main(options: Options) -> int:
     board = session.publish(options.out)
     if options.tensorboard:
         events.write(options.out, board.rows)
-    for dataset in session.load(options):
-        _show(board, dataset, session.output())
+    from benchmark.view import sections  # with matplotlib, which the workers need not load
+
+    console.show(sections.for_screen(board, {run.dataset.name for run in runs}))
     _tell_what_was_written(board, options)
     return session.tell_failures(records)
 
@@ -93,37 +91,14 @@ def _estimate(runs: Sequence[Run], options: Options) -> None:
 
 
 def _list() -> None:
-    console = Console()
     table = Table("model", "family", "", box=None)
     for entry in models.models().values():
         kind = "net" if entry.deep else "classical"
         needs = ", pre-trained: not in 'all'" if entry.starts_pretrained else ""
         table.add_row(entry.name, entry.family, kind + needs)
     table.add_row("timm:NAME", "any of timm", "net")
-    console.print(table)
-    console.print(f"data sets: {', '.join(datasets.names())}, or the path of a folder")
-
-
-def _show(found: Leaderboard, dataset: datasets.Dataset, console: Console) -> None:
-    """Print the boards, contrasts and learning curves of a data set just used."""
-    mine = found.table[found.table["dataset"] == dataset.name]
-    for title, part in words.boards(mine):
-        text = words.for_people(part)
-        session.print_table(console, title, text.drop(columns=words.not_on_screen()))
-        for line in words.of_all_rows(part):
-            console.print(Text(line), soft_wrap=True)
-    for title, text in words.comparisons(mine):
-        session.print_table(console, title, text)
-    for kind, whole in found.contrasts.items():
-        for title, part in contrast.boards(whole[whole["dataset"] == dataset.name], kind):
-            session.print_table(console, title, contrast.for_people(part, kind))
-            console.print(Text(" ".join([*words.about(part), kind.how_to_read])))
-    for section in sections.curves(replace(found, table=mine)):
-        session.print_table(console, section.title, section.table)
-        for line in section.lines:
-            console.print(Text(line), soft_wrap=True)
-    if dataset.generated:
-        console.print(Text(words.HOW_TO_GET_REAL), style="bold")
+    Console().print(table)
+    Console().print(f"data sets: {', '.join(datasets.names())}, or the path of a folder")
 
 
 if __name__ == "__main__":

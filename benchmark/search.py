@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.text import Text
 from sklearn.model_selection import ParameterGrid
 
 from benchmark import session
@@ -19,9 +18,8 @@ from benchmark.core.runs import Run
 from benchmark.core.store import Results
 from benchmark.options import ONE_SPLIT, TRIALS, Options, command, read_yaml, typed
 from benchmark.scores import searches
-from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.rows import read_row
-from benchmark.view import sections
+from benchmark.view import console
 from datasets import InputError
 
 SHIPPED = Path(__file__).with_name("grids")
@@ -60,7 +58,12 @@ def main(options: Options) -> int:
     if best is not None:
         winner = session.plan(replace(options, settings=best.settings))
         records = session.make(winner, options)
-    _show(session.publish(options.out), trials.name)
+    board = session.publish(options.out)
+    from benchmark.view import sections  # with matplotlib, which the workers need not load
+
+    console.show(
+        sections.of_search(each, board) for each in board.searches if each.name == trials.name
+    )
     click.echo(f"written: {options.out / 'report.html'}, leaderboard.csv, leaderboard.md, trials/")
     if best is None:
         session.say("no trial is ok: the reasons are in trials/")
@@ -247,18 +250,6 @@ def _typed(values: Any) -> Any:
         return {name: _typed(value) for name, value in values.items()}
     plain = values is None or isinstance(values, int | float)
     return values if plain else str(values)  # dates and the like are kept as words
-
-
-def _show(board: Leaderboard, name: str) -> None:
-    """Print the best trials and what is to be said of them."""
-    (section,) = (each for each in sections.searches(board) if each.search.name == name)
-    console = session.output()
-    if len(section.table):
-        session.print_table(console, section.title, section.table)
-    else:
-        console.print(Text(section.title), soft_wrap=True)
-    for line in section.lines:
-        console.print(Text(line), soft_wrap=True)
 
 
 if __name__ == "__main__":

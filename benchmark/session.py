@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
-import pandas as pd
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from benchmark.core import models, pool
@@ -21,12 +18,9 @@ from benchmark.core.runs import load as load_once
 from benchmark.core.store import Results
 from benchmark.options import Options
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.view import text as words
+from benchmark.view import console
 from datasets import Dataset, InputError
 from deepnets.training.device import choose
-
-PRINTED_WIDTH = 150  # characters, where there is no terminal
-NAME_WIDTH, NOTE_WIDTH = 40, 16  # characters on a line: at most of a name, at least of a note
 
 
 def usable_device(device: str, entries: Sequence[models.Model]) -> str:
@@ -38,22 +32,6 @@ def usable_device(device: str, entries: Sequence[models.Model]) -> str:
         return choose(device)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-
-
-def say_what(dataset: Dataset, console: Console) -> None:
-    """Print what the data are."""
-    if dataset.generated:
-        console.print(Text(words.HOW_TO_GET_REAL), style="bold")
-    left_out = f", {len(dataset.left_out)} unreadable left out" if dataset.left_out else ""
-    classes = sum(count > 0 for count in dataset.class_counts.values())
-    console.print(
-        Text(
-            f"{dataset.described}: {len(dataset):,} pictures of {classes} classes at "
-            f"{dataset.size} x {dataset.size} pixels{left_out}"
-        )
-    )
-    for remark in dataset.remarks:
-        console.print(Text(remark), soft_wrap=True)
 
 
 def load(options: Options) -> list[Dataset]:
@@ -132,7 +110,7 @@ def begin(options: Options) -> None:
     """See that results can be written, and print what the data are."""
     Results(options.out).check_writable()
     for dataset in load(options):
-        say_what(dataset, Console(stderr=True))
+        console.describe(dataset, Console(stderr=True))
 
 
 def make(runs: Sequence[Run], options: Options, shown: Sequence[Run] | None = None) -> list[Record]:
@@ -162,53 +140,6 @@ def publish(out: Path) -> Leaderboard:
     from benchmark.view import page  # with matplotlib, which the workers need not load
 
     return page.publish(out)
-
-
-def output() -> Console:
-    """Return standard output: as wide as the terminal, or `PRINTED_WIDTH` where there is none."""
-    console = Console()
-    return console if console.is_terminal else Console(width=PRINTED_WIDTH)
-
-
-def print_table(console: Console, title: str, text: pd.DataFrame, long: str = words.NOTES) -> None:
-    """Print a table of text under its title, in several parts where it is too wide for one.
-
-    Columns without any text are left out; the one called `long` takes what width is left.
-    """
-    console.print()
-    console.print(Text(title, style="bold"), soft_wrap=True)
-    text = text.rename(columns=str)
-    columns = [str(each) for each in text if any(text[each])] or [*map(str, text)]
-    name = "model" if "model" in columns else columns[0]
-    widths = {each: max(map(len, [*text[each], *each.split()])) for each in columns}
-    widths |= {name: min(widths[name], NAME_WIDTH), long: NOTE_WIDTH}
-    for part in _side_by_side(widths, columns, name, console.width):
-        shown = Table(header_style="")
-        for column in part:
-            header = textwrap.fill(column, widths[column])
-            if column == long:
-                shown.add_column(header, overflow="fold")
-            elif column == name:
-                shown.add_column(header, overflow="fold", width=widths[name])
-            else:
-                shown.add_column(header, justify="right", no_wrap=True)
-        for row in text[part].itertuples(index=False):
-            shown.add_row(*[Text(cell) for cell in row])
-        console.print(shown)
-
-
-def _side_by_side(
-    widths: Mapping[str, int], columns: Sequence[str], name: str, most: int
-) -> list[list[str]]:
-    """Columns in parts no wider than `most` characters, each with the column of names."""
-    parts: list[list[str]] = [[]]
-    for column in columns:
-        together = {*parts[-1], column, name}
-        taken = sum(widths[each] + 3 for each in together) + 1  # with frames
-        if taken > most and parts[-1]:
-            parts.append([name])
-        parts[-1] += [column] * (column not in parts[-1])
-    return parts
 
 
 def tell_failures(records: Sequence[Record]) -> int:

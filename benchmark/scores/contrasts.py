@@ -11,10 +11,8 @@ import pandas as pd
 
 from benchmark.core.runs import ACROSS, WITHIN
 from benchmark.scores import rows as evidence
-from benchmark.scores.metrics import METRICS
 from benchmark.scores.pairs import Pairs
 from benchmark.scores.rows import Row, Scores
-from benchmark.view.numbers import difference, with_interval
 
 COUNTS = {"n_test": "test pictures", "n_people": "of people", "n_train": "training pictures"}
 
@@ -140,35 +138,3 @@ def _columns(pair: tuple[Row, Row], contrast: Contrast) -> dict[str, Any]:
         result[f"n_people_{side}"] = len(np.unique(one.groups))
         result[f"n_train_{side}"] = row.measured[0].n_train
     return result
-
-
-def boards(table: pd.DataFrame, contrast: Contrast) -> list[tuple[str, pd.DataFrame]]:
-    """Each data set and protocol with a line that says what it is about."""
-    result = []
-    for _, part in table.groupby(["dataset", "protocol"], sort=False):
-        first = part.iloc[0]
-        data = evidence.data_name(first["dataset"], first["generated_data"])
-        pixels = " or ".join(f"{size}" for size in sorted(part["size"].unique()))
-        title = f"{data} at {pixels} px, protocol {first['protocol']}: {contrast.question}"
-        result.append((title, part))
-    return result
-
-
-def for_people(part: pd.DataFrame, contrast: Contrast) -> pd.DataFrame:
-    """One of `boards` as text."""
-    lines = []
-    for row in part.to_dict(orient="records"):
-        line = {"model": row["model"]}
-        line |= {
-            f"{side} % (95 %)": with_interval(row, f"accuracy_{side}", "accuracy")
-            for side in contrast.sides
-        }
-        for score, name in zip(contrast.scores, ("difference, points", "of"), strict=True):
-            name += "" if score == "accuracy" else f" {METRICS[score].label}"
-            line[f"{name} (95 %)"] = difference(row, f"{score}_difference", score)
-        line |= {
-            name: " / ".join(f"{row[f'{count}_{side}']:,}" for side in contrast.sides)
-            for count, name in COUNTS.items()
-        }
-        lines.append(line)
-    return pd.DataFrame(lines)

@@ -58,6 +58,8 @@ class Leaderboard:
         Those that there are, see `contrasts.compute`.
     curves : Curves
     searches : list of Search
+    out : Path
+        The results folder.
     """
 
     rows: list[Row]
@@ -66,6 +68,7 @@ class Leaderboard:
     contrasts: dict[Contrast, pd.DataFrame]
     curves: Curves
     searches: list[Search]
+    out: Path
 
     @classmethod
     def compute(cls, out: Path) -> Leaderboard:
@@ -85,6 +88,7 @@ class Leaderboard:
             contrasts={kind: table for kind, table in by_kind.items() if len(table)},
             curves=Curves.compute(computed),
             searches=tried,
+            out=out,
         )
 
     @property

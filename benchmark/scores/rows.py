@@ -13,8 +13,6 @@ import pandas as pd
 
 from benchmark.core.protocols import Curve
 from benchmark.core.records import (
-    ACROSS,
-    WITHIN,
     BoardRow,
     Measured,
     Place,
@@ -24,7 +22,6 @@ from benchmark.core.records import (
 from benchmark.core.store import Results
 from benchmark.scores import metrics, published
 from benchmark.scores.metrics import METRICS
-from datasets import crops
 
 if TYPE_CHECKING:
     from benchmark.scores.searches import Search
@@ -308,27 +305,11 @@ def read(out: Path) -> list[Row]:
     return [read_row(out, entry) for entry in Results(out).rows()]
 
 
-def data_name(name: str, generated: bool) -> str:
-    """What a reader is told the data are: drawn faces never pass for a set of photographs."""
-    said, crop = crops.parted(name)
-    if generated:
-        joined = "+" in said or "-on-" in said
-        said = f"{said} (generated faces among them)" if joined else "generated faces"
-    return said if crop == crops.NONE else f"{said}, {crops.WORDS[crop]}"
-
-
 def about(entry: BoardRow) -> str:
     """Say on which classes a row is, and what was done to its data; nothing of a set as it came."""
     remarks = entry.dataset.remarks
     shown = [name for name, count in entry.dataset.class_counts.items() if count]
     return f"On {len(shown)} classes, {', '.join(shown)}: {'; '.join(remarks)}." if remarks else ""
-
-
-def split_name(split: str) -> str:
-    """What a reader is told the test pictures are."""
-    return {WITHIN: "tested within the set", ACROSS: "tested across sets"}.get(
-        split, f"{split} split"
-    )
 
 
 def read_row(out: Path, entry: BoardRow) -> Row:

@@ -41,7 +41,7 @@ def write(out: Path, rows: Sequence[Row]) -> None:
     """
     for row in rows:
         place = row.place
-        home = out / "tensorboard" / text.picture_name(place.dataset, row.board, place.model)
+        home = out / "tensorboard" / text.file_name(place.dataset, row.board, place.model)
         for record in row.good:
             history = Results(out).history(record.key)
             if history is None:

@@ -1,16 +1,21 @@
-"""The leaderboard in words: headings, tables for people, and what to mind in reading them."""
+"""Words and numbers for a reader: scores with intervals, headings, and how to read the tables.
+
+In come facts and tables of a leaderboard; out go texts that name people, faces and slides only
+where the data have them.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from benchmark.core import runs
-from benchmark.scores import leaderboard, published, rows
-from benchmark.scores.metrics import METRICS, Metric
-from benchmark.view.numbers import number, score, with_interval
+from benchmark.core.records import ACROSS, WITHIN
+from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.metrics import METRICS
 from datasets import crops
 
 HOW_TO_GET_REAL = (
@@ -18,162 +23,187 @@ HOW_TO_GET_REAL = (
     "nothing about real expressions. For the real pictures run 'make data', or set MUXSPACE_DIR to "
     "a clone of github.com/muxspace/facial_expressions."
 )
-HOW_TO_READ = (
-    "A rank is one more than the number of models that are better and told apart; '1=' is a tie, "
-    "shared by models between which these pictures cannot decide. Told apart are two models whose "
-    "answers to the same pictures differ more than chance explains (McNemar's test, pictures of "
-    "one person taken together, at 5 % for all pairs of a board after Holm; comparisons.csv has "
-    "each pair). Intervals are 95 %, for other people and pictures drawn like these (bootstrap by "
-    "person; where nobody says who is shown, by picture); those of balanced accuracy and macro-F1 "
-    "are too short where a class has only a few test pictures. What training again changes is not "
-    "in them: with repeats it is the '±' beside, the standard deviation from one to the next. "
-    "Times leave out loading and warm-up."
-)
 PUBLISHED_RANKS = (
     "Published figures are ranked among those on as many pictures, all pairs by the test of two "
     "proportions after Holm: of them only the accuracies are known."
 )
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What the data of a leaderboard are, as far as the words about them depend on it.
+
+    Attributes
+    ----------
+    faces : bool
+        Whether some pictures show faces.
+    people : bool
+        Whether some data say who is shown.
+    slides : bool
+        Whether a protocol that selects on the test set was run.
+    generated : bool
+        Whether some pictures are drawn by this project.
+    """
+
+    faces: bool = False
+    people: bool = False
+    slides: bool = False
+    generated: bool = False
+
+    @classmethod
+    def of(cls, board: Leaderboard) -> Facts:
+        """Collect the facts of all rows."""
+        sets = [row.entry.dataset for row in board.rows]
+        return cls(
+            faces=any(each.faces for each in sets),
+            people=bool(board.table["n_people"].notna().any()),
+            slides=bool((board.table["selected_on"] == "test").any()),
+            generated=any(each.generated for each in sets),
+        )
+
+
+def number(value: float, digits: int) -> str:
+    """A number with so many decimals, or nothing."""
+    return "" if pd.isna(value) else f"{value:,.{digits}f}"
+
+
+def percent(share: float, tenths_below: float = 0.0995) -> str:
+    """A share as ``22 %``, and as ``0.9 %`` where it is small."""
+    return f"{100 * share:.{int(0 < share < tenths_below)}f} %"
+
+
+def score(value: float, name: str = "accuracy", sign: str = "") -> str:
+    """A score by its metric, a share in percent; or nothing.
+
+    Parameters
+    ----------
+    value : float
+    name : str
+        Of the metric.
+    sign : {"", "+"}
+        "+" for a difference, which always shows its sign.
+    """
+    metric = METRICS[name]
+    return "" if pd.isna(value) else f"{metric.scale * value:{sign}.{metric.digits}f}"
+
+
+def with_interval(row: Mapping[Any, Any] | pd.Series, column: str, name: str = "") -> str:
+    """A score of a table with its interval, ``88.3 (86.0-90.2)``, or nothing.
+
+    Parameters
+    ----------
+    row : mapping or Series
+        Has `column`, and with ``_lo`` and ``_hi`` behind it the interval's ends.
+    column : str
+    name : str
+        The score's name where the column has another.
+    """
+    value, low, high = (score(row[f"{column}{end}"], name or column) for end in ("", "_lo", "_hi"))
+    return value and f"{value} ({low}-{high})"
+
+
+def difference(row: Mapping[Any, Any] | pd.Series, column: str, name: str = "accuracy") -> str:
+    """A difference of scores with its interval, ``+1.2 (-0.3 to +2.7)``, or nothing.
+
+    Parameters
+    ----------
+    row, column
+        As for `with_interval`.
+    name : str
+        The score's name.
+    """
+    value, low, high = (score(row[f"{column}{end}"], name, "+") for end in ("", "_lo", "_hi"))
+    return value and f"{value} ({low} to {high})"
+
+
+def rank(value: Any, tie: bool) -> str:
+    """A rank, with ``=`` behind it where several share it; or nothing."""
+    return "" if pd.isna(value) else f"{value}=" if tie else f"{value}"
+
+
+def any_of(values: pd.Series) -> str:
+    """The whole numbers of a column as ``100 or 1,000``."""
+    return " or ".join(f"{n:,}" for n in sorted(values.dropna().unique()))
+
+
+def data_name(name: str, generated: bool) -> str:
+    """What a reader is told the data are: drawn faces never pass for a set of photographs."""
+    said, crop = crops.parted(name)
+    if generated:
+        joined = "+" in said or "-on-" in said
+        said = f"{said} (generated faces among them)" if joined else "generated faces"
+    return said if crop == crops.NONE else f"{said}, {crops.WORDS[crop]}"
+
+
+def split_name(split: str) -> str:
+    """What a reader is told the test pictures are."""
+    named = {WITHIN: "tested within the set", ACROSS: "tested across sets"}
+    return named.get(split, f"{split} split")
+
+
 def heading(part: pd.DataFrame, protocol: str = "") -> str:
-    """One line that says what a board is about: data, protocol, split, pictures, selection."""
+    """One line that says what a board is of: data, protocol, split, pictures, selection."""
     first = part.iloc[0]
-    data = rows.data_name(first["dataset"], first["generated_data"])
+    data = data_name(first["dataset"], first["generated_data"])
     if not pd.isna(first["crop_found"]):
         crop = crops.parted(first["dataset"])[1]
         data += f" ({crops.said(crop, first['crop_found'])})"
-    pixels = " or ".join(f"{size}" for size in sorted(part["size"].unique()))
-    counts = " or ".join(f"{n:,}" for n in sorted(part["n_test"].dropna().unique()))
-    people = " or ".join(f"{n:,}" for n in sorted(part["n_people"].dropna().unique()))
+    pictures, people = any_of(part["n_test"]), any_of(part["n_people"])
     shown = f" of {people} people" if people else ""
-    tested = f", scored on {counts} pictures{shown}" if counts else ""
+    tested = f", scored on {pictures} pictures{shown}" if pictures else ""
     left_out = f", {first['n_left_out']} unreadable left out" if first["n_left_out"] else ""
     return (
-        f"{data} at {pixels} px, protocol {protocol or first['protocol']}, "
-        f"{rows.split_name(first['split'])}, selection on {first['selected_on']}"
+        f"{data} at {any_of(part['size'])} px, protocol {protocol or first['protocol']}, "
+        f"{split_name(first['split'])}, selection on {first['selected_on']}"
         f"{tested}{left_out}"
     )
 
 
-def about(part: pd.DataFrame) -> list[str]:
-    """Lines to stand above a board on what was done to its data: none or one."""
-    return [*filter(None, part["about"].dropna().unique())]
+def drawn_like_these(people: bool) -> str:
+    """Say whom an interval is for, and how it is made."""
+    if people:
+        return (
+            "for other people and pictures drawn like these (bootstrap by person; where nobody "
+            "says who is shown, by picture)"
+        )
+    return "for other pictures drawn like these (bootstrap by picture)"
 
 
-NOTES = "status and notes"
-MEASURED = {
-    "published_accuracy": "published %",
-    "n_train": "training pictures",
-    "n_test": "test pictures",
-    "fit_seconds": "fit s",
-    "predict_ms_per_image": "ms a picture",
-}
-DIGITS = {"n_train": 0, "n_test": 0, "fit_seconds": 1, "predict_ms_per_image": 2}
+def taken_together(people: bool) -> str:
+    """What to add to the name of a test where one person is on several pictures."""
+    return ", pictures of one person taken together" if people else ""
 
 
-def metric_heading(metric: Metric) -> str:
-    """The column of a metric in a table for people; that of the ranks says what its interval is."""
-    return f"{metric.heading} (95 % interval)" if metric.name == "accuracy" else metric.heading
-
-
-def not_on_screen() -> list[str]:
-    """Headings of the columns of `for_people` for which a terminal has no room."""
-    shown = [each for each in METRICS.values() if each.on_page and not each.on_screen]
-    return [*map(metric_heading, shown), MEASURED["predict_ms_per_image"]]
-
-
-def _common(part: pd.DataFrame) -> dict[int, list[str]]:
-    """Notes that two rows or more on the same pictures all have, by the number of pictures.
-
-    Not what a protocol says of its rows, which each is to say of itself.
-    """
-    result = {}
-    for n_test in part["n_test"].dropna().unique():
-        first, *others = part.loc[part["n_test"] == n_test, "notes"]
-        ours = [note for note in first if all(note in other for other in others)]
-        ours = [note for note in ours if note not in runs.NOTES.values()]
-        if others and ours:
-            result[int(n_test)] = ours
-    return result
-
-
-def of_all_rows(part: pd.DataFrame) -> list[str]:
-    """Lines to stand above a board on what holds for all its rows, or all on the same pictures."""
-    return [
-        f"All rows scored on {n_test:,} pictures: {'; '.join(notes)}."
-        for n_test, notes in _common(part).items()
+def how_to_read(facts: Facts) -> list[str]:
+    """Paragraphs on what to mind in reading a leaderboard."""
+    lines = [
+        "A rank is one more than the number of models that are better and told apart; '1=' is a "
+        "tie, shared by models between which these pictures cannot decide. Told apart are two "
+        "models whose answers to the same pictures differ more than chance explains (McNemar's "
+        f"test{taken_together(facts.people)}, at 5 % for all pairs of a board after Holm; "
+        f"comparisons.csv has each pair). Intervals are 95 %, {drawn_like_these(facts.people)}; "
+        "those of balanced accuracy and macro-F1 are too short where a class has only a few test "
+        "pictures. What training again changes is not in them: with repeats it is the '±' beside, "
+        "the standard deviation from one to the next. Times leave out loading and warm-up."
     ]
+    if facts.slides:
+        lines.append(
+            "Under slides the test set was used for selection, as published, so its figures "
+            "flatter; under fair nothing is chosen on the test set."
+        )
+    if facts.faces:
+        lines.append(
+            "Labels are posed or machine-made guesses at an expression, not what anyone felt. Do "
+            "not use these models to judge people."
+        )
+    return lines
 
 
-def for_people(part: pd.DataFrame) -> pd.DataFrame:
-    """A board as text, with the columns a reader looks at first; see `of_all_rows` for the rest."""
-    common = _common(part)
-    lines = []
-    shared = part.duplicated(["data", "n_test", "rank"], keep=False)
-    for (_, row), tie in zip(part.iterrows(), shared, strict=True):
-        line = {"rank": _rank_text(row["rank"], tie), "model": row["model"]}
-        for name, metric in METRICS.items():
-            if metric.on_page:
-                text = with_interval(row, name) if metric.of_counts else score(row[name], name)
-                line[metric_heading(metric)] = text
-        if not pd.isna(row["accuracy_sd_of_repeats"]):
-            spread = score(row["accuracy_sd_of_repeats"])
-            line[metric_heading(METRICS["accuracy"])] += f", repeats ±{spread}"
-        line[MEASURED["published_accuracy"]] = score(row["published_accuracy"])
-        line |= {MEASURED[name]: number(row[name], digits) for name, digits in DIGITS.items()}
-        trouble = "" if row["status"] == "ok" else f"{row['status']}: {row['reason']}"
-        notes = [note for note in row["notes"] if note not in common.get(row["n_test"], ())]
-        line[NOTES] = "; ".join(filter(None, [trouble, *notes]))
-        lines.append(line)
-    return pd.DataFrame(lines)
-
-
-def _rank_text(rank: Any, tie: bool) -> str:
-    return "" if pd.isna(rank) else f"{rank}=" if tie else f"{rank}"
-
-
-def boards(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Each data set, protocol and split with its heading; of a curve the largest size only."""
-    whole = table[~table["is_step"]]
-    return [(heading(part), part) for _, part in whole.groupby(leaderboard.BOARD, sort=False)]
-
-
-def comparisons(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The side-by-side tables as percentages, with a title each."""
-    result = []
-    drawn = set(table.loc[table["generated_data"], "dataset"])
-    for dataset, wide in leaderboard.side_by_side(table).items():
-        text = wide.map(score)
-        ranks = published_ranks(dataset)
-        if "published" in text and ranks:
-            text.insert(1, "its rank", [ranks.get(name, "") for name in text.index])
-        data = rows.data_name(dataset, dataset in drawn)
-        result.append((f"{data}: accuracy in percent, side by side", text.reset_index()))
-    return result
-
-
-def published_ranks(dataset: str) -> dict[str, str]:
-    """Rank of each published figure beside others by model, as ``1= of 8 on 165 pictures``."""
-    table = published.figures()
-    table = table[table["dataset"] == dataset].dropna(subset=["rank"])
-    table = table[table.duplicated("n_test", keep=False)]
-    beside = table.groupby("n_test")["model"].transform("size")
-    shared = table.duplicated(["n_test", "rank"], keep=False)
-    return {
-        row["model"]: f"{_rank_text(row['rank'], tie)} of {n} on {row['n_test']:,} pictures"
-        for row, n, tie in zip(table.to_dict(orient="records"), beside, shared, strict=True)
-    }
-
-
-def picture_name(*words: str) -> str:
+def file_name(*words: str) -> str:
     """A file name of words that may hold any sign."""
     return re.sub(r"[^\w.=,:\[\]-]+", "-", ".".join(words))
 
 
-def told_apart_name(part: pd.DataFrame) -> str | None:
-    """File of the picture that shows which models of a board are told apart, if there are two."""
-    first = part.iloc[0]
-    ranked = part.dropna(subset=["rank"])
-    if not ranked.duplicated(["data", "n_test"]).any():
-        return None
-    return f"told-apart/{picture_name(first['dataset'], first['board'])}.png"
+def csv(table: pd.DataFrame) -> str:
+    """A table as CSV, to as many digits as processors agree in."""
+    return table.to_csv(index=False, float_format="%.10g")

@@ -12,8 +12,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from benchmark.scores.contrasts import Contrast
 from benchmark.scores.metrics import METRICS
-from benchmark.scores.rows import split_name
 from benchmark.view.plots.style import SELECTION, STYLE, TRAINING, heading, shortened
+from benchmark.view.text import split_name
 
 LETTERS = 110  # of a line over a contrast
 

@@ -22,9 +22,7 @@ from benchmark.view.plots.style import STYLE, TRAINING, heading
 FAMILIES = {"net": (TRAINING, "-"), "classical": (sns.color_palette("colorblind")[3], "--")}
 
 
-def learning_curves(
-    points: pd.DataFrame, crossovers: pd.DataFrame, title: str, what: str
-) -> Figure:
+def learning_curves(points: pd.DataFrame, crossovers: pd.DataFrame, title: str) -> Figure:
     """Draw accuracy and macro-F1 of every model against the number of training pictures.
 
     Parameters
@@ -33,8 +31,8 @@ def learning_curves(
         Of one data set and split, see `curves.points`.
     crossovers : DataFrame
         Those of the best net and the best classical model, see `curves.crossovers`.
-    title, what : str
-        Data set; protocol and number of pictures.
+    title : str
+        Data set, protocol and number of pictures.
     """
     sizes = np.unique(points["size"].to_numpy(np.int64))
     models = points.drop_duplicates("model")
@@ -95,7 +93,7 @@ def learning_curves(
         figure.legend(
             handles=handles, loc="outside lower left", ncols=len(handles), frameon=False, fontsize=9
         )
-        heading(figure, f"{title}: {what}")
+        heading(figure, title)
     return figure
 
 

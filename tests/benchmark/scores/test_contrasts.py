@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 from benchmark.scores import contrasts, pairs
 from benchmark.scores.contrasts import SPLITS, TRANSFER, Contrast
 from benchmark.scores.rows import Row, Scores
-from benchmark.view import plots
+from benchmark.view import sections
+from benchmark.view.sections import Section
 from tests.benchmark.made_up import board_row, predictions, record
 
 PEOPLE = np.repeat(np.arange(60), 5)  # of 300 pictures
@@ -43,6 +45,12 @@ def row(
 
 def compute(rows: list[Row], kind: Contrast = SPLITS) -> pd.DataFrame:
     return contrasts.compute([pairs.rank([each])[0][0] for each in rows], kind)
+
+
+def shown(table: pd.DataFrame, kind: Contrast) -> Section:
+    board: Any = SimpleNamespace(contrasts={kind: table})
+    (section,) = sections.contrasts(board)
+    return section
 
 
 @pytest.fixture
@@ -108,7 +116,6 @@ def test_a_split_without_its_counterpart_is_no_row(
     table = compute(rows)
     assert table.empty
     assert list(table.columns) == [*SPLITS.columns, "about"]
-    assert contrasts.boards(table, SPLITS) == []
 
 
 def test_a_third_split_is_neither_taken_for_one_of_the_two_nor_in_their_way(
@@ -128,12 +135,12 @@ def test_tables_and_pictures_say_what_they_are_of(answers: np.ndarray) -> None:
         row(split, answers | True, tested, "hog-svm")
         for split, tested in (("random", SPREAD), ("identity", WHOLE))
     ]
-    ((title, part),) = contrasts.boards(compute(rows), SPLITS)
-    assert title.startswith("faces at 32 px, protocol fair: how much of the accuracy")
-    text = contrasts.for_people(part, SPLITS)
-    assert text["model"].tolist() == ["hog-svm", "knn"], "the most accurate first"
-    assert text["of people"].tolist() == ["60 / 20"] * 2
-    figure = plots.contrast(part, SPLITS, title)
+    section = shown(compute(rows), SPLITS)
+    assert section.title.startswith("faces at 32 px, protocol fair: how much of the accuracy")
+    assert section.table is not None
+    assert section.table["model"].tolist() == ["hog-svm", "knn"], "the most accurate first"
+    assert section.table["of people"].tolist() == ["60 / 20"] * 2
+    figure = section.pictures[0].draw()
     assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == ["hog-svm", "knn"]
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "identity split: 100 test pictures of 20 people" in words
@@ -144,14 +151,16 @@ def test_a_transfer_is_told_from_the_splits_and_says_what_was_left_out(
 ) -> None:
     rows = [row("across", answers, SPREAD), row("within", answers | True, WHOLE)]
     assert compute(rows).empty
-    ((title, part),) = contrasts.boards(compute(rows, TRANSFER), TRANSFER)
-    assert title.endswith("how much of the accuracy is lost on another set")
-    (found,) = part.to_dict(orient="records")
+    table = compute(rows, TRANSFER)
+    section = shown(table, TRANSFER)
+    assert section.title.endswith("how much of the accuracy is lost on another set")
+    (found,) = table.to_dict(orient="records")
     assert found["accuracy_difference"] == 1 - answers[SPREAD].mean()
     assert found["about"] == "On 2 classes, a, b: without 9 c of faces."
-    (line,) = contrasts.for_people(part, TRANSFER).to_dict(orient="records")
-    assert line["within % (95 %)"].startswith("100.0 (")
-    figure = plots.contrast(part, TRANSFER, title, [found["about"]])
+    assert section.before == [found["about"]]
+    assert section.table is not None
+    assert section.table["within % (95 %)"].iloc[0].startswith("100.0 (")
+    figure = section.pictures[0].draw()
     assert figure.axes[0].get_title("left") == found["about"]
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "tested across sets: 100 test pictures of 60 people" in words

@@ -9,7 +9,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from benchmark.scores import intervals as statistics
 from benchmark.scores import metrics
-from benchmark.view import text
+from benchmark.view.sections.board import published_ranks
 
 DRAWS = 1000
 # Pictures of each person, spread like those of the slides' nets: 165 of 105 people.
@@ -160,7 +160,7 @@ def test_the_same_answers_are_never_told_apart() -> None:
 
 def test_the_published_64_2_and_63_6_on_165_pictures_are_one_rank() -> None:
     assert statistics.unpaired_p(0.642, 0.636, 165, 165) > 0.9
-    ranks = text.published_ranks("muxspace")
+    ranks = published_ranks("muxspace")
     assert ranks["vgg11"] == ranks["googlenet"] == "1= of 8 on 165 pictures"
     # On 4,518 pictures 72.2 and 71.5 are one rank too, and 61.0 is another.
     assert ranks["logistic-regression"] == ranks["random-forest"] == "1= of 4 on 4,518 pictures"

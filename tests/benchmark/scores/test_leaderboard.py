@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchmark import session
 from benchmark.core import models
 from benchmark.core.progress import Display
 from benchmark.core.store import Results
@@ -20,8 +19,10 @@ from benchmark.scores import leaderboard, published
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS, Metric
 from benchmark.view import markdown, plots
-from benchmark.view import text as words
+from benchmark.view.console import show
 from benchmark.view.page import publish
+from benchmark.view.sections.board import boards, comparisons, metric_heading
+from benchmark.view.text import heading
 from deepnets.training.engine import Epoch
 from tests.benchmark.made_up import board_row, predictions, record
 
@@ -86,7 +87,9 @@ def test_models_the_pictures_cannot_tell_apart_share_a_rank_and_it_shows(tmp_pat
     table = found.table
     assert table["model"].tolist() == ["knn", "vgg11", "majority"], "in order of accuracy"
     assert table["rank"].tolist() == [1, 1, 3]
-    assert words.for_people(table)["rank"].tolist() == ["1=", "1=", "3"]
+    (section,) = boards(found)
+    assert section.table is not None
+    assert section.table["rank"].tolist() == ["1=", "1=", "3"]
     pairs = found.pairs.set_index(["model_a", "model_b"])
     assert pairs["told_apart"].to_dict() == {
         ("knn", "vgg11"): False,
@@ -111,7 +114,7 @@ def test_pictures_of_one_person_do_not_count_on_their_own(tmp_path: Path) -> Non
     assert alone["n_people"].isna().all()
     width = [(table["accuracy_hi"] - table["accuracy_lo"]).iloc[0] for table in (alone, few)]
     assert width[1] > 2 * width[0]
-    assert "100 pictures of 5 people" in words.heading(few)
+    assert "100 pictures of 5 people" in heading(few)
 
 
 def test_the_spread_from_training_is_told_apart_from_the_interval(tmp_path: Path) -> None:
@@ -121,8 +124,10 @@ def test_the_spread_from_training_is_told_apart_from_the_interval(tmp_path: Path
     assert table["accuracy_sd_of_repeats"].to_dict() == pytest.approx(
         {"knn": 0.02**0.5, "vgg11": 0}
     )
-    text = words.for_people(table.reset_index()).set_index("model")
-    assert "repeats ±14.1" in text.loc["knn", words.metric_heading(METRICS["accuracy"])]
+    (section,) = boards(Leaderboard.compute(tmp_path))
+    assert section.table is not None
+    text = section.table.set_index("model")
+    assert "repeats ±14.1" in text.loc["knn", metric_heading(METRICS["accuracy"])]
 
 
 def test_classes_missing_from_training_or_test_are_said(tmp_path: Path) -> None:
@@ -135,12 +140,14 @@ def test_classes_missing_from_training_or_test_are_said(tmp_path: Path) -> None:
 def test_what_holds_for_all_rows_on_the_same_pictures_is_said_once(tmp_path: Path) -> None:
     for model, trained in (("knn", (0,)), ("majority", (0,)), ("vgg11", (0, 1))):
         put(tmp_path, model, [0.8], trained=trained, n=40 if model == "vgg11" else 100)
-    table = collect(tmp_path)
-    assert words.of_all_rows(table) == ["All rows scored on 100 pictures: N; no b in training."]
-    notes = words.for_people(table).set_index("model")[words.NOTES]
+    (section,) = boards(Leaderboard.compute(tmp_path))
+    assert section.before == ["All rows scored on 100 pictures: N; no b in training."]
+    assert section.table is not None
+    notes = section.table.set_index("model")["status and notes"]
     assert notes.to_dict() == {"knn": "", "majority": "", "vgg11": "N"}
     put(tmp_path, "hog-svm", [0.8])
-    assert words.of_all_rows(collect(tmp_path)) == ["All rows scored on 100 pictures: N."]
+    (section,) = boards(Leaderboard.compute(tmp_path))
+    assert section.before == ["All rows scored on 100 pictures: N."]
 
 
 def share_of_a(counts: np.ndarray) -> np.ndarray:
@@ -163,9 +170,7 @@ def test_a_new_metric_is_one_entry(
     text = (tmp_path / "leaderboard.md").read_text()
     assert "says a %" in text
     assert shown in text
-    ((title, part),) = words.boards(found.table)
-    on_screen = words.for_people(part).drop(columns=words.not_on_screen())
-    session.print_table(Console(width=200), title, on_screen)
+    show(boards(found), Console(width=200))
     assert shown in capsys.readouterr().out
 
 
@@ -183,7 +188,7 @@ def test_models_scored_on_other_pictures_are_ranked_apart(tmp_path: Path) -> Non
     put(tmp_path, "vgg11", [0.7], n=50)
     table = collect(tmp_path).set_index("model")
     assert table["rank"].to_dict() == {"knn": 1, "majority": 2, "vgg11": 1}
-    assert "50 or 400 pictures" in words.heading(table.reset_index())
+    assert "50 or 400 pictures" in heading(table.reset_index())
 
 
 def test_repeats_are_averaged_and_their_spread_told(tmp_path: Path) -> None:
@@ -203,7 +208,10 @@ def test_a_failed_repeat_shows_and_takes_the_rank(tmp_path: Path) -> None:
     assert table.loc["knn", "reason"] == "repeat 2 of 2: it broke"
     assert pd.isna(table.loc["knn", "rank"])
     assert table.loc["majority", "rank"] == 1
-    assert "timeout: repeat 2 of 2" in markdown.leaderboard(table.reset_index())
+    (section,) = boards(Leaderboard.compute(tmp_path))
+    assert "timeout: repeat 2 of 2" in markdown.leaderboard([section])
+    assert section.table is not None
+    assert [section.table["model"][row] for row in section.bad_rows] == ["knn"]
 
 
 @pytest.mark.parametrize(
@@ -243,11 +251,12 @@ def test_a_figure_on_an_unsaid_number_of_pictures_is_shown_without_a_rank(tmp_pa
         put(tmp_path, "poster-baseline", [0.5], protocol="fair", dataset=dataset)
     table = collect(tmp_path).set_index("dataset")["published_accuracy"]
     assert table.to_dict() == {"fer2013": 0.2471, "fer2013-eyes": 0.2747}
-    (title, text), (title_of_crop, _) = words.comparisons(collect(tmp_path))
-    assert "its rank" not in text
-    assert "published" in text
-    assert title.startswith("fer2013:")
-    assert title_of_crop.startswith("fer2013, eye strip:")
+    whole, cropped = comparisons(Leaderboard.compute(tmp_path))
+    assert whole.table is not None
+    assert "its rank" not in whole.table
+    assert "published" in whole.table
+    assert whole.title.startswith("fer2013:")
+    assert cropped.title.startswith("fer2013, eye strip:")
 
 
 def test_the_split_that_is_usual_goes_without_saying(tmp_path: Path) -> None:
@@ -259,9 +268,11 @@ def test_the_split_that_is_usual_goes_without_saying(tmp_path: Path) -> None:
     assert list(leaderboard.side_by_side(table)["muxspace"].columns[1:]) == [
         *("slides", "fair", "fair-random"),
     ]
-    names = [words.told_apart_name(part) for _, part in words.boards(table)]
-    assert names == [
-        *("told-apart/muxspace.fair.png", "told-apart/muxspace.fair-random.png", None),
+    pictures = [section.pictures for section in boards(Leaderboard.compute(tmp_path))]
+    assert [[picture.file for picture in several] for several in pictures] == [
+        ["told-apart/muxspace.fair.png"],
+        ["told-apart/muxspace.fair-random.png"],
+        [],
     ]
 
 

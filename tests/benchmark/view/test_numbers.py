@@ -2,7 +2,7 @@
 
 import math
 
-from benchmark.view.numbers import difference, number, score, with_interval
+from benchmark.view.text import difference, number, score, with_interval
 
 
 def test_shares_are_in_percent_and_others_as_they_are() -> None:

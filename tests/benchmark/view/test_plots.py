@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from benchmark.view import page, plots
+from benchmark.view.sections import Picture
 
 LONG = "vgg13[augment=flip+shift=0.1+rotation=15+crop=0.8+brightness=0.3+mixup=0.4,max_epochs=50]"
 WHAT = (
@@ -78,12 +79,13 @@ def test_a_confusion_matrix_is_drawn_with_empty_classes_and_the_same_bytes_twice
 def test_a_change_to_the_drawing_code_makes_pictures_outdated(
     room: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mark = page._mark("words")
+    picture = Picture("p.png", "", Figure, ("words",))
+    mark = page._mark(picture)
     code = shutil.copytree(Path(plots.__file__).parent, tmp_path / "plots")
     with (code / f"{room}.py").open("a") as file:
         file.write("CHANGED = True\n")
     monkeypatch.setattr(plots, "__file__", str(code / "__init__.py"))
-    assert page._mark("words") != mark
+    assert page._mark(picture) != mark
 
 
 def test_a_class_that_was_not_in_training_is_marked_in_its_confusion_matrix() -> None:

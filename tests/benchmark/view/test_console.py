@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchmark import session
+from benchmark.view.console import print_table
 
 MODELS = ["logistic-regression[max_iter=100]", "logistic-regression[max_iter=300]", "knn"]
 BOARD = pd.DataFrame(
@@ -27,7 +27,7 @@ BOARD = pd.DataFrame(
 
 def printed(width: int, text: pd.DataFrame = BOARD) -> str:
     screen = io.StringIO()
-    session.print_table(Console(file=screen, width=width), "title", text)
+    print_table("title", text, Console(file=screen, width=width))
     return screen.getvalue()
 
 

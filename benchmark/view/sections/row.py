@@ -1,0 +1,100 @@
+"""Sections on single rows of the leaderboard: what is taken for what, how surely, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from benchmark.core.store import Results
+from benchmark.scores import metrics
+from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.rows import Row, Scores
+from benchmark.view import plots, text
+from benchmark.view.sections.section import Picture, Section
+from benchmark.view.text import score
+
+SHOWS = {
+    "confusion": "Confusion matrix",
+    "reliability": "Reliability",
+    "curves": "Training curves",
+}
+
+
+def rows(board: Leaderboard) -> list[Section]:
+    """Confusion matrix, reliability, scores by class and training curves of every row."""
+    sections = [_of_row(row, row.scores, board.out) for row in board.rows if row.scores is not None]
+    title = "Confusion matrices, reliability, scores by class and training curves"
+    return [Section(title, where="page"), *sorted(sections, key=lambda each: each.title)]
+
+
+def _of_row(row: Row, scores: Scores, out: Path) -> Section:
+    """One row, its repeats summed; of a curve's smaller sizes the tables only."""
+    data, place, runs = row.entry.dataset, row.place, row.good
+    selected_on = row.entry.protocol.selected_on
+    repeats = f", {len(runs)} repeats" if len(runs) > 1 else ""
+    flatters = row.is_deep and selected_on == "test"
+    what = (
+        f"{text.data_name(place.dataset, data.generated)}, {data.size} px, "
+        f"protocol {place.protocol}, {text.split_name(place.split)}, "
+        f"{len(scores.rows):,} test pictures{repeats}"
+        f"{', epoch chosen on the test set' if flatters else ''}"
+    )
+    title = f"{place.model}: {score(scores.mean('accuracy'))} % right"
+    sure = f"{place.model}: calibration error {score(scores.mean('ece'), 'ece')}"
+    file = text.file_name(place.dataset, row.board, place.model)
+    of = (what, title, sure, [run.finished + run.key for run in runs])
+    draw: dict[str, Callable[[], Figure]] = {
+        "confusion": lambda: plots.confusion(
+            scores.confusion, row.class_names, title, what, row.untrained
+        ),
+        "reliability": lambda: plots.reliability(scores.reliability, sure, what),
+    }
+    if row.is_deep:
+        keys = [run.key for run in runs]
+        draw["curves"] = lambda: plots.curves(_histories(out, keys), title, what, selected_on)
+    classes = _by_class(row, scores)
+    counts = pd.DataFrame(scores.confusion, pd.Index(row.class_names, name="true"), row.class_names)
+    return Section(
+        f"{row.board} {place.model}",
+        place.dataset,
+        table=_as_text(classes),
+        pictures=[Picture(f"{kind}/{file}.png", SHOWS[kind], draw[kind], of) for kind in draw],
+        data={f"confusion/{file}.csv": counts.to_csv(), f"classes/{file}.csv": classes.to_csv()},
+        where="folder" if row.is_step else "folded",
+    )
+
+
+def _histories(out: Path, keys: Sequence[str]) -> list[pd.DataFrame]:
+    """Read the epochs of a net's runs, as far as they are stored."""
+    read = (Results(out).history(key) for key in keys)
+    return [history for history in read if history is not None]
+
+
+def _by_class(row: Row, scores: Scores) -> pd.DataFrame:
+    """Scores of every class, repeats together, and whether all runs were trained on it."""
+    table = metrics.by_class(scores.confusion)
+    table.index = pd.Index(row.class_names, name="class")
+    counts = row.entry.dataset.class_counts
+    table["in_training"] = [
+        bool(counts[name]) and name not in row.untrained for name in table.index
+    ]
+    return table
+
+
+def _as_text(classes: pd.DataFrame) -> pd.DataFrame:
+    lines = [
+        {
+            "class": f"{name}{', none in training' * (row['in_training'] is False)}"
+            f"{', none in test' * (not row['support'])}",
+            "precision %": score(row["precision"]),
+            "recall %": score(row["recall"]),
+            "F1 %": score(row["f1"]),
+            "test pictures": str(row["support"]),
+            "predicted": str(row["predicted"]),
+        }
+        for name, row in classes.to_dict(orient="index").items()
+    ]
+    return pd.DataFrame(lines)

@@ -1,0 +1,71 @@
+"""A part of what is shown of a leaderboard: text, a table, and pictures yet to be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of a section.
+
+    Attributes
+    ----------
+    file : str
+        In the results folder.
+    shows : str
+        What a reader who cannot see it is told.
+    draw : callable
+        Gives the figure.
+    drawn_from : tuple
+        All that the figure depends on, so that it need not be drawn again; empty where that is not
+        worth the while.
+    """
+
+    file: str
+    shows: str
+    draw: Callable[[], Figure]
+    drawn_from: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of what is shown of a leaderboard.
+
+    Attributes
+    ----------
+    title : str
+        Empty where the pictures say it.
+    dataset : str
+        The data set it is of, or empty.
+    before, after : sequence of str
+        Paragraphs before and sentences after the table.
+    table : DataFrame or None
+        Of text.
+    pictures : sequence of Picture
+    data : mapping
+        CSV to write beside, by file.
+    bad_rows : collection of int
+        Rows of the table that are of failed runs.
+    off_screen : collection of str
+        Columns that a terminal has no room for.
+    where : {"everywhere", "page", "folded", "folder"}
+        Whether it is shown everywhere, on the page only, or there folded in; or whether only its
+        data are written, and its pictures not kept.
+    """
+
+    title: str
+    dataset: str = ""
+    before: Sequence[str] = ()
+    table: pd.DataFrame | None = None
+    after: Sequence[str] = ()
+    pictures: Sequence[Picture] = ()
+    data: Mapping[str, str] = field(default_factory=dict)
+    bad_rows: Collection[int] = ()
+    off_screen: Collection[str] = ()
+    where: Literal["everywhere", "page", "folded", "folder"] = "everywhere"
