@@ -213,8 +213,8 @@ class Ready(NamedTuple):
 
 def _chunks(pictures: Pictures, size: int, crop: str, contents: str) -> Iterator[cache.Chunk]:
     digests = hashlib.sha256()
-    drawn = isinstance(pictures, Drawn) and crop == crops.NONE
-    read, handful = joblib.delayed(_drawn if drawn else read_some), BATCH // 2 if drawn else HANDFUL
+    drawn = isinstance(pictures, Drawn)
+    read, handful = joblib.delayed(_drawn if drawn else read_some), BATCH // 4 if drawn else HANDFUL
     with joblib.Parallel(n_jobs=joblib.cpu_count(), prefer="threads") as parallel:
         for start in cache.show(range(0, len(pictures), BATCH), "reading pictures"):
             rows = range(start, min(start + BATCH, len(pictures)))
@@ -236,9 +236,14 @@ def _chunks(pictures: Pictures, size: int, crop: str, contents: str) -> Iterator
         )
 
 
-def _drawn(pictures: Drawn, rows: Sequence[int], size: int, _: str) -> Ready:
+def _drawn(pictures: Drawn, rows: Sequence[int], size: int, crop: str) -> Ready:
     digests = [hashlib.sha256(pictures.content(row)).digest() for row in rows]
-    return Ready(pictures.draw(np.array(rows), size), {}, None, digests)
+    if crop == crops.NONE:
+        return Ready(pictures.draw(np.array(rows), size), {}, None, digests)
+    larger = pictures.draw(np.array(rows), pictures.CROPPED_FROM).transpose(0, 2, 3, 1)
+    cut = [crops.cut(picture, crop) for picture in larger]
+    planes = np.stack([images.stretch(part, size) for part, _ in cut])
+    return Ready(planes, {}, np.array([found for _, found in cut]), digests)
 
 
 def read_some(pictures: Pictures, rows: Sequence[int], size: int, crop: str) -> Ready:

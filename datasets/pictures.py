@@ -47,9 +47,9 @@ class Pictures(ABC):
     def content(self, row: int) -> bytes:
         """Return all that decides a picture, as it lies there; may raise OSError."""
 
-    @abstractmethod
     def decode(self, content: bytes) -> np.ndarray:
         """Turn it into a picture, ``(height, width, 1 or 3)`` of uint8; ValueError says why not."""
+        return images.read(content)
 
     @abstractmethod
     def where(self, row: int) -> str:
@@ -109,10 +109,6 @@ class Files(Pictures):
             # No more than it says it has, since some of the system's files never end.
             return file.read(os.fstat(file.fileno()).st_size)
 
-    def decode(self, content: bytes) -> np.ndarray:
-        """See `images.read`."""
-        return images.read(content)
-
 
 @dataclass(frozen=True)
 class Drawn(Pictures):
@@ -155,11 +151,6 @@ class Drawn(Pictures):
     def content(self, row: int) -> bytes:
         """Return the number of the row and what draws it."""
         return f"{row} {self.code}".encode()
-
-    def decode(self, content: bytes) -> np.ndarray:
-        """Draw it, large enough to be cropped."""
-        row = np.array([int(content.split()[0])])
-        return self.draw(row, self.CROPPED_FROM)[0].transpose(1, 2, 0)
 
 
 def file_stamp(path: str | Path, most: int) -> list[int]:
