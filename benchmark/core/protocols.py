@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, Self
@@ -329,14 +328,6 @@ class Curve(Fair):
     def label(self) -> str:
         """Name on the leaderboard and in file names: ``curve-100``, ``curve-all``."""
         return f"{self.name}-{self.train_size or 'all'}"
-
-    @classmethod
-    def size(cls, label: str) -> float | None:
-        """Return the size a label names, infinite for all pictures, or None if of no curve."""
-        name, _, size = label.partition("-")
-        if name != cls.name:
-            return None
-        return math.inf if size == "all" else int(size)
 
     def n_pictures(self, dataset: Dataset) -> int:
         """Return how many pictures a model may learn from, those to select on included."""

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from benchmark.core.runs import WITHIN
+from benchmark.core.records import WITHIN, Place
 from benchmark.scores import intervals
-
-if TYPE_CHECKING:
-    from benchmark.scores.rows import Place
 
 
 @functools.cache

@@ -150,7 +150,8 @@ class Row:
     @property
     def curve_size(self) -> float | None:
         """Pictures asked for of a learning curve, infinite for all; None if it is of none."""
-        return Curve.size(self.entry.protocol.label)
+        protocol = self.entry.protocol
+        return (protocol.train_size or math.inf) if protocol.name == Curve.name else None
 
     @property
     def curve(self) -> tuple[str, str, str]:

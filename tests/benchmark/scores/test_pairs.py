@@ -1,0 +1,67 @@
+"""One door to every interval and difference: people drawn for all alike, by any metric."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmark.scores import intervals
+from benchmark.scores.metrics import METRICS
+from benchmark.scores.pairs import Pairs
+from benchmark.scores.rows import Scores
+from tests.benchmark.made_up import predictions
+
+RNG = np.random.default_rng(0)
+PEOPLE = np.repeat(np.arange(50), 4)
+ROWS = np.arange(200)
+GOOD, BAD = RNG.random((2, 200)) < np.array([[0.9], [0.6]])
+
+
+def scores(*right: np.ndarray, rows: np.ndarray = ROWS) -> Scores:
+    """Scores of a repeat for each of the answers, on the pictures `rows`."""
+    return Scores.of([predictions(rows % 2, each[rows], rows, PEOPLE[rows]) for each in right])
+
+
+@pytest.mark.parametrize("metric", [name for name, each in METRICS.items() if each.of_counts])
+def test_an_interval_and_a_difference_lie_around_the_score_by_any_metric(metric: str) -> None:
+    good, bad = scores(GOOD), scores(BAD)
+    pairs = Pairs([good, bad])
+    low, high = pairs.interval(0, metric)
+    assert low < good.mean(metric) < high
+    value, low, high = pairs.difference(0, 1, metric)
+    assert value == good.mean(metric) - bad.mean(metric)
+    assert 0 < low < value < high
+
+
+def test_it_does_not_matter_beside_which_others_two_are_compared() -> None:
+    alone, among = (
+        Pairs([scores(GOOD), scores(BAD)]),
+        Pairs([scores(BAD), scores(~GOOD), scores(GOOD)]),
+    )
+    assert alone.difference(0, 1) == among.difference(2, 0)
+    assert alone.p(0, 1) == among.p(2, 0) == among.p(0, 2)
+
+
+def test_the_p_value_is_that_of_answers_by_person_however_many_repeats() -> None:
+    by_person = [each.reshape(50, 4).sum(axis=1) for each in (GOOD, BAD)]
+    expected = intervals.paired_p(by_person[0] - by_person[1])
+    assert Pairs([scores(GOOD), scores(BAD)]).p(0, 1) == expected
+    assert Pairs([scores(GOOD, GOOD), scores(BAD)]).p(0, 1) == pytest.approx(expected)
+
+
+def test_repeats_that_differ_widen_the_interval_where_they_are_drawn() -> None:
+    same, other = scores(GOOD, GOOD), scores(GOOD, BAD)
+    pairs = Pairs([same, other])
+    of_people = pairs.difference(0, 1)
+    of_both = pairs.difference(0, 1, draw_repeats=True)
+    assert of_both.value == of_people.value
+    assert of_both.high - of_both.low > 1.5 * (of_people.high - of_people.low)
+
+
+def test_other_pictures_of_the_same_people_can_be_compared() -> None:
+    first, second = ROWS[::2], ROWS[1::2]
+    pairs = Pairs([scores(GOOD, rows=first), scores(GOOD, rows=second)])
+    assert pairs.n_people == 50
+    value, low, high = pairs.difference(0, 1)
+    assert low < value < high
+    assert low < 0 < high
