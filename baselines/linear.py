@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -41,28 +40,21 @@ class Logistic(PictureClassifier):
         kind = CudaLogisticRegression if self.device_ == "cuda" else LogisticRegression
         return kind(C=self.C, max_iter=self.max_iter, solver="lbfgs")
 
-    def fit(
-        self,
-        X: np.ndarray,
-        y: np.ndarray,
-        X_val: np.ndarray | None = None,
-        y_val: np.ndarray | None = None,
-    ) -> Self:
+    def fit_rows(self, rows: np.ndarray, y: np.ndarray) -> LogisticRegression:
         """Fit, and note in `note_` how many iterations were made and why they ended."""
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", ConvergenceWarning)
-            super().fit(X, y)
-        iterations = int(self.estimator_.n_iter_.max())
-        stopped = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
-        if not stopped:
+            fitted = super().fit_rows(rows, y)
+        iterations = int(fitted.n_iter_.max())
+        if not any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
             why = "converged"
         elif iterations >= self.max_iter:
             why = "stopped at its limit, not converged"
         else:
             why = "stopped by the solver, not converged"
         self.note_ = f"{iterations} lbfgs iterations, {why}"
-        self.n_parameters_ = self.estimator_.coef_.size + self.estimator_.intercept_.size
-        return self
+        self.n_parameters_ = fitted.coef_.size + fitted.intercept_.size
+        return fitted
 
 
 class CudaLogisticRegression(OnCuda, LogisticRegression):

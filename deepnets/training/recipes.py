@@ -24,7 +24,6 @@ LEAST = {
     "frozen_epochs": 0,
     "backbone_rate": 0,
 }
-NO_PATIENCE = ("patience", None)  # the one number that may be missing
 
 
 @dataclass(kw_only=True)
@@ -106,11 +105,10 @@ class Recipe:
         """
         for name, accepted in CHOICES.items():
             check_choice(name, getattr(self, name), get_args(accepted))
-        for each in fields(Recipe):
-            value = getattr(self, each.name)
-            is_number = isinstance(each.default, int | float)
-            if is_number and not isinstance(value, Real) and (each.name, value) != NO_PATIENCE:
-                raise ValueError(f"{each.name} is '{value}': it must be a number")
+        numbers = {each.name for each in fields(Recipe) if isinstance(each.default, int | float)}
+        for name in sorted(numbers - ({"patience"} if self.patience is None else set())):
+            if not isinstance(getattr(self, name), Real):
+                raise ValueError(f"{name} is '{getattr(self, name)}': it must be a number")
         for name, least in LEAST.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be {least} or more")

@@ -48,6 +48,7 @@ def test_it_is_a_scikit_learn_classifier(
     copy = clone(estimator)
     assert copy is not estimator
     assert copy.get_params() == estimator.get_params()
+    assert repr(copy) == repr(estimator)
 
     X, y = shapes.images[:40], shapes.labels[:40]
     fitted = copy.fit(X, y, shapes.images[40:60], shapes.labels[40:60])
