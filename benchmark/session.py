@@ -83,7 +83,7 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
         for run in here:
             run.estimator()
         for run in {run.model: run for run in here}.values():
-            run.check_weights()
+            run.check()
         for run in {(run.protocol, run.model.deep, run.repeat): run for run in here}.values():
             run.protocol.rows(dataset, run.model.deep, run.repeat)
         runs += here

@@ -174,13 +174,13 @@ class Run:
         """Pre-trained weights that a net starts from."""
         return self.estimator().starting_weights() if self.model.deep else None
 
-    def check_weights(self) -> None:
-        """Try the pre-trained weights, if any, before anything is fitted.
+    def check(self) -> None:
+        """Try a net and the pre-trained weights it is to start from, before anything is fitted.
 
         Raises
         ------
         InputError
-            If they cannot be had or do not fit.
+            If it cannot be built so, or the weights cannot be had or do not fit.
         """
         if self.model.deep:
             try:
