@@ -12,21 +12,23 @@ from matplotlib.figure import Figure
 from benchmark.view.plots.style import STYLE, TRAINING, heading, shortened
 
 PAIRS_A_ROW = 4
+MOST_HEIGHT = 40  # inches of all rows
 
 
 def classes(counts: Mapping[str, int], title: str) -> Figure:
     """Draw how many pictures each class has, on a logarithmic scale, with the counts."""
     ordered = sorted(counts.items(), key=lambda item: item[1])
     names, values = zip(*ordered, strict=True)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.5, 1.4 + 0.36 * len(names)), layout="constrained")
+    row = min(0.36, MOST_HEIGHT / len(names))
+    with mpl.rc_context(STYLE | {"ytick.labelsize": min(10, 28 * row)}):
+        figure = Figure(figsize=(7.5, 1.4 + row * len(names)), layout="constrained")
         axes = figure.subplots()
         axes.barh(names, values, color=TRAINING)
         axes.set_xscale("log")
         total = sum(values)
         for place, value in enumerate(values):
             text = f" {value:,} ({100 * value / total:.1f} %)"
-            axes.text(max(value, 1), place, text, va="center", fontsize=9)
+            axes.text(max(value, 1), place, text, va="center", fontsize=min(9, 25 * row))
         axes.set_xlim(0.8, max(values) * 6)
         axes.set_xlabel("pictures (logarithmic scale)")
         heading(figure, title)

@@ -10,16 +10,15 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from sklearn.isotonic import isotonic_regression
 
 from benchmark.scores.curves import SCORES
 from benchmark.scores.metrics import METRICS
-from benchmark.view.plots.style import STYLE, TRAINING, heading
+from benchmark.view.plots.style import CLASSICAL, STYLE, TRAINING, heading
 
-FAMILIES = {"net": (TRAINING, "-"), "classical": (sns.color_palette("colorblind")[3], "--")}
+FAMILIES = {"net": (TRAINING, "-"), "classical": (CLASSICAL, "--")}
 
 
 def learning_curves(points: pd.DataFrame, crossovers: pd.DataFrame, title: str) -> Figure:

@@ -7,11 +7,15 @@ from collections.abc import Collection, Sequence
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from benchmark.view.plots.style import SELECTION, STYLE, TRAINING, heading
+from benchmark.view.plots.style import SELECTION, STYLE, TRAINING, drawing, heading, shortened
+from benchmark.view.text import percent
+
+LEGIBLE = 20  # classes whose counts fit into their cells
+NAMED = 60  # classes whose names fit beside the matrix
 
 
 def confusion(
@@ -21,7 +25,9 @@ def confusion(
     what: str,
     untrained: Collection[str] = (),
 ) -> Figure:
-    """Draw a confusion matrix: counts, and the share of each true class by colour and in percent.
+    """Draw a confusion matrix: the share of each true class by colour, and counts in the cells.
+
+    The picture does not grow with more than `LEGIBLE` classes; the cells are then without text.
 
     Parameters
     ----------
@@ -35,61 +41,69 @@ def confusion(
     untrained : collection of str
         Classes that were not in training, to be marked.
     """
-    totals = counts.sum(axis=1, keepdims=True)
-    share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    text = np.array(
-        [
-            [f"{n:,}\n{_percent(s)}" if n else "" for n, s in zip(*pair, strict=True)]
-            for pair in zip(counts, share, strict=True)
-        ]
-    )
-    n = len(class_names)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(3.2 + 0.78 * n, 2.2 + 0.62 * n), layout="constrained")
+    n, totals = len(class_names), counts.sum(axis=1)
+    tested = totals > 0
+    share = np.full(counts.shape, np.nan)
+    share[tested] = counts[tested] / totals[tested, None]
+    legible = n <= LEGIBLE
+    side = min(n, LEGIBLE)
+    with drawing(3.2 + 0.78 * side, 2.2 + 0.62 * side, title) as figure:
         axes = figure.subplots()
-        sns.heatmap(
-            share,
-            annot=text,
-            fmt="",
-            cmap="Blues",
-            vmin=0,
-            vmax=1,
-            linewidths=0.6,
-            linecolor="0.8",
-            mask=np.broadcast_to(totals == 0, counts.shape),
-            annot_kws={"fontsize": 9},
-            cbar_kws={"label": "share of the true class", "format": PercentFormatter(1)},
-            ax=axes,
-        )
+        edges = {"linewidths": 0.6, "edgecolors": "0.8"} if legible else {"rasterized": True}
+        cells = axes.pcolormesh(share, cmap="Blues", vmin=0, vmax=1, **edges)
+        axes.invert_yaxis()
+        axes.spines[:].set_visible(False)
         axes.set_facecolor("0.92")
-        recalls = np.diag(share)
-        axes.set_yticks(
-            np.arange(n) + 0.5,
-            [
-                f"{name}  ({f'{total:,}' if total else 'none in test'}"
-                f"{', none in training' if name in untrained else ''})"
-                for name, total in zip(class_names, totals[:, 0], strict=True)
-            ],
-            rotation=0,
-        )
-        axes.set_xticks(np.arange(n) + 0.5, class_names, rotation=40, ha="right")
-        axes.set_xlabel("predicted")
-        axes.set_ylabel("true  (pictures)")
-        for i in range(n):
-            axes.add_patch(mpl.patches.Rectangle((i, i), 1, 1, fill=False, ec="#d55e00", lw=1.6))
-        n_seen = int((totals > 0).sum())
-        heading(figure, title)
+        bar = figure.colorbar(cells, ax=axes, format=PercentFormatter(1))
+        bar.set_label("share of the true class")
+        bar.outline.set_visible(False)
+        _name_classes(axes, class_names, totals, untrained)
+        if legible:
+            _write_counts(axes, counts, share)
+        recall = percent(np.diag(share)[tested].mean(), 1.1)
+        framed = "framed: right answers" if legible else "counts: in the CSV beside this picture"
         axes.set_title(
-            f"{what}\nframed: right answers; mean recall of {n_seen} classes "
-            f"{100 * recalls[totals[:, 0] > 0].mean():.1f} %",
+            f"{what}\n{framed}; mean recall of {tested.sum()} classes {recall}",
             fontsize=9,
             wrap=True,
         )
     return figure
 
 
-def _percent(share: float) -> str:
-    return "<1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
+def _name_classes(
+    axes: Axes, names: Sequence[str], totals: np.ndarray, untrained: Collection[str]
+) -> None:
+    """Label both axes, as many classes as there is room for."""
+    shown = range(0, len(names), -(-len(names) // NAMED))
+    places = np.array(shown) + 0.5
+    true = [
+        f"{shortened(names[i])}  ({f'{totals[i]:,}' if totals[i] else 'none in test'}"
+        f"{', none in training' if names[i] in untrained else ''})"
+        for i in shown
+    ]
+    axes.set_yticks(places, true)
+    predicted = [shortened(names[i]) for i in shown]
+    axes.set_xticks(places, predicted, rotation=40, ha="right")
+    axes.tick_params(labelsize=10 if len(names) <= LEGIBLE else 6)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true  (pictures)")
+
+
+def _write_counts(axes: Axes, counts: np.ndarray, share: np.ndarray) -> None:
+    """Write counts and shares into the cells, and frame the right answers."""
+    for true, predicted in zip(*counts.nonzero(), strict=True):
+        part = share[true, predicted]
+        axes.text(
+            predicted + 0.5,
+            true + 0.5,
+            f"{counts[true, predicted]:,}\n{'<1 %' if part < 0.005 else percent(part, 0)}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            color="white" if part > 0.5 else "0.15",
+        )
+    for i in range(len(counts)):
+        axes.add_patch(mpl.patches.Rectangle((i, i), 1, 1, fill=False, ec="#d55e00", lw=1.6))
 
 
 def reliability(bins: np.ndarray, title: str, what: str) -> Figure:

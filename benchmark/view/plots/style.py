@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import seaborn as sns
 from matplotlib.figure import Figure
 from PIL import Image
 
+from benchmark.core.store import write_file
+
 DPI = 110
-TRAINING, SELECTION = sns.color_palette("colorblind")[0], sns.color_palette("colorblind")[1]
+TRAINING, SELECTION, CLASSICAL = "#0173b2", "#de8f05", "#d55e00"  # of seaborn, for the colour-blind
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -25,11 +28,28 @@ STYLE: Any = {
 }
 
 
+TITLE = 12  # points
 MARGIN = 0.01  # of the figure's width, beside its title
 LINE = 1.25  # heights of its letters that a line of the title takes
 
 
-def heading(figure: Figure, title: str, size: float = 12) -> None:
+@contextmanager
+def drawing(width: float, height: float, title: str) -> Iterator[Figure]:
+    """A figure in the style of all, with a title over it that may take several lines.
+
+    Parameters
+    ----------
+    width, height : float
+        In inches, the title's further lines not counted.
+    title : str
+    """
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure
+        heading(figure, title)
+
+
+def heading(figure: Figure, title: str) -> None:
     """Put a bold title over a figure, in as many lines as it needs, and make room for these.
 
     Parameters
@@ -38,10 +58,8 @@ def heading(figure: Figure, title: str, size: float = 12) -> None:
     title : str
         Broken where it has line breaks and where it would leave the figure: at a space, or in a
         model's long name after a comma or a plus.
-    size : float
-        Of the letters, in points.
     """
-    text = figure.suptitle("", x=MARGIN, ha="left", fontsize=size, fontweight="bold")
+    text = figure.suptitle("", x=MARGIN, ha="left", fontsize=TITLE, fontweight="bold")
     width = (1 - 2 * MARGIN) * figure.bbox.width
     lines = []
     for line in title.splitlines():
@@ -54,7 +72,7 @@ def heading(figure: Figure, title: str, size: float = 12) -> None:
             begun += part
         lines.append(begun)
     text.set_text("\n".join(lines))
-    more = (len(lines) - 1) * size * LINE / 72  # inches
+    more = (len(lines) - 1) * TITLE * LINE / 72  # inches
     figure.set_figheight(figure.get_figheight() + more)
 
 
@@ -70,11 +88,9 @@ def save(figure: Figure, path: Path, mark: str = "") -> None:
     """
     image = io.BytesIO()
     metadata = {"Software": f"matplotlib {mpl.__version__}", "Comment": mark}
-    figure.savefig(image, format="png", dpi=DPI, metadata=metadata)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_bytes(image.getvalue())
-    draft.replace(path)
+    with mpl.rc_context(STYLE):  # some words, such as those at ticks, are made only now
+        figure.savefig(image, format="png", dpi=DPI, metadata=metadata)
+    write_file(path, image.getvalue())
 
 
 def is_current(path: Path, mark: str) -> bool:

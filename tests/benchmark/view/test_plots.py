@@ -92,3 +92,26 @@ def test_a_class_that_was_not_in_training_is_marked_in_its_confusion_matrix() ->
     figure = plots.confusion(np.diag([3, 0, 2]), ["a", "b", "c"], "t", "w", untrained=["b", "c"])
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert labels == ["a  (3)", "b  (none in test, none in training)", "c  (2, none in training)"]
+
+
+def test_a_hundred_classes_are_drawn_on_a_bounded_picture_in_a_second_or_two(
+    tmp_path: Path,
+) -> None:
+    counts = np.full((100, 100), 3)
+    names = [f"class {i}" for i in range(100)]
+    sizes = []
+    for n in (20, 100):
+        figure = plots.confusion(counts[:n, :n], names[:n], "model: 1 % right", "what")
+        plots.save(figure, tmp_path / f"{n}.png")
+        sizes.append(Image.open(tmp_path / f"{n}.png").size)
+    assert sizes[1] == sizes[0]
+    assert len(figure.axes[0].texts) == 0
+    assert "counts: in the CSV" in figure.axes[0].get_title("left")
+
+
+def test_a_class_name_that_looks_like_mathematics_is_drawn_as_it_is(tmp_path: Path) -> None:
+    names = [r"$\frac{$", "$x$"]
+    plots.save(plots.confusion(np.eye(2, dtype=np.int64), names, "t", "w"), tmp_path / "a.png")
+    plots.save(plots.classes(dict.fromkeys(names, 1), "t"), tmp_path / "b.png")
+    shown = plots.confusion(np.eye(2, dtype=np.int64), names, "t", "w").axes[0].get_yticklabels()
+    assert [text.get_text() for text in shown] == [r"$\frac{$  (1)", "$x$  (1)"]
