@@ -20,9 +20,9 @@ import datasets
 import deepnets
 from benchmark.core import models
 from datasets import Dataset
-from datasets.dataset import LOADERS
+from datasets.registry import LOADERS
 from datasets.loaders.drawn import faces
-from tests.conftest import Command
+from tests.conftest import Command, write_picture
 from tests.datasets import samples
 
 pytestmark = pytest.mark.spread
@@ -176,13 +176,13 @@ def test_the_example_is_a_model(package: str, tmp_path: Path, shapes: Dataset) -
         deepnets.ARCHITECTURES.pop(name, None)
 
 
-def test_the_example_is_a_data_set(tmp_path: Path, picture: object) -> None:
+def test_the_example_is_a_data_set(tmp_path: Path) -> None:
     example("datasets/loaders", tmp_path)
     try:
         folder = tmp_path / "garments"
         lines = ["picture,label,person"]
         for i, word in enumerate(["dress", "hat", "shirt"] * 2):
-            picture(folder / f"{i}.png", seed=i)
+            write_picture(folder / f"{i}.png", seed=i)
             lines.append(f"{i}.png,{word},p{i}")
         (folder / "garments.csv").write_text("\n".join(lines))
         dataset = datasets.load(folder)

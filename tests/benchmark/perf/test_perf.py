@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import perf
-from benchmark.perf import peers
+from benchmark.perf import __main__ as perf
+from benchmark.perf import loops
 from datasets import Dataset, images
-
-Command = Callable[..., tuple[int, str, str]]
+from tests.conftest import Command
 
 
 def test_ours_and_the_peers_take_turns() -> None:
@@ -25,27 +23,27 @@ def test_ours_and_the_peers_take_turns() -> None:
 
 
 @pytest.fixture
-def task(shapes: Dataset) -> peers.Training:
+def task(shapes: Dataset) -> loops.Training:
     X, y = shapes.images, shapes.labels
-    return peers.Training("resnet18", {}, X[:60], y[:60], X[60:], y[60:], 6, 20, seed=0)
+    return loops.Training("poster-baseline", {}, X[:60], y[:60], X[60:], y[60:], 6, 20, seed=0)
 
 
-def test_the_loop_we_are_measured_against_learns(task: peers.Training) -> None:
-    assert peers.loader_loop(task) > 0.6
+def test_the_loop_we_are_measured_against_learns(task: loops.Training) -> None:
+    assert loops.loader_loop(task) > 0.6
 
 
-def test_timms_benchmark_tells_images_a_second(task: peers.Training) -> None:
-    assert peers.timm_steps(task, n_steps=1) > 0
+def test_timms_benchmark_tells_images_a_second(task: loops.Training) -> None:
+    assert loops.timm_steps(task, n_steps=1) > 0
 
 
 def test_the_cv2_loop_reads_what_we_read(shapes_folder: Path) -> None:
     paths = sorted(str(path) for path in shapes_folder.glob("*/*.png"))[:5]
     ours, *_ = images.load_all(paths, 16)
-    assert (peers.cv2_loop(paths, 16)[..., ::-1].transpose(0, 3, 1, 2) == ours).all()
+    assert (loops.cv2_loop(paths, 16)[..., ::-1].transpose(0, 3, 1, 2) == ours).all()
 
 
 def test_the_neighbours_we_are_measured_against_are_scikit_learns(shapes: Dataset) -> None:
-    known = peers.scikit_learn_neighbours(
+    known = loops.scikit_learn_neighbours(
         shapes.images[:60], shapes.labels[:60], shapes.images[60:]
     )
     assert known.shape == (30, 3)
@@ -57,19 +55,17 @@ def test_every_section_leaves_its_rows(
 ) -> None:
     for name, value in {
         **{"N_TRAIN": 30, "N_VALIDATION": 10, "EPOCHS": 1, "BATCH": 10, "N_DRAWN": 30},
-        **{"GRID_EPOCHS": 1, "GROWTH": (20,), "RUNS": (1,)},
+        "GRID_EPOCHS": 1,
     }.items():
         monkeypatch.setattr(perf, name, value)
     status, out, _ = run_command(
         perf.main,
-        *("--data", shapes_folder, "--model", "knn,majority,mobilenet", "--rounds", 1),
+        *("--data", shapes_folder, "--model", "knn,majority,poster-baseline", "--rounds", 1),
         *("--out", tmp_path),
     )
     assert status == 0
     table = pd.read_csv(tmp_path / "perf.csv")
-    assert list(dict.fromkeys(table["section"])) == [
-        *("engine", "grid", "loading", "classical", "growth")
-    ]
+    assert list(dict.fromkeys(table["section"])) == [*("engine", "grid", "loading", "classical")]
     measured = table[table["unit"] != "accuracy"]
     assert (measured["ours"] > 0).all()
     compared = table[table["peer"].notna()]

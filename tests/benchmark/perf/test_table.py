@@ -6,34 +6,42 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.perf import speed
+from benchmark.perf.table import Measure, write_section
 
-TITLES = {"engine": "(a) The engine", "card": "(f) On a GPU"}
+TITLES = {"engine": "Training nets", "card": "On a GPU"}
 
 
 def test_the_ratio_is_of_each_rounds_pair_and_above_1_to_our_favour() -> None:
-    slower = speed.Measure("s", "x", "s", [1.0, 2.0, 4.0], "peer", [2.0, 6.0, 4.0]).row()
+    slower = Measure("s", "x", "s", [1.0, 2.0, 4.0], "peer", [2.0, 6.0, 4.0]).row()
     assert (slower["ratio"], slower["ratio_lo"], slower["ratio_hi"]) == (2.0, 1.0, 3.0)
     assert (slower["ours"], slower["theirs"], slower["rounds"]) == (2.0, 4.0, 3)
-    faster = speed.Measure("s", "x", "images/s", [200.0], "peer", [100.0], True).row()
+    faster = Measure("s", "x", "images/s", [200.0], "peer", [100.0], True).row()
     assert faster["ratio"] == 2.0
 
 
 def measured(section: str, ours: list[float]) -> dict[str, object]:
-    row = speed.Measure(section, "knn", "s", ours, "a loop", [2 * each for each in ours]).row()
+    row = Measure(section, "knn", "s", ours, "a loop", [2 * each for each in ours]).row()
     return {**row, "pictures": "shapes, 90", "machine": "a machine"}
 
 
 def test_a_section_measured_again_takes_the_place_of_its_earlier_rows(tmp_path: Path) -> None:
     for section, ours in (("card", [5.0]), ("engine", [1.0, 3.0]), ("card", [7.0])):
-        speed.write_section(tmp_path, section, [measured(section, ours)], TITLES)
+        write_section(tmp_path, section, [measured(section, ours)], TITLES)
     table = pd.read_csv(tmp_path / "perf.csv")
     assert table[["section", "ours"]].to_numpy().tolist() == [["engine", 2.0], ["card", 7.0]]
     page = (tmp_path / "perf.md").read_text()
-    assert page.index("## (a) The engine") < page.index("## (f) On a GPU")
+    assert page.index("## Training nets") < page.index("## On a GPU")
     assert "2 (1 to 3)" in page
     assert "a machine; pictures: shapes, 90" in page
 
 
-def test_a_row_is_told_in_a_line() -> None:
-    assert speed.as_line(measured("engine", [3.0])) == "engine: knn: 3 s; a loop 6; ratio 2.00"
+def test_rows_of_a_section_that_is_gone_go(tmp_path: Path) -> None:
+    write_section(tmp_path, "old", [measured("old", [5.0])], {"old": "Of before", **TITLES})
+    write_section(tmp_path, "card", [measured("card", [7.0])], TITLES)
+    assert pd.read_csv(tmp_path / "perf.csv")["section"].tolist() == ["card"]
+
+
+def test_a_measure_is_told_in_a_line() -> None:
+    assert str(Measure("engine", "knn", "s", [3.0], "a loop", [6.0])) == (
+        "engine: knn: 3 s; a loop 6; ratio 2.00"
+    )

@@ -19,7 +19,7 @@ import deepnets
 
 @dataclass(frozen=True)
 class Training:
-    """What a peer is asked to train: the project's own net and pictures.
+    """A training: one of the project's own nets and pictures.
 
     Attributes
     ----------

@@ -49,13 +49,12 @@ class Measure:
             row |= {name: statistics.median(some), f"{name}_lo": min(some), f"{name}_hi": max(some)}
         return {**row, "rounds": len(self.ours), "note": self.note}
 
-
-def as_line(row: Mapping[str, Any]) -> str:
-    """A row in one line, as it is told when it is measured."""
-    text = f"{row['section']}: {row['subject']}: {row['ours']:.4g} {row['unit']}"
-    if row["peer"]:
-        text += f"; {row['peer']} {row['theirs']:.4g}; ratio {row['ratio']:.2f}"
-    return f"{text}  {row['note']}".rstrip()
+    def __str__(self) -> str:
+        row = self.row()
+        text = f"{self.section}: {self.subject}: {row['ours']:.4g} {self.unit}"
+        if self.peer:
+            text += f"; {self.peer} {row['theirs']:.4g}; ratio {row['ratio']:.2f}"
+        return f"{text}  {self.note}".rstrip()
 
 
 def write_section(
@@ -71,18 +70,20 @@ def write_section(
     rows : sequence of dict
         See `Measure.row`; each with the ``machine`` and the ``pictures`` it is of.
     titles : mapping
-        Title of every section by name, in their order on the page.
+        Title of every section by name, in their order on the page; rows of others go.
     """
     table, file = pd.DataFrame(rows), out / "perf.csv"
     if file.is_file():
         earlier = pd.read_csv(file, dtype=str, keep_default_na=False)
         table = pd.concat([earlier[earlier["section"] != section], table])
-    order = {name: place for place, name in enumerate(titles)}
-    table = table.sort_values("section", key=lambda names: names.map(order), kind="stable")
+    table = table[table["section"].isin([*titles])]
+    table = table.sort_values(
+        "section", key=lambda column: column.map([*titles].index), kind="stable"
+    )
     write_file(file, table.to_csv(index=False))
     parts = [
-        "# Speed\n\nMedian (least to most) of the rounds; a ratio above 1 is to our favour. Ours "
-        "runs one-thread processes, one a core; a peer has all threads."
+        "# Speed\n\nMedian (least to most) of the rounds; a ratio above 1 is in our favour. Ours "
+        "runs one-thread processes, one a core; the other way has all threads."
     ]
     for name, part in table.groupby("section", sort=False):
         about = "; ".join(
