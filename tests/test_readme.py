@@ -20,8 +20,8 @@ import datasets
 import deepnets
 from benchmark.core import models
 from datasets import Dataset
-from datasets.registry import LOADERS
 from datasets.loaders.drawn import faces
+from datasets.registry import LOADERS
 from tests.conftest import Command, write_picture
 from tests.datasets import samples
 
