@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark.core.runs import ACROSS, WITHIN
-from benchmark.scores import rows as evidence
 from benchmark.scores.pairs import Pairs
-from benchmark.scores.rows import Row, Scores
+from benchmark.scores.rows import Row, Scores, about
 
 COUNTS = {"n_test": "test pictures", "n_people": "of people", "n_train": "training pictures"}
 
@@ -123,7 +122,7 @@ def _columns(pair: tuple[Row, Row], contrast: Contrast) -> dict[str, Any]:
         "generated_data": entry.dataset.generated,
         "size": entry.dataset.size,
         "data": pair[0].data,
-        "about": evidence.about(entry),
+        "about": about(entry),
     }
     for metric in contrast.scores:
         difference = pairs.difference(0, 1, metric)

@@ -76,7 +76,7 @@ class Leaderboard:
         tried = searches.read(out)
         computed, compared = _ranked(_with_steps(rows.read(out)))
         computed = [
-            replace(row, searches=tuple(each for each in tried if each.won_by(row)))
+            replace(row, choices=tuple(each.choice for each in tried if each.won_by(row)))
             for row in computed
         ]
         by_kind = {kind: contrasts.compute(computed, kind) for kind in CONTRASTS}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,9 +22,6 @@ from benchmark.core.records import (
 from benchmark.core.store import Results
 from benchmark.scores import metrics, published
 from benchmark.scores.metrics import METRICS
-
-if TYPE_CHECKING:
-    from benchmark.scores.searches import Search
 
 
 @dataclass(frozen=True)
@@ -89,6 +86,19 @@ class Scores:
         return float(self.by_repeat[metric].std()) if len(self.by_repeat) > 1 else None
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A search that chose a row's parameters: the seconds that each of its trials took, by key."""
+
+    seconds: Mapping[str, float]
+
+    @property
+    def note(self) -> str:
+        """What a reader of the row must know."""
+        n, seconds = len(self.seconds), np.nansum([*self.seconds.values()])
+        return f"best of {n:,} trials on validation, which took {seconds:,.1f} s"
+
+
 @dataclass(frozen=True, eq=False)
 class Row:
     """A row of the leaderboard: what it is of, what became of its runs, and what they scored.
@@ -109,8 +119,8 @@ class Row:
         Who are on its test pictures, if the data say that.
     is_step : bool
         Whether it is of a learning curve's smaller sizes.
-    searches : tuple of Search
-        Those that chose its parameters.
+    choices : tuple of Choice
+        The searches that chose its parameters.
     """
 
     entry: BoardRow
@@ -120,7 +130,7 @@ class Row:
     rank: int | None = None
     n_people: int | None = None
     is_step: bool = False
-    searches: tuple[Search, ...] = ()
+    choices: tuple[Choice, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -224,9 +234,7 @@ class Row:
         if pretrained_on := self.entry.model.pretrained_on:
             notes.append(f"pre-trained on {pretrained_on}")
         notes.append(self.entry.protocol.note)
-        for search in self.searches:
-            of = f"best of {len(search.table):,} trials on validation"
-            notes.append(f"{of}, which took {search.seconds:,.1f} s")
+        notes += [choice.note for choice in self.choices]
         for absent, where in ((self.untrained, "training"), (self.untested, "test")):
             notes.append(f"no {' or '.join(absent)} in {where}" if absent else "")
         notes.append(self.measured[0].note if len(self.good) == 1 else "")
@@ -287,10 +295,10 @@ class Row:
 
     def _cost_of_search(self) -> dict[str, Any]:
         """Trials that it was chosen from and their seconds, those of two searches counted once."""
-        if not self.searches:
+        if not self.choices:
             return {}
-        tried = pd.concat([search.table for search in self.searches]).drop_duplicates("run")
-        return {"search_trials": len(tried), "search_seconds": tried["seconds"].sum()}
+        seconds = {key: took for choice in self.choices for key, took in choice.seconds.items()}
+        return {"search_trials": len(seconds), "search_seconds": np.nansum([*seconds.values()])}
 
     def order(self) -> tuple[Any, ...]:
         """Return what rows are sorted by: by board the more test pictures first, then the best."""

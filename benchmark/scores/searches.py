@@ -17,7 +17,7 @@ from benchmark.core.store import Results
 from benchmark.scores import intervals
 from benchmark.scores.metrics import METRICS
 from benchmark.scores.pairs import Pairs
-from benchmark.scores.rows import Row, read_row
+from benchmark.scores.rows import Choice, Row, read_row
 
 CHOSEN_BY = ("accuracy", "macro_f1", "log_loss")  # metrics that the best may be best in
 NOT_RUN = "skipped"
@@ -80,6 +80,11 @@ class Search:
     def seconds(self) -> float:
         """Seconds of all trials together."""
         return float(self.table["seconds"].sum())
+
+    @property
+    def choice(self) -> Choice:
+        """What the row of its winner keeps of it."""
+        return Choice(dict(zip(self.table["run"], self.table["seconds"], strict=True)))
 
     @property
     def n_tied(self) -> int:

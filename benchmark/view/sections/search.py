@@ -79,7 +79,7 @@ def _on_search(search: Search, board: Leaderboard) -> list[str]:
             f"{pictures} right, which flatters, since it was chosen on them."
         )
         for row in board.rows:
-            if search in row.searches and row.scores is not None:
+            if search.won_by(row) and row.scores is not None:
                 lines.append(
                     f"Under {row.board} that is {with_interval(row.columns(), 'accuracy')} % of "
                     f"{len(row.scores.rows):,} test pictures, which counted in no choice."
