@@ -156,7 +156,7 @@ def _expect(pick: pd.Series, row: Row) -> str:
 
 def _costs(pick: pd.Series, row: Row, out: Path) -> str:
     record = row.good[0]
-    files = [*Results(out).run_folder(record.key).glob("model.*")]
+    files = [*Results(out).run_folder(record.key).glob("model.s*")]
     size = f"a file of {files[0].stat().st_size / 1e6:.1f} MB, " if files else ""
     threads = record.environment.threads
     where = f"{record.environment.processor}, {threads} thread{'s' * (threads > 1)}"

@@ -37,6 +37,7 @@ def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) 
         dataset = load(run.source, run.size)
         if dataset.fingerprint != run.dataset.fingerprint:
             raise ValueError(f"{run.source} changed while it was used: start again")
+        Results(out).put_pictures(dataset)
         if run.weights and file_digest(run.weights.path) != run.parts["weights"]:
             raise ValueError(f"{run.weights.path.name} changed while it was used: start again")
         estimator, predictions, measured = fit_and_predict(run, dataset, run.rows(), on_epoch)

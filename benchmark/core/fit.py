@@ -10,8 +10,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from benchmark.core.memory import Peak
+from benchmark.core.predictions import Predictions
 from benchmark.core.protocols import Rows
-from benchmark.core.records import SELECTION, Measured, Predictions
+from benchmark.core.records import SELECTION, Measured
 from benchmark.core.runs import Run
 from datasets import Dataset
 

@@ -76,6 +76,9 @@ def code_hash(*files: str) -> str:
     return hashlib.sha256("\0".join(sorted(map(ast.dump, trees))).encode()).hexdigest()
 
 
+OWN_PACKAGES = ("baselines", "benchmark", "datasets", "deepnets")
+
+
 class _Wordless(ast.NodeTransformer):
     """Takes the docstrings and the messages for people out of a syntax tree."""
 
@@ -85,6 +88,10 @@ class _Wordless(ast.NodeTransformer):
         ):
             node.body = node.body[1:]
         return super().generic_visit(node)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        own = (node.module or "").partition(".")[0] in OWN_PACKAGES
+        return None if own else node  # says where our code lies; what it does is hashed there
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         error = node.exc

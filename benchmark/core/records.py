@@ -13,11 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
-
 SCHEMA = 2  # of run.json, board.json and searches.json
 SELECTION, TEST, WITHIN, ACROSS = "selection", "test", "within", "across"  # parts of predictions
-SUM_TOLERANCE = 1e-3  # of the probabilities of a picture, as float32
 
 T = TypeVar("T")
 
@@ -286,78 +283,6 @@ class SearchRecord(_OfRow):
             )
             for trial in self.trials
         ]
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a run said of the pictures it did not learn from; all scores are computed from these.
-
-    Attributes
-    ----------
-    rows : ndarray of int64, shape (n,)
-        Row numbers in the data set.
-    labels : ndarray of int64, shape (n,)
-        True classes.
-    probabilities : ndarray of float32, shape (n, n_classes)
-        One column for every class of the data set, 0 for those never trained on.
-    groups : ndarray of int64, shape (n,)
-        Who is shown; the row number where the data set does not say.
-    part : ndarray of str, shape (n,)
-        ``test``, or ``within`` and ``across``; ``selection`` for pictures that epochs were chosen
-        by and that are in no test set.
-    """
-
-    rows: np.ndarray
-    labels: np.ndarray
-    probabilities: np.ndarray
-    groups: np.ndarray
-    part: np.ndarray
-
-    def of(self, part: str) -> Predictions:
-        """Return those of one part."""
-        return self._where(self.part == part)
-
-    @property
-    def scored(self) -> Predictions:
-        """Those of all test pictures."""
-        return self._where(self.part != SELECTION)
-
-    def _where(self, chosen: np.ndarray) -> Predictions:
-        return Predictions(*(column[chosen] for column in vars(self).values()))
-
-    def check(self, record: Record) -> None:
-        """See that these can be the predictions of a run.
-
-        Raises
-        ------
-        ValueError
-            What is wrong with them.
-        """
-        n, n_classes = len(self.rows), len(record.dataset.class_counts)
-        whole = all(each.shape == (n,) for each in (self.rows, self.labels, self.groups, self.part))
-        numbers = all(each.dtype == np.int64 for each in (self.rows, self.labels, self.groups))
-        kinds = self.probabilities.dtype == np.float32 and self.part.dtype.kind == "U"
-        if not (whole and numbers and kinds) or self.probabilities.shape != (n, n_classes):
-            raise ValueError(f"not predictions of {n_classes} classes")
-        n_test = record.measured.n_test if record.measured else n
-        n_scored = int(np.sum(self.part != SELECTION))
-        if n_scored != n_test:
-            raise ValueError(f"{n_scored} test pictures, {n_test} in run.json")
-        if not set(self.part.tolist()) <= {SELECTION, TEST, WITHIN, ACROSS}:
-            raise ValueError("pictures of no known part")
-        if len(np.unique(self.rows)) < n or not _below(self.rows, record.dataset.n):
-            raise ValueError(f"rows that are not {n} different ones of {record.dataset.n}")
-        if not _below(self.labels, n_classes):
-            raise ValueError(f"labels that are not among {n_classes} classes")
-        if not np.isfinite(self.probabilities).all() or (self.probabilities < 0).any():
-            raise ValueError("probabilities that are negative or no numbers")
-        sums = self.probabilities.sum(axis=1, dtype=np.float64)
-        if (np.abs(sums[sums > 0] - 1) > SUM_TOLERANCE).any():
-            raise ValueError("probabilities that do not sum to 1")
-
-
-def _below(numbers: np.ndarray, n: int) -> bool:
-    return bool((numbers >= 0).all() and (numbers < n).all())
 
 
 def to_json(record: Any) -> dict[str, Any]:

@@ -20,16 +20,10 @@ import filelock
 import numpy as np
 import pandas as pd
 
-from benchmark.core.records import (
-    SCHEMA,
-    BoardRow,
-    Predictions,
-    Record,
-    SearchRecord,
-    from_json,
-    to_json,
-)
-from datasets import InputError
+from benchmark.core.predictions import Predictions
+from benchmark.core.records import SCHEMA, BoardRow, Record, SearchRecord, from_json, to_json
+from datasets import Dataset, InputError
+from datasets.dataset import Part
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +176,8 @@ class Results:
         history : sequence of dataclasses
             Rows of ``history.csv``.
         model : fitted classifier, optional
-            Kept as ``model.safetensors`` (nets) or ``model.skops``; nothing is pickled.
+            Kept as ``model.safetensors`` (nets) or ``model.skops``; nothing is pickled. Class
+            names, size and crop of the pictures are in ``model.json``.
         """
         home = self.run_folder(record.key)
         home.parent.mkdir(parents=True, exist_ok=True)
@@ -195,7 +190,7 @@ class Results:
                 table = pd.DataFrame([asdict(epoch) for epoch in history])
                 table.to_csv(draft / "history.csv", index=False)
             if model is not None:
-                _save_model(draft, model)
+                _save_model(draft, model, record)
             files = {f"runs/{home.name}/{path.name}": path for path in draft.iterdir()}
             sums = {name: file_digest(path) for name, path in files.items()}
             draft.chmod(0o755)
@@ -279,6 +274,27 @@ class Results:
 
     # All other files.
 
+    def put_pictures(self, dataset: Dataset) -> None:
+        """Write which file each row of a data set is, with its label, person and part, once."""
+        name = f"data/{dataset.fingerprint[:12]}.csv"
+        if (self.path / name).is_file():
+            return
+        none = [""] * len(dataset)
+        parts = (
+            none if dataset.parts is None else [Part(each).name.lower() for each in dataset.parts]
+        )
+        other = np.zeros(len(dataset), bool) if dataset.other is None else dataset.other
+        table = pd.DataFrame(
+            {
+                "row": np.arange(len(dataset)),
+                "file": dataset.ids,
+                "label": [dataset.class_names[label] for label in dataset.labels],
+                "person": none if dataset.groups is None else dataset.groups,
+                "part": np.where(other, "other set", parts),
+            }
+        )
+        self.write_text(name, table.to_csv(index=False))
+
     def write_text(self, name: str, text: str) -> None:
         """Write a file, named from the results folder on."""
         self.write_bytes(name, text.encode())
@@ -345,7 +361,19 @@ def one_line(error: BaseException) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
-def _save_model(draft: Path, model: Any) -> None:
+def _save_model(draft: Path, model: Any, record: Record) -> None:
+    """Save a fitted model, and beside it what pictures it takes and what its answers mean."""
+    names, trained = (
+        [*record.dataset.class_counts],
+        record.measured and record.measured.trained_classes,
+    )
+    use = {
+        "class_names": [names[i] for i in trained or ()],  # a column of its answers each
+        "size": record.dataset.size,
+        "crop": record.dataset.crop,
+        "pictures": "uint8, RGB planes, (n, 3, size, size), cropped and stretched to the size",
+    }
+    (draft / "model.json").write_text(_to_text(use))
     if hasattr(model, "save"):
         model.save(draft / "model.safetensors")
     else:

@@ -11,14 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.core.predictions import Predictions
 from benchmark.core.protocols import Curve
-from benchmark.core.records import (
-    BoardRow,
-    Measured,
-    Place,
-    Predictions,
-    Record,
-)
+from benchmark.core.records import BoardRow, Measured, Place, Record
 from benchmark.core.store import Results
 from benchmark.scores import metrics, published
 from benchmark.scores.metrics import METRICS
@@ -31,7 +26,7 @@ class Scores:
     Attributes
     ----------
     rows, labels, groups : ndarray of int64, shape (n,)
-        As in `records.Predictions`.
+        As in `predictions.Predictions`.
     predicted : ndarray of int64, shape (repeats, n)
         The classes named.
     by_repeat : DataFrame

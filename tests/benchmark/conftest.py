@@ -12,7 +12,7 @@ from benchmark.core import models, runs
 from benchmark.core.protocols import Fair
 from benchmark.core.store import Results
 from benchmark.view.page import publish
-from datasets import Dataset
+from datasets import Dataset, Source
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,9 @@ def made(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path, shapes: 
         ("knn", {"n_neighbors": 0}),
     ):
         model = models.models()[name]
-        run = runs.Run(str(shapes_folder), about, 32, Fair(train_size=40), model, settings)
+        run = runs.Run(
+            Source.parse(str(shapes_folder)), about, 32, Fair(train_size=40), model, settings
+        )
         execution.execute(run, out)
         Results(out).put_rows(run.board_rows)
     publish(out)

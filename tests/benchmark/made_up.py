@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.core.predictions import Predictions
 from benchmark.core.records import (
     TEST,
     BoardRow,
@@ -13,7 +14,6 @@ from benchmark.core.records import (
     Environment,
     Measured,
     ModelFacts,
-    Predictions,
     ProtocolFacts,
     Record,
 )

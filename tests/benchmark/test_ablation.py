@@ -17,7 +17,7 @@ from benchmark.core.protocols import Fair
 from benchmark.core.runs import Run, describe, on_board
 from benchmark.scores.rows import Row, read_row
 from benchmark.scores.worth import SCORES, worth_of_parts
-from datasets import Dataset
+from datasets import Dataset, Source
 from deepnets.training.recipes import RECIPES
 
 (NET,) = models.find("poster-baseline")
@@ -80,7 +80,7 @@ def rows(
     for name, each in settings.items():
         protocol = Fair(train_size=60, repeats=2)
         runs = [
-            Run(str(shapes_folder), describe(shapes), 32, protocol, NET, each, repeat)
+            Run(Source.parse(str(shapes_folder)), describe(shapes), 32, protocol, NET, each, repeat)
             for repeat in range(2)
         ]
         for run in runs:

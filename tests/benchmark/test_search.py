@@ -25,7 +25,7 @@ from benchmark.scores import searches as trials
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import plots
 from benchmark.view.page import publish
-from datasets import Dataset, InputError
+from datasets import Dataset, InputError, Source
 from tests.benchmark.conftest import change_a_byte
 from tests.conftest import write_shapes
 
@@ -175,7 +175,14 @@ def test_the_labels_of_the_test_pictures_cannot_change_the_winner(tmp_path: Path
                 shutil.copy(path, data / part / label)
         dataset, (knn,) = datasets.load(data), models.find("knn")
         runs = [
-            Run(str(data), describe(dataset), 32, Search("official"), knn, {"n_neighbors": n})
+            Run(
+                Source.parse(str(data)),
+                describe(dataset),
+                32,
+                Search("official"),
+                knn,
+                {"n_neighbors": n},
+            )
             for n in (1, 5, 9)
         ]
         for run in runs:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import safetensors.torch
 import timm
@@ -29,7 +30,7 @@ from benchmark.core.protocols import Fair, Slides
 from benchmark.core.records import SCHEMA, to_json
 from benchmark.core.store import Results
 from benchmark.scores.leaderboard import Leaderboard
-from datasets import Dataset, Source
+from datasets import Dataset, Source, duplicates, splits
 from datasets.loaders.drawn import faces
 from deepnets.training.classifier import NetClassifier
 from tests.datasets import samples
@@ -116,6 +117,7 @@ def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: 
     assert record.status == "ok"
     home = Results(tmp_path).run_folder(run.key)
     assert sorted(path.name for path in home.iterdir()) == [
+        "model.json",
         "model.skops",
         "predictions.npz",
         "run.json",
@@ -171,6 +173,77 @@ def test_nets_learn_from_the_votes_where_the_data_have_them_and_are_scored_by_th
         Results(tmp_path / "out").predictions(run.key).labels
         == dataset.labels[[*rows.scored, *rows.selection]]
     ).all()
+
+
+def test_a_stored_model_says_what_its_answers_mean(run: work.Run, tmp_path: Path) -> None:
+    execution.execute(run, tmp_path)
+    use = json.loads((Results(tmp_path).run_folder(run.key) / "model.json").read_text())
+    assert (use["class_names"], use["size"], use["crop"]) == (["bar", "disc", "ring"], 32, "none")
+
+
+def test_predictions_hold_the_selection_rows_and_each_row_has_its_file(
+    run: work.Run, shapes: Dataset, tmp_path: Path
+) -> None:
+    execution.execute(run, tmp_path)
+    stored, rows = Results(tmp_path).predictions(run.key), run.rows()
+    assert stored is not None
+    assert stored.of("selection").rows.tolist() == rows.selection.tolist()
+    assert stored.scored.rows.tolist() == rows.test["test"].tolist()
+    files = pd.read_csv(tmp_path / "data" / f"{shapes.fingerprint[:12]}.csv")
+    assert files["file"].tolist() == [*shapes.ids]
+    assert files["label"].tolist() == [shapes.class_names[label] for label in shapes.labels]
+
+
+def test_under_slides_the_pictures_selected_on_are_stored_once(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path
+) -> None:
+    net = a_run(shapes_folder, shapes, "poster-baseline", settings={"max_epochs": 1})
+    net = dataclasses.replace(net, protocol=Slides())
+    execution.execute(net, tmp_path)
+    stored = Results(tmp_path).predictions(net.key)
+    assert stored is not None
+    assert set(stored.part) == {"test"}
+
+
+def test_the_memory_of_a_run_is_what_it_added(run: work.Run, tmp_path: Path) -> None:
+    held = np.ones(20_000_000)  # 160 MB of this process
+    majority = dataclasses.replace(run, model=models.find("majority")[0])
+    measured = execution.execute(majority, tmp_path).measured
+    assert measured is not None
+    assert 0 <= measured.peak_memory_mb < held.nbytes / 1e6
+
+
+def test_words_and_file_names_are_not_hashed_but_the_code_that_splits_is(tmp_path: Path) -> None:
+    original = Path(str(splits.__file__)).read_text()
+    edited = {
+        "renamed.py": original,
+        "reworded.py": original.replace('"""', '"""In other words: ', 1),
+        "moved.py": original.replace("from datasets.", "from datasets.elsewhere."),
+        "changed.py": original.replace("TEST_PARTS = 3", "TEST_PARTS = 4"),
+    }
+    for name, text in edited.items():
+        (tmp_path / name).write_text(text)
+    hashes = {name: models.code_hash(str(tmp_path / name)) for name in edited}
+    assert edited["changed.py"] != original
+    assert hashes["renamed.py"] == hashes["reworded.py"] == hashes["moved.py"]
+    assert hashes["changed.py"] != hashes["renamed.py"]
+
+
+def test_a_run_is_used_again_unless_the_code_that_decides_its_rows_changed(
+    run: work.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution.execute(run, tmp_path)
+    reworded = dataclasses.replace(run, dataset=dataclasses.replace(run.dataset, described="other"))
+    monkeypatch.setitem(work.NOTES, "fair", "said otherwise")
+    assert pool.unfinished([reworded], tmp_path) == []
+    for module in (splits, duplicates):
+        changed = tmp_path / Path(str(module.__file__)).name
+        changed.write_text(f"{Path(str(module.__file__)).read_text()}\nMORE = 1\n")
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "__file__", str(changed))
+            work._procedure.cache_clear()
+            assert pool.unfinished([dataclasses.replace(run)], tmp_path) != []
+        work._procedure.cache_clear()
 
 
 def test_the_stored_model_gives_the_stored_predictions(run: work.Run, tmp_path: Path) -> None:
