@@ -178,28 +178,34 @@ def _differing(a: Any, b: Any, name: str = "") -> Iterator[str]:
         yield f"{name} ({values})" if len(values) <= 30 else name
 
 
+def _as_text(row: Compared) -> dict[str, str]:
+    """A row for people: the scores, or why there are none."""
+    if row.real is None:
+        return {"model": row.model, WHY: row.compared}
+    verdict = "real" if row.real else "not told apart"
+    pictures = "other pictures" if row.compared == "unpaired" else ""
+    values = (
+        score(row.accuracy_a),
+        score(row.accuracy_b),
+        difference(vars(row), "difference"),
+        "same predictions" if row.same_predictions else verdict,
+        f"x {row.fit_ratio:.2f}",
+    )
+    why = "; ".join(filter(None, [pictures, row.differs]))
+    return {"model": row.model, **dict(zip(SHOWN, values, strict=True)), WHY: why}
+
+
 def _show(rows: Sequence[Compared], a: Path, b: Path) -> None:
     console = screen.output()
     console.print(Text(f"A is {a}, B is {b}; accuracy in percent"), soft_wrap=True)
     boards: dict[str, list[dict[str, str]]] = {}
     for row in rows:
         # Always said: which split goes without saying may differ between the folders.
-        board = boards.setdefault(f"{row.dataset} {row.protocol}, {row.split} split", [])
-        board.append({"model": row.model, **dict.fromkeys(SHOWN, ""), WHY: row.compared})
-        if row.real is not None:
-            verdict = "real" if row.real else "not told apart"
-            pictures = "other pictures" if row.compared == "unpaired" else ""
-            values = (
-                score(row.accuracy_a),
-                score(row.accuracy_b),
-                difference(vars(row), "difference"),
-                "same predictions" if row.same_predictions else verdict,
-                f"x {row.fit_ratio:.2f}",
-            )
-            board[-1] |= dict(zip(SHOWN, values, strict=True))
-            board[-1][WHY] = "; ".join(filter(None, [pictures, row.differs]))
+        title = f"{row.dataset} {row.protocol}, {row.split} split"
+        boards.setdefault(title, []).append(_as_text(row))
     for title, lines in boards.items():
-        screen.print_table(title, pd.DataFrame(lines), console, notes=WHY)
+        table = pd.DataFrame(lines, columns=["model", *SHOWN, WHY]).fillna("")
+        screen.print_table(title, table, console, notes=WHY)
     console.print()
     paired = [row for row in rows if row.compared == "paired"]
     real = sum(bool(row.real) for row in rows)

@@ -42,8 +42,9 @@ def load(options: Options) -> list[Dataset]:
     InputError
         If one cannot be used, or the results would lie among its pictures and be taken for some.
     """
-    for folder in (folder for source in options.sources for folder in source.folders):
-        if options.out.resolve().is_relative_to(folder.resolve()):
+    out = options.out.resolve()
+    for folder in (each for source in options.sources for each in source.folders):
+        if out.is_relative_to(folder.resolve()):
             raise InputError(
                 f"the results folder {options.out} is among the pictures in {folder}, where its "
                 "files would be taken for pictures: name another --out"

@@ -128,7 +128,7 @@ def _table(found: Sequence[Row]) -> pd.DataFrame:
     )
     for name in WHOLE_NUMBERS:
         table[name] = pd.to_numeric(table[name]).astype("Int64")
-    return table
+    return table.astype({"is_step": bool})  # of no rows too
 
 
 def side_by_side(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
