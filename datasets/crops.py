@@ -112,12 +112,6 @@ def cut(picture: np.ndarray, crop: str) -> tuple[np.ndarray, bool]:
     return part.of(picture), found
 
 
-def parted(name: str) -> tuple[str, str]:
-    """Part a data set's name, such as ``muxspace-eyes``, into that of the whole and the crop."""
-    whole, _, crop = name.rpartition("-")
-    return (whole, crop) if whole and crop in WORDS else (name, NONE)
-
-
 def said(crop: str, share: float) -> str:
     """Tell a reader in what share of the pictures the crop was found."""
     otherwise = "the whole picture" if crop == "face" else "by fixed geometry"

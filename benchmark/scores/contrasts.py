@@ -106,7 +106,7 @@ def compute(rows: Sequence[Row], contrast: Contrast) -> pd.DataFrame:
     both = [(each[sides[0]], each[sides[1]]) for each in found.values() if {*sides} <= {*each}]
     order = ["dataset", "protocol", f"accuracy_{sides[1]}", "model"]
     table = pd.DataFrame(
-        [_columns(pair, contrast) for pair in both], columns=[*contrast.columns, "about"]
+        [_columns(pair, contrast) for pair in both], columns=[*contrast.columns, "about", "crop"]
     )
     return table.sort_values(order, ascending=[True, True, False, True], ignore_index=True)
 
@@ -123,6 +123,7 @@ def _columns(pair: tuple[Row, Row], contrast: Contrast) -> dict[str, Any]:
         "size": entry.dataset.size,
         "data": pair[0].data,
         "about": about(entry),
+        "crop": entry.dataset.crop,
     }
     for metric in contrast.scores:
         difference = pairs.difference(0, 1, metric)

@@ -26,7 +26,7 @@ FIRST_COLUMNS = (
     *("balanced_accuracy_lo", "balanced_accuracy_hi", "macro_f1_lo", "macro_f1_hi"),
     *("top2_accuracy", "n_people", "search_trials", "search_seconds"),
 )
-NOT_IN_FILE = ("board", "about", "crop_found", "notes", "curve_size", "is_step")
+NOT_IN_FILE = ("board", "about", "crop", "crop_found", "notes", "curve_size", "is_step")
 WHOLE_NUMBERS = (
     *("rank", "n_train", "n_validation", "n_test", "n_people", "parameters", "search_trials"),
 )

@@ -257,6 +257,7 @@ class Row:
             "data": self.data,
             "board": self.board,
             "about": about(self.entry),
+            "crop": dataset.crop,
             "crop_found": dataset.crop_found,
             "notes": self.notes,
             "curve_size": self.curve_size,

@@ -126,9 +126,9 @@ def any_of(values: pd.Series) -> str:
     return " or ".join(f"{n:,}" for n in sorted(values.dropna().unique()))
 
 
-def data_name(name: str, generated: bool) -> str:
+def data_name(name: str, generated: bool, crop: str) -> str:
     """What a reader is told the data are: drawn faces never pass for a set of photographs."""
-    said, crop = crops.parted(name)
+    said = name.removesuffix(f"-{crop}")
     if generated:
         joined = "+" in said or "-on-" in said
         said = f"{said} (generated faces among them)" if joined else "generated faces"
@@ -144,10 +144,9 @@ def split_name(split: str) -> str:
 def heading(part: pd.DataFrame, protocol: str = "") -> str:
     """One line that says what a board is of: data, protocol, split, pictures, selection."""
     first = part.iloc[0]
-    data = data_name(first["dataset"], first["generated_data"])
+    data = data_name(first["dataset"], first["generated_data"], first["crop"])
     if not pd.isna(first["crop_found"]):
-        crop = crops.parted(first["dataset"])[1]
-        data += f" ({crops.said(crop, first['crop_found'])})"
+        data += f" ({crops.said(first['crop'], first['crop_found'])})"
     pictures, people = any_of(part["n_test"]), any_of(part["n_people"])
     shown = f" of {people} people" if people else ""
     tested = f", scored on {pictures} pictures{shown}" if pictures else ""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import InputError, crops, images, packing
+from datasets import InputError, Source, crops, images, packing
 from datasets.loaders import muxspace
 from datasets.loaders.drawn import cast, faces
 from datasets.pictures import Files
@@ -175,7 +175,7 @@ def test_a_folder_cannot_pass_for_a_cropped_set(tmp_path: Path) -> None:
     write_shapes(tmp_path / "muxspace-eyes", per_class=4)
     whole = datasets.load(tmp_path / "muxspace-eyes")
     assert whole.name == "muxspace-eyes-folder"
-    assert crops.parted(whole.name) == (whole.name, "none")
+    assert whole.source == Source.parse(str(tmp_path / "muxspace-eyes"))
 
 
 def test_an_unknown_crop_is_one_line(shapes_folder: Path) -> None:

@@ -32,7 +32,7 @@ def overviews(board: Leaderboard) -> list[Section]:
     whole = board.table[~board.table["is_step"]]
     sections = []
     for name, data in sets.items():
-        said, size = text.data_name(name, data.generated), data.size
+        said, size = text.data_name(name, data.generated, data.crop), data.size
         boards = sorted(
             whole[whole["dataset"] == name].groupby("board", sort=False),
             key=lambda item: (item[0] != "slides", item[0]),
@@ -57,14 +57,15 @@ def overviews(board: Leaderboard) -> list[Section]:
 
 def comparisons(board: Leaderboard) -> list[Section]:
     """Accuracy of every model side by side, published, reproduced and fair, by data set."""
-    generated = dict(board.table[["dataset", "generated_data"]].values)
+    sets = {row.place.dataset: row.entry.dataset for row in board.rows}
     sections = []
     for dataset, wide in leaderboard.side_by_side(board.table).items():
         table = wide.map(score)
         ranks = published_ranks(dataset) if "published" in table else {}
         if ranks:
             table.insert(1, "its rank", [ranks.get(name, "") for name in table.index])
-        title = f"{text.data_name(dataset, generated[dataset])}: accuracy in percent, side by side"
+        said = text.data_name(dataset, sets[dataset].generated, sets[dataset].crop)
+        title = f"{said}: accuracy in percent, side by side"
         after = [text.PUBLISHED_RANKS] if ranks else []
         sections.append(Section(title, dataset, table=table.reset_index(), after=after))
     return sections
@@ -89,7 +90,7 @@ def contrasts(board: Leaderboard) -> list[Section]:
     for kind, whole in board.contrasts.items():
         for _, part in whole.groupby(["dataset", "protocol"], sort=False):
             dataset, protocol = part[["dataset", "protocol"]].iloc[0]
-            data = text.data_name(dataset, part["generated_data"].iloc[0])
+            data = text.data_name(dataset, *part[["generated_data", "crop"]].iloc[0])
             title = (
                 f"{data} at {text.any_of(part['size'])} px, protocol {protocol}: {kind.question}"
             )
@@ -214,7 +215,7 @@ def _told_apart(part: pd.DataFrame, pairs: pd.DataFrame) -> list[Picture]:
         people = text.any_of(same["n_people"])
         panels.append((f"{n_test:,} test pictures{people and f' of {people} people'}", same))
     title = (
-        f"{text.data_name(first['dataset'], first['generated_data'])}, protocol "
+        f"{text.data_name(*first[['dataset', 'generated_data', 'crop']])}, protocol "
         f"{first['protocol']}, {text.split_name(first['split'])}:\n"
         "by how many points of accuracy the row is better than the column"
     )

@@ -115,7 +115,7 @@ def test_a_split_without_its_counterpart_is_no_row(
     rows = [row("identity", answers, WHOLE), row("random", answers, SPREAD, **changes)]
     table = compute(rows)
     assert table.empty
-    assert list(table.columns) == [*SPLITS.columns, "about"]
+    assert list(table.columns) == [*SPLITS.columns, "about", "crop"]
 
 
 def test_a_third_split_is_neither_taken_for_one_of_the_two_nor_in_their_way(
