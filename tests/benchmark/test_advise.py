@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,7 @@ from benchmark.core.protocols import Curve
 from benchmark.scores.leaderboard import Leaderboard
 from datasets import Dataset
 from tests.benchmark.scores.test_leaderboard import put
-from tests.conftest import REAL, write_shapes
-
-Command = Callable[..., tuple[int, str, str]]
+from tests.conftest import REAL, Command, write_shapes
 
 FAST = ("--model", "knn,decision-tree,timm:test_resnet", "--jobs", 1, "--device", "cpu")
 

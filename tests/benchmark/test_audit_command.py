@@ -24,9 +24,7 @@ from benchmark.view import markdown
 from benchmark.view.page import publish
 from datasets import Dataset
 from datasets.loaders.drawn import faces
-from tests.conftest import write_shapes
-
-Command = Callable[..., tuple[int, str, str]]
+from tests.conftest import Command, write_shapes
 
 
 @pytest.fixture(scope="module")

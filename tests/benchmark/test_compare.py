@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,7 @@ from benchmark import compare
 from benchmark.core.store import Results
 from benchmark.scores import intervals
 from tests.benchmark.made_up import board_row, predictions, record
-
-Command = Callable[..., tuple[int, str, str]]
+from tests.conftest import Command
 
 
 def put(

@@ -18,11 +18,7 @@ from benchmark.core.store import Results
 from benchmark.scores import metrics
 from benchmark.scores.leaderboard import Leaderboard
 from datasets.loaders.drawn import faces
-from tests.conftest import REAL
-
-Command = Callable[..., tuple[int, str, str]]
-
-FAST = ("--model", "majority,knn", "--jobs", "1")
+from tests.conftest import FAST, REAL, Command
 
 
 @pytest.fixture(scope="module")
@@ -33,32 +29,28 @@ def results(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path) -> Pa
         [
             *(sys.executable, "-m", "benchmark.run", "--model", "majority,decision-tree,mobilenet"),
             *("--data", str(shapes_folder), "--protocol", "slides,fair", "--train-size", "40"),
-            *("--repeats", "2", "--set", "max_epochs=2", "--jobs", "2", "--out", str(out)),
+            *("--repeats", "2", "--jobs", "2", "--out", str(out), "--device", "cpu"),
         ],
         capture_output=True,
         text=True,
         check=False,
         cwd=tmp_path_factory.mktemp("elsewhere"),
     )
-    # Only the net has max_epochs: the whole call is refused before anything is fitted.
-    assert done.returncode == 2
-    assert done.stderr.strip().splitlines()[-1].startswith("error: majority has no parameter")
-    assert not out.exists()
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "benchmark.run", "--model", "majority,decision-tree,mobilenet"),
-            *("--data", str(shapes_folder), "--protocol", "slides,fair", "--train-size", "40"),
-            *("--repeats", "2", "--jobs", "2", "--out", str(out), "--device", "cpu"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     assert done.returncode == 0, done.stderr
     assert "12 runs to make, 2 at a time" in done.stderr
     assert "[ 12/12]" in done.stderr
     assert "side by side" in done.stdout
     return out
+
+
+def test_a_parameter_that_some_model_lacks_is_refused_before_anything_is_fitted(
+    run_command: Command, shapes_folder: Path, tmp_path: Path
+) -> None:
+    asked = ("--model", "majority,mobilenet", "--set", "max_epochs=2", "--data", shapes_folder)
+    status, _, err = run_command(run.main, *asked, "--out", tmp_path / "results")
+    assert status == 2
+    assert err.strip().splitlines()[-1].startswith("error: majority has no parameter")
+    assert not (tmp_path / "results").exists()
 
 
 @pytest.fixture(scope="module")

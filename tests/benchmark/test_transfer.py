@@ -12,11 +12,7 @@ from benchmark import run, verify
 from benchmark.core.records import Place
 from benchmark.scores import published
 from benchmark.scores.rows import read
-from tests.conftest import REAL, write_shapes
-
-Command = Callable[..., tuple[int, str, str]]
-
-FAST = ("--model", "majority,knn", "--jobs", "1")
+from tests.conftest import FAST, REAL, Command, write_shapes
 
 
 @pytest.fixture

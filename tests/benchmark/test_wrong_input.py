@@ -11,11 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmark import advise, audit, report, run
-from tests.conftest import write_shapes
-
-Command = Callable[..., tuple[int, str, str]]
-
-FAST = ("--model", "majority,knn", "--jobs", "1")
+from tests.conftest import FAST, Command, write_shapes
 
 
 def wrong(status_and_output: tuple[int, str, str], *words: str) -> None:

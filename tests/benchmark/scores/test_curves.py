@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,7 @@ from benchmark.view import sections
 from benchmark.view.page import publish
 from tests.benchmark.made_up import board_row, predictions, record
 from tests.benchmark.scores.test_leaderboard import put
-
-Command = Callable[..., tuple[int, str, str]]
+from tests.conftest import Command
 
 SIZES = np.array([100, 200, 400, 800])
 N = 300  # test pictures

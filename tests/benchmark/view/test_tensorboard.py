@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +12,8 @@ from benchmark import run
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import tensorboard as events
 from tests.benchmark.conftest import home
+from tests.conftest import Command
 
-Command = Callable[..., tuple[int, str, str]]
 NEEDED = pytest.mark.skipif(
     importlib.util.find_spec("tensorboard") is None, reason="TensorBoard is not installed"
 )
