@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import types
 import typing
 from collections.abc import Mapping
@@ -288,6 +289,11 @@ class SearchRecord(_OfRow):
 def to_json(record: Any) -> dict[str, Any]:
     """Return a record as a JSON object."""
     return dataclasses.asdict(record)
+
+
+def to_text(value: Any) -> str:
+    """Write a JSON value as the files of a results folder hold it."""
+    return json.dumps(value, indent=2, default=str) + "\n"
 
 
 def from_json(kind: type[T], value: Any, name: str = "") -> T:

@@ -20,8 +20,17 @@ import filelock
 import numpy as np
 import pandas as pd
 
+from benchmark.core import model_files
 from benchmark.core.predictions import Predictions
-from benchmark.core.records import SCHEMA, BoardRow, Record, SearchRecord, from_json, to_json
+from benchmark.core.records import (
+    SCHEMA,
+    BoardRow,
+    Record,
+    SearchRecord,
+    from_json,
+    to_json,
+    to_text,
+)
 from datasets import Dataset, InputError
 from datasets.dataset import Part
 
@@ -144,7 +153,7 @@ class Results:
             kept = {name_of(entry): entry for entry in self._entries(name, kind)}
             kept |= {name_of(entry): entry for entry in entries}
             together = [to_json(entry) for entry in kept.values()]
-            self.write_text(name, _to_text({"schema": SCHEMA, "entries": together}))
+            self.write_text(name, to_text({"schema": SCHEMA, "entries": together}))
 
     # Runs: a folder each.
 
@@ -183,14 +192,14 @@ class Results:
         home.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{home.name[:12]}.", dir=home.parent))
         try:
-            (draft / "run.json").write_text(_to_text({"schema": SCHEMA, **to_json(record)}))
+            (draft / "run.json").write_text(to_text({"schema": SCHEMA, **to_json(record)}))
             if predictions is not None:
                 np.savez_compressed(draft / "predictions.npz", **vars(predictions))
             if history:
                 table = pd.DataFrame([asdict(epoch) for epoch in history])
                 table.to_csv(draft / "history.csv", index=False)
             if model is not None:
-                _save_model(draft, model, record)
+                model_files.save(draft, model, record)
             files = {f"runs/{home.name}/{path.name}": path for path in draft.iterdir()}
             sums = {name: file_digest(path) for name, path in files.items()}
             draft.chmod(0o755)
@@ -270,7 +279,7 @@ class Results:
         ValueError
             If the file asks for code that is neither ours nor scikit-learn's or numpy's.
         """
-        return _load_model(self.run_folder(key))
+        return model_files.load(self.run_folder(key))
 
     # All other files.
 
@@ -352,51 +361,6 @@ def _listed(sums: Mapping[str, str]) -> str:
     return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
 
 
-def _to_text(value: Any) -> str:
-    return json.dumps(value, indent=2, default=str) + "\n"
-
-
 def one_line(error: BaseException) -> str:
     """What went wrong, cut to one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
-
-
-def _save_model(draft: Path, model: Any, record: Record) -> None:
-    """Save a fitted model, and beside it what pictures it takes and what its answers mean."""
-    names, trained = (
-        [*record.dataset.class_counts],
-        record.measured and record.measured.trained_classes,
-    )
-    use = {
-        "class_names": [names[i] for i in trained or ()],  # a column of its answers each
-        "size": record.dataset.size,
-        "crop": record.dataset.crop,
-        "pictures": "uint8, RGB planes, (n, 3, size, size), cropped and stretched to the size",
-    }
-    (draft / "model.json").write_text(_to_text(use))
-    if hasattr(model, "save"):
-        model.save(draft / "model.safetensors")
-    else:
-        import skops.io
-
-        skops.io.dump(model, draft / "model.skops")
-
-
-def _load_model(home: Path) -> Any:
-    weights = home / "model.safetensors"
-    if weights.is_file():
-        from deepnets.training.classifier import NetClassifier
-
-        return NetClassifier.load(weights)
-    import skops.io
-
-    path = home / "model.skops"
-    asked = skops.io.get_untrusted_types(file=path)
-    foreign = [
-        name for name in asked if name.split(".")[0] not in ("baselines", "numpy", "sklearn")
-    ]
-    if foreign:
-        raise ValueError(
-            f"{path} asks for {', '.join(foreign)}: it was not written by this project"
-        )
-    return skops.io.load(path, trusted=asked)
