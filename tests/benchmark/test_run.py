@@ -75,8 +75,9 @@ def test_the_leaderboard_has_a_row_for_each_model_and_protocol(table: pd.DataFra
     fair = table[table["protocol"] == "fair-40"]
     assert set(fair["n_train"]) == {32}
     assert set(fair["n_test"]) == {30}
-    for name in ("fit_seconds", "predict_ms_per_image", "peak_memory_mb"):
+    for name in ("fit_seconds", "predict_ms_per_image"):
         assert (table[name] > 0).all()
+    assert (table["peak_memory_mb"] >= 0).all(), "what a small model adds may be nothing"
 
 
 def test_rows_say_what_was_selected_on_and_who_says_one_class_only(table: pd.DataFrame) -> None:

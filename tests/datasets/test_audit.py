@@ -203,7 +203,7 @@ def test_a_file_names_pattern_is_its_shape_without_the_folder() -> None:
 def test_the_real_sources_shortcut_is_found_without_any_pixel(real: Dataset) -> None:
     rows = Slides().rows(real, deep=False, repeat=0)
     known = audit.measure(real)
-    found = {s.columns: s for s in audit.shortcuts(real, known, rows.training, rows.test)}
+    found = {s.columns: s for s in audit.shortcuts(real, known, rows.training, rows.test["test"])}
     shortcut = found["picture size and colour"]
     told = {each.class_name: each for each in shortcut.found}
     assert {"disgust", "sadness"} <= set(told)

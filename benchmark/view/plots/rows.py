@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
@@ -49,17 +50,28 @@ def confusion(
     side = min(n, LEGIBLE)
     with drawing(3.2 + 0.78 * side, 2.2 + 0.62 * side, title) as figure:
         axes = figure.subplots()
-        edges = {"linewidths": 0.6, "edgecolors": "0.8"} if legible else {"rasterized": True}
-        cells = axes.pcolormesh(share, cmap="Blues", vmin=0, vmax=1, **edges)
-        axes.invert_yaxis()
-        axes.spines[:].set_visible(False)
+        sns.heatmap(
+            share,
+            annot=_written(counts, share) if legible else None,
+            fmt="",
+            cmap="Blues",
+            vmin=0,
+            vmax=1,
+            linewidths=0.6 if legible else 0,
+            linecolor="0.8",
+            rasterized=not legible,
+            xticklabels=False,
+            yticklabels=False,
+            annot_kws={"fontsize": 9},
+            cbar_kws={"label": "share of the true class", "format": PercentFormatter(1)},
+            ax=axes,
+        )
         axes.set_facecolor("0.92")
-        bar = figure.colorbar(cells, ax=axes, format=PercentFormatter(1))
-        bar.set_label("share of the true class")
-        bar.outline.set_visible(False)
         _name_classes(axes, class_names, totals, untrained)
         if legible:
-            _write_counts(axes, counts, share)
+            for i in range(n):
+                frame = mpl.patches.Rectangle((i, i), 1, 1, fill=False, ec="#d55e00", lw=1.6)
+                axes.add_patch(frame)
         recall = percent(np.diag(share)[tested].mean(), 1.1)
         framed = "framed: right answers" if legible else "counts: in the CSV beside this picture"
         axes.set_title(
@@ -81,7 +93,7 @@ def _name_classes(
         f"{', none in training' if names[i] in untrained else ''})"
         for i in shown
     ]
-    axes.set_yticks(places, true)
+    axes.set_yticks(places, true, rotation=0)
     predicted = [shortened(names[i]) for i in shown]
     axes.set_xticks(places, predicted, rotation=40, ha="right")
     axes.tick_params(labelsize=10 if len(names) <= LEGIBLE else 6)
@@ -89,21 +101,17 @@ def _name_classes(
     axes.set_ylabel("true  (pictures)")
 
 
-def _write_counts(axes: Axes, counts: np.ndarray, share: np.ndarray) -> None:
-    """Write counts and shares into the cells, and frame the right answers."""
-    for true, predicted in zip(*counts.nonzero(), strict=True):
-        part = share[true, predicted]
-        axes.text(
-            predicted + 0.5,
-            true + 0.5,
-            f"{counts[true, predicted]:,}\n{'<1 %' if part < 0.005 else percent(part, 0)}",
-            ha="center",
-            va="center",
-            fontsize=9,
-            color="white" if part > 0.5 else "0.15",
-        )
-    for i in range(len(counts)):
-        axes.add_patch(mpl.patches.Rectangle((i, i), 1, 1, fill=False, ec="#d55e00", lw=1.6))
+def _written(counts: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """What stands in the cells: counts above shares, nothing where there are none."""
+    return np.array(
+        [
+            [
+                f"{n:,}\n{'<1 %' if part < 0.005 else percent(part, 0)}" if n else ""
+                for n, part in zip(row, shares, strict=True)
+            ]
+            for row, shares in zip(counts, share, strict=True)
+        ]
+    )
 
 
 def reliability(bins: np.ndarray, title: str, what: str) -> Figure:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import seaborn as sns
 from matplotlib.figure import Figure
 from PIL import Image
 
 from benchmark.core.store import write_file
 
 DPI = 110
-TRAINING, SELECTION, CLASSICAL = "#0173b2", "#de8f05", "#d55e00"  # of seaborn, for the colour-blind
+TRAINING, SELECTION, _, CLASSICAL = sns.color_palette("colorblind", 4)
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,

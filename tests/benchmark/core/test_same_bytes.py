@@ -34,12 +34,12 @@ def stored(runs: Sequence[work.Run], out: Path, jobs: int) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def runs(shapes_folder: Path, shapes: Dataset, vgg16_weights: Path) -> list[work.Run]:
+def runs(shapes: Dataset, vgg16_weights: Path) -> list[work.Run]:
     """Every registered model on 16 pictures, nets for one epoch."""
     about = work.describe(shapes)
     return [
         work.Run(
-            *(str(shapes_folder), about, 32, Fair(train_size=20), model),
+            *(shapes.source, about, 32, Fair(train_size=20), model),
             settings={
                 **({"max_epochs": 1} if model.deep else {}),
                 **({"weights": str(vgg16_weights)} if model.starts_pretrained else {}),

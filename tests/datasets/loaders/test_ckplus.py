@@ -64,8 +64,8 @@ def test_nobody_is_on_both_sides_of_an_identity_split(tmp_path: Path) -> None:
     data = datasets.load(f"ckplus:{tmp_path}")
     assert data.groups is not None
     rows = Fair(split="identity").rows(data, deep=False, repeat=0)
-    assert len(rows.test) == 8
-    assert not set(data.groups[rows.test]) & set(
+    assert len(rows.test["test"]) == 8
+    assert not set(data.groups[rows.test["test"]]) & set(
         data.groups[np.concatenate([rows.training, rows.selection])]
     )
 

@@ -63,7 +63,7 @@ def test_sizes_out_of_range_are_refused(few, size):
 
 
 def test_generated_faces_say_which_sizes_they_can_be_drawn_at():
-    with pytest.raises(InputError, match="drawn at 16 to 224 pixels, not 8: change --size"):
+    with pytest.raises(InputError, match="made at 16 to 224 pixels, not 8: change --size"):
         datasets.load("generated", 8)
 
 
