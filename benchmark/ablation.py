@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +13,7 @@ import deepnets
 from benchmark import session
 from benchmark.core import models
 from benchmark.core.runs import Run, on_board
-from benchmark.core.store import write_file
+from benchmark.core.store import Results
 from benchmark.options import ONE_SPLIT, Options, command
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS
@@ -156,22 +155,20 @@ def _show(worth: pd.DataFrame, board: Leaderboard, run: Run, options: Options) -
     name = text.file_name(
         *("ablation", about, run.protocol.label, run.protocol.split, options.model, options.recipe)
     )
-    _write(options.out / name, worth, title)
+    _write(Results(options.out), name, worth, title)
     console.print_table(title, for_people(worth), console.output())
     click.echo(HOW_TO_READ)
     click.echo(f"written: {options.out / name}.csv, .md and .png, report.html, leaderboard.csv")
 
 
-def _write(path: Path, worth: pd.DataFrame, title: str) -> None:
-    from benchmark.view import page, plots  # with matplotlib, which the workers need not load
+def _write(results: Results, name: str, worth: pd.DataFrame, title: str) -> None:
+    from benchmark.view import plots  # with matplotlib, which the workers need not load
 
-    page.write_table(path.with_name(f"{path.name}.csv"), worth)
+    results.write_text(f"{name}.csv", text.csv(worth))
     lines = for_people(worth).to_markdown(index=False, disable_numparse=True)
-    write_file(path.with_name(f"{path.name}.md"), f"# {title}\n\n{lines}\n\n{HOW_TO_READ}\n")
-    plots.save(
-        plots.worth(worth.iloc[1:].dropna(subset=["accuracy"]), title),
-        path.with_name(f"{path.name}.png"),
-    )
+    results.write_text(f"{name}.md", f"# {title}\n\n{lines}\n\n{HOW_TO_READ}\n")
+    drawn = plots.worth(worth.iloc[1:].dropna(subset=["accuracy"]), title)
+    results.write_bytes(f"{name}.png", plots.png(drawn))
 
 
 if __name__ == "__main__":

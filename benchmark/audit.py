@@ -221,15 +221,14 @@ def pairs(dataset: Dataset, found: dict[str, Any]) -> list[plots.Pair]:
 
 def write(dataset: Dataset, out: Path) -> dict[str, Any]:
     """Audit a data set and write the record, the contact sheet and the page to a folder."""
-    found = examine(dataset)
-    sheet: Path | None = out / "audit-pairs.png"
+    found, results, sheet = examine(dataset), Results(out), "audit-pairs.png"
     shown = pairs(dataset, found)
-    if shown and sheet is not None:
-        plots.save(plots.pairs(shown, f"{dataset.name}: the closest pairs of pictures"), sheet)
-    elif sheet is not None:
-        sheet.unlink(missing_ok=True)  # of an earlier audit
-        sheet = None
-    Results(out).write_text("audit.json", json.dumps(found, indent=2) + "\n")
+    if shown:
+        drawn = plots.pairs(shown, f"{dataset.name}: the closest pairs of pictures")
+        results.write_bytes(sheet, plots.png(drawn))
+    else:
+        results.remove(sheet)  # of an earlier audit
+    results.write_text("audit.json", json.dumps(found, indent=2) + "\n")
     by_split: dict[str, list[dict[str, Any]]] = {}
     for shortcut in found["shortcuts"]:
         by_split.setdefault(shortcut["split"], []).append(shortcut)
@@ -239,13 +238,13 @@ def write(dataset: Dataset, out: Path) -> dict[str, Any]:
         found=found,
         shortcuts=by_split,
         unreadable=[f"{name} ({reason})" for name, reason in found["files"]["unreadable"]],
-        sheet=sheet and sheet.name,
+        sheet=sheet if shown else None,
         n_shown=len(shown),
         warning=HOW_TO_GET_REAL if dataset.generated else "",
         faces=found["data"]["faces"],
         people=dataset.groups is not None,
     )
-    Results(out).write_text("audit.html", html)
+    results.write_text("audit.html", html)
     return found
 
 

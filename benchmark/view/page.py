@@ -14,7 +14,7 @@ import jinja2
 import pandas as pd
 
 from benchmark.core.models import code_hash
-from benchmark.core.store import Results, write_file
+from benchmark.core.store import Results
 from benchmark.scores import metrics
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import markdown, plots, sections, text
@@ -46,7 +46,7 @@ def publish(out: Path) -> Leaderboard:
     for section in shown:
         for file, csv in section.data.items():
             results.write_text(file, csv)
-    _draw(out, shown)
+    _draw(results, shown)
     page = render("report.html", out, sections=shown, warning=warning, audit=audit)
     results.write_text("report.html", page)
     return board
@@ -63,22 +63,16 @@ def _tables(board: Leaderboard) -> Iterator[tuple[str, pd.DataFrame]]:
         yield "crossovers", board.curves.crossovers
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table whole or not at all."""
-    write_file(path, text.csv(table))
-
-
-def _draw(out: Path, shown: Sequence[Section]) -> None:
+def _draw(results: Results, shown: Sequence[Section]) -> None:
     """Draw the pictures that are not drawn yet, and remove those that are no more to be shown."""
     for section in shown:
         for picture in section.pictures:
-            path = out / picture.file
             if section.where == "folder":
-                path.unlink(missing_ok=True)
+                results.remove(picture.file)
                 continue
             mark = _mark(picture)
-            if not mark or not plots.is_current(path, mark):
-                plots.save(picture.draw(), path, mark)
+            if not mark or not plots.is_current(results.path / picture.file, mark):
+                results.write_bytes(picture.file, plots.png(picture.draw(), mark))
 
 
 def _mark(picture: Picture) -> str:

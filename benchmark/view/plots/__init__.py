@@ -5,7 +5,7 @@ from benchmark.view.plots.data import Pair, Side, classes, pairs
 from benchmark.view.plots.differences import contrast, told_apart, worth
 from benchmark.view.plots.learning import learning_curves
 from benchmark.view.plots.rows import confusion, curves, reliability
-from benchmark.view.plots.style import is_current, save
+from benchmark.view.plots.style import is_current, png
 from benchmark.view.plots.trials import search
 
 __all__ = [
@@ -19,8 +19,8 @@ __all__ = [
     "is_current",
     "learning_curves",
     "pairs",
+    "png",
     "reliability",
-    "save",
     "search",
     "told_apart",
     "worth",

@@ -14,8 +14,6 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmark.core.store import write_file
-
 DPI = 110
 TRAINING, SELECTION, _, CLASSICAL = sns.color_palette("colorblind", 4)
 STYLE: Any = {
@@ -77,13 +75,12 @@ def heading(figure: Figure, title: str) -> None:
     figure.set_figheight(figure.get_figheight() + more)
 
 
-def save(figure: Figure, path: Path, mark: str = "") -> None:
-    """Write a PNG whole or not at all; the same figure gives the same bytes.
+def png(figure: Figure, mark: str = "") -> bytes:
+    """Return a figure as a PNG; the same figure gives the same bytes.
 
     Parameters
     ----------
     figure : Figure
-    path : Path
     mark : str
         Says what the picture was drawn from, for `is_current`.
     """
@@ -91,7 +88,7 @@ def save(figure: Figure, path: Path, mark: str = "") -> None:
     metadata = {"Software": f"matplotlib {mpl.__version__}", "Comment": mark}
     with mpl.rc_context(STYLE):  # some words, such as those at ticks, are made only now
         figure.savefig(image, format="png", dpi=DPI, metadata=metadata)
-    write_file(path, image.getvalue())
+    return image.getvalue()
 
 
 def is_current(path: Path, mark: str) -> bool:

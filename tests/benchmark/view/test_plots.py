@@ -66,7 +66,7 @@ def test_a_confusion_matrix_is_drawn_with_empty_classes_and_the_same_bytes_twice
         figure = plots.confusion(counts, ["a", "b", "c"], "model: 82.4 % right", "what")
         labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
         assert labels == ["a  (6)", "b  (none in test)", "c  (11)"]
-        plots.save(figure, tmp_path / name, mark="m")
+        (tmp_path / name).write_bytes(plots.png(figure, mark="m"))
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     assert plots.is_current(tmp_path / "one.png", "m")
     assert not plots.is_current(tmp_path / "one.png", "other")
@@ -102,16 +102,19 @@ def test_a_hundred_classes_are_drawn_on_a_bounded_picture_in_a_second_or_two(
     sizes = []
     for n in (20, 100):
         figure = plots.confusion(counts[:n, :n], names[:n], "model: 1 % right", "what")
-        plots.save(figure, tmp_path / f"{n}.png")
+        (tmp_path / f"{n}.png").write_bytes(plots.png(figure))
         sizes.append(Image.open(tmp_path / f"{n}.png").size)
     assert sizes[1] == sizes[0]
     assert len(figure.axes[0].texts) == 0
     assert "counts: in the CSV" in figure.axes[0].get_title("left")
 
 
-def test_a_class_name_that_looks_like_mathematics_is_drawn_as_it_is(tmp_path: Path) -> None:
+def test_a_class_name_that_looks_like_mathematics_is_drawn_as_it_is() -> None:
     names = [r"$\frac{$", "$x$"]
-    plots.save(plots.confusion(np.eye(2, dtype=np.int64), names, "t", "w"), tmp_path / "a.png")
-    plots.save(plots.classes(dict.fromkeys(names, 1), "t"), tmp_path / "b.png")
+    for figure in (
+        plots.confusion(np.eye(2, dtype=np.int64), names, "t", "w"),
+        plots.classes(dict.fromkeys(names, 1), "t"),
+    ):
+        assert plots.png(figure)
     shown = plots.confusion(np.eye(2, dtype=np.int64), names, "t", "w").axes[0].get_yticklabels()
     assert [text.get_text() for text in shown] == [r"$\frac{$  (1)", "$x$  (1)"]
