@@ -20,7 +20,7 @@ from rich.console import Console
 import datasets
 from benchmark.core.predictions import Predictions
 from benchmark.core.protocols import PROTOCOLS, Rows
-from benchmark.core.records import SELECTION, BoardRow, DataFacts, Record
+from benchmark.core.records import BoardRow, DataFacts, Record
 from benchmark.core.store import DAMAGE, SUMS, Results, digest, file_digest, one_line
 from benchmark.options import command
 from datasets import Dataset, InputError
@@ -147,7 +147,7 @@ def _wrong_files(results: Results, key: str, sums: dict[str, str], found: Findin
             return f"{name} was changed since it was written"
         if name not in present and not name.startswith("model."):
             return f"{name} is missing"
-        found.models_absent += name not in present
+        found.models_absent += name != "model.json" and name not in present
     return ""
 
 
@@ -233,10 +233,7 @@ def _differs_from_data(
             known[which] = protocol.rows(dataset, record.model.deep, record.repeat)
         except (KeyError, TypeError, InputError) as error:
             return f"made by a protocol that is not known here ({one_line(error)})"
-    parts = known[which].by_part()
-    if SELECTION not in predictions.part:  # runs of schema 1 did not keep those
-        parts.pop(SELECTION, None)
-    if _parts(predictions) != {name: {*rows} for name, rows in parts.items()}:
+    if _parts(predictions) != {name: {*rows} for name, rows in known[which].by_part().items()}:
         return "about other pictures than the protocol says"
     if not np.array_equal(predictions.labels, dataset.labels[predictions.rows]):
         return "labels that are not those of the pictures"
