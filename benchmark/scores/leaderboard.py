@@ -138,7 +138,7 @@ def side_by_side(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     -------
     dict
         By data set: a row a model, best of the last protocol first; the column ``published`` where
-        there are such figures, then one for each protocol and split, see `runs.board_names`.
+        there are such figures, then one for each protocol and split, see `ProtocolFacts.board`.
     """
     result = {}
     for dataset, part in table[~table["is_step"]].groupby("dataset", sort=False):

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
-from datasets import images
+import datasets
+from datasets import InputError, images
 
 USAGES = ("Training",) * 4 + ("PublicTest", "PrivateTest")
 
@@ -120,3 +122,12 @@ def write_rafdb_folders(root: Path) -> None:
 def as_read(path: Path, size: int) -> np.ndarray:
     """One picture file as the planes that a data set has of it, ``(1 or 3, size, size)``."""
     return images.stretch(images.read(path.read_bytes()), size)
+
+
+def refused(given: object, *words: str) -> None:
+    """See that a data set is refused in one line that has these words."""
+    with pytest.raises(InputError) as error:
+        datasets.load(str(given))
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import Dataset, InputError, Source
+from datasets import Dataset, Source
 from datasets.dataset import Part
 from tests.datasets import samples
+from tests.datasets.samples import refused
 
 
 @pytest.fixture
@@ -185,14 +186,6 @@ def test_a_class_is_left_out_where_asked_and_told(root: Path) -> None:
     twice = datasets.load("deduplicated:without:fear:without:neutral:rafdb")
     assert set(words(twice)) == {"surprise", "disgust", "happiness", "sadness", "anger"}
     assert len(twice.remarks) == 2
-
-
-def refused(given: str, *words: str) -> None:
-    with pytest.raises(InputError) as error:
-        datasets.load(given)
-    assert "\n" not in str(error.value)
-    for word in words:
-        assert word in str(error.value)
 
 
 def test_sets_that_share_nothing_are_refused(root: Path, shapes_folder: Path) -> None:

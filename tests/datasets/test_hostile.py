@@ -16,6 +16,7 @@ import datasets
 from datasets import InputError, images, packing
 from datasets.pictures import Files
 from tests.datasets import samples
+from tests.datasets.samples import refused
 
 
 @pytest.fixture
@@ -25,14 +26,6 @@ def root(tmp_path: Path, picture: Callable[..., None]) -> Path:
         picture(tmp_path / "set" / "a" / f"{i}.png", i)
         picture(tmp_path / "set" / "b" / f"{i}.png", 10 + i)
     return tmp_path / "set"
-
-
-def refused(given: object, *words: str) -> None:
-    with pytest.raises(InputError) as error:
-        datasets.load(str(given))
-    assert "\n" not in str(error.value)
-    for word in words:
-        assert word in str(error.value)
 
 
 def test_a_file_that_changes_while_it_is_read_leaves_nothing_in_the_cache(

@@ -9,8 +9,8 @@ import pytest
 
 import datasets
 from benchmark.core.protocols import Fair
-from datasets import InputError
 from tests.datasets import samples
+from tests.datasets.samples import refused
 
 
 def known(data: datasets.Dataset) -> dict[str, tuple[str, int]]:
@@ -68,14 +68,6 @@ def test_nobody_is_on_both_sides_of_an_identity_split(tmp_path: Path) -> None:
     assert not set(data.groups[rows.test["test"]]) & set(
         data.groups[np.concatenate([rows.training, rows.selection])]
     )
-
-
-def refused(given: object, *words: str) -> None:
-    with pytest.raises(InputError) as error:
-        datasets.load(str(given))
-    assert "\n" not in str(error.value)
-    for word in words:
-        assert word in str(error.value)
 
 
 def test_without_it_the_answer_says_where_it_is_asked_for() -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import InputError, packing
+from datasets import packing
 from datasets.dataset import Part
 from datasets.loaders import fer2013
 from tests.datasets import samples
+from tests.datasets.samples import refused
 
 ORDER = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 # As the folders that go round are called.
@@ -83,14 +84,6 @@ def test_the_variable_leads_to_the_pictures(
     samples.write_fer2013(tmp_path)
     monkeypatch.setenv("FER2013_DIR", str(tmp_path))
     assert len(datasets.load("fer2013")) == 24
-
-
-def refused(given: object, *words: str) -> None:
-    with pytest.raises(InputError) as error:
-        datasets.load(str(given))
-    assert "\n" not in str(error.value)
-    for word in words:
-        assert word in str(error.value)
 
 
 def test_without_it_the_answer_says_where_it_is_asked_for() -> None:

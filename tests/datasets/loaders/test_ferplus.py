@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import InputError
 from tests.datasets import samples
+from tests.datasets.samples import refused
 
 ORDER = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 VOTES = [
@@ -71,14 +71,6 @@ def test_without_duplicates_rows_keep_their_votes_and_parts(root: Path) -> None:
     assert clean.ids == tuple(whole.ids[row] for row in kept)
     for name in ("parts", "distribution"):
         assert (getattr(clean, name) == getattr(whole, name)[kept]).all()
-
-
-def refused(given: object, *words: str) -> None:
-    with pytest.raises(InputError) as error:
-        datasets.load(str(given))
-    assert "\n" not in str(error.value)
-    for word in words:
-        assert word in str(error.value)
 
 
 def test_without_it_the_answer_says_where_it_is_asked_for() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import InputError
 from datasets.dataset import Part
+from tests.datasets.samples import refused
 
 
 @pytest.fixture
@@ -93,14 +93,6 @@ def test_a_part_without_class_folders_is_named(root: Path, picture: Callable[...
     root.rename(root.parent / "train")
     picture(root.parent / "test" / "unlabelled.png")
     refused(root.parent, "test has 0 class folders", "<class>")
-
-
-def refused(path: object, *words: str) -> None:
-    with pytest.raises(InputError) as error:
-        datasets.load(str(path))
-    assert "\n" not in str(error.value)
-    for word in words:
-        assert word in str(error.value)
 
 
 def test_an_empty_class_is_named(root: Path) -> None:

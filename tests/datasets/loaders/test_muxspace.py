@@ -12,6 +12,7 @@ import datasets
 from datasets import Dataset, InputError
 from datasets.loaders import muxspace
 from tests.datasets import samples
+from tests.datasets.samples import refused
 
 LEGEND = """user.id,image,emotion
 628,Bob_Smith_0002.jpg,HAPPINESS
@@ -68,14 +69,6 @@ def test_people_are_told_apart_by_file_name(clone: Path) -> None:
     assert muxspace.person("AJ_Cook_0001.jpg") == "AJ_Cook"
     assert muxspace.person("108a.jpg") == muxspace.person("108b.jpg") == "108"
     assert muxspace.person("facial-expressions_2868588k.jpg") == "facial-expressions"
-
-
-def refused(clone: Path, *words: str) -> None:
-    with pytest.raises(InputError) as error:
-        datasets.load(clone)
-    assert "\n" not in str(error.value)
-    for word in words:
-        assert word in str(error.value)
 
 
 def test_an_unknown_label_is_named_with_its_line(clone: Path) -> None:

@@ -7,19 +7,11 @@ from pathlib import Path
 import pytest
 
 import datasets
-from datasets import InputError
 from datasets.dataset import Part
 from tests.datasets import samples
+from tests.datasets.samples import refused
 
 ORDER = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
-
-
-def refused(given: object, *words: str) -> None:
-    with pytest.raises(InputError) as error:
-        datasets.load(str(given))
-    assert "\n" not in str(error.value)
-    for word in words:
-        assert word in str(error.value)
 
 
 @pytest.mark.parametrize("inside", ["", "basic"])
