@@ -132,10 +132,10 @@ def main(options: Options) -> int:
     every = [run for several in runs.values() for run in several]
     ends = [*runs[WHOLE], *runs[NOTHING]]
     records = session.make(every, options, shown=ends)
-    board = session.publish(options.out)
+    board = session.publish(options.results)
     worth = worth_of_parts(
         {
-            left_out: read_row(options.out, on_board(several)[0])
+            left_out: read_row(options.results, on_board(several)[0])
             for left_out, several in runs.items()
         }
     )
@@ -155,7 +155,7 @@ def _show(worth: pd.DataFrame, board: Leaderboard, run: Run, options: Options) -
     name = text.file_name(
         *("ablation", about, run.protocol.label, run.protocol.split, options.model, options.recipe)
     )
-    _write(Results(options.out), name, worth, title)
+    _write(options.results, name, worth, title)
     console.print_table(title, for_people(worth), console.output())
     click.echo(HOW_TO_READ)
     click.echo(f"written: {options.out / name}.csv, .md and .png, report.html, leaderboard.csv")

@@ -52,7 +52,7 @@ def steps(dataset: Dataset, train_size: int | None, repeats: int) -> list[Curve]
 
 
 def advice(
-    found: Leaderboard, dataset: Dataset, protocols: Sequence[Curve], out: Path
+    found: Leaderboard, dataset: Dataset, protocols: Sequence[Curve], results: Results
 ) -> list[str]:
     """Answer the user's question in five lines.
 
@@ -64,8 +64,7 @@ def advice(
         The pictures.
     protocols : sequence of Curve
         Smallest first; what is advised rests on the last.
-    out : Path
-        The results folder.
+    results : Results
 
     Returns
     -------
@@ -105,7 +104,7 @@ def advice(
     return [
         _which(board, tied, pick, useless),
         _expect(pick, row),
-        _costs(pick, row, out),
+        _costs(pick, row, results),
         _deep_or_classical(board, pairs, curve, whole.label),
         _more_pictures(steps_of_pick, int(pick["n_test"])),
     ]
@@ -154,9 +153,9 @@ def _expect(pick: pd.Series, row: Row) -> str:
     )
 
 
-def _costs(pick: pd.Series, row: Row, out: Path) -> str:
+def _costs(pick: pd.Series, row: Row, results: Results) -> str:
     record = row.good[0]
-    files = [*Results(out).run_folder(record.key).glob("model.s*")]
+    files = [*results.run_folder(record.key).glob("model.s*")]
     size = f"a file of {files[0].stat().st_size / 1e6:.1f} MB, " if files else ""
     threads = record.environment.threads
     where = f"{record.environment.processor}, {threads} thread{'s' * (threads > 1)}"
@@ -236,10 +235,10 @@ def main(options: Options) -> int:
     runs = session.plan(options, protocols)
     session.begin(options)
     records = session.make(runs, options)
-    board = session.publish(options.out)
+    board = session.publish(options.results)
     status = session.tell_failures(records)
     session.say(f"more: {options.out / 'report.html'}")
-    for line in advice(board, dataset, protocols, options.out):
+    for line in advice(board, dataset, protocols, options.results):
         click.echo(line)
     return status
 

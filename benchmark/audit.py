@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import click
@@ -219,9 +218,9 @@ def pairs(dataset: Dataset, found: dict[str, Any]) -> list[plots.Pair]:
     return result
 
 
-def write(dataset: Dataset, out: Path) -> dict[str, Any]:
+def write(dataset: Dataset, results: Results) -> dict[str, Any]:
     """Audit a data set and write the record, the contact sheet and the page to a folder."""
-    found, results, sheet = examine(dataset), Results(out), "audit-pairs.png"
+    found, sheet = examine(dataset), "audit-pairs.png"
     shown = pairs(dataset, found)
     if shown:
         drawn = plots.pairs(shown, f"{dataset.name}: the closest pairs of pictures")
@@ -234,7 +233,7 @@ def write(dataset: Dataset, out: Path) -> dict[str, Any]:
         by_split.setdefault(shortcut["split"], []).append(shortcut)
     html = page.render(
         "audit.html",
-        out,
+        results,
         found=found,
         shortcuts=by_split,
         unreadable=[f"{name} ({reason})" for name, reason in found["files"]["unreadable"]],
@@ -252,10 +251,10 @@ def write(dataset: Dataset, out: Path) -> dict[str, Any]:
 def main(options: Options) -> None:
     """Look in pictures for copies, leaks across the splits and shortcuts; train nothing."""
     (dataset,) = session.load(options)
-    Results(options.out).check_writable()
-    found = write(dataset, options.out)
-    if Results(options.out).rows():
-        page.publish(options.out)
+    options.results.check_writable()
+    found = write(dataset, options.results)
+    if options.results.rows():
+        page.publish(options.results)
     click.echo(found["summary"])
     click.echo(f"written: {options.out / 'audit.html'}, audit.json")
 

@@ -67,13 +67,12 @@ class Compared:
     differs: str = ""
 
 
-def compare(a: Path, b: Path) -> list[Compared]:
+def compare(a: Results, b: Results) -> list[Compared]:
     """Compare the leaderboard rows of two results folders.
 
     Parameters
     ----------
-    a, b : Path
-        Folders that `benchmark.run` wrote.
+    a, b : Results
 
     Returns
     -------
@@ -85,11 +84,9 @@ def compare(a: Path, b: Path) -> list[Compared]:
     InputError
         If one holds no runs.
     """
-    boards = [{row.place: row for row in Results(out).rows()} for out in (a, b)]
-    for out, board in zip((a, b), boards, strict=True):
-        if not board:
-            raise InputError(f"{out} holds no runs: make some with 'python -m benchmark.run'")
-    one, other = boards
+    for results in (a, b):
+        results.check_not_empty()
+    one, other = ({row.place: row for row in results.rows()} for results in (a, b))
     both = [row for row in one if row in other]
     rows = [_compare_row(row, (a, one[row]), (b, other[row])) for row in both]
     for name, board, others in (("A", one, other), ("B", other, one)):
@@ -99,7 +96,7 @@ def compare(a: Path, b: Path) -> list[Compared]:
 
 
 def _compare_row(
-    place: Place, in_a: tuple[Path, BoardRow], in_b: tuple[Path, BoardRow]
+    place: Place, in_a: tuple[Results, BoardRow], in_b: tuple[Results, BoardRow]
 ) -> Compared:
     a, b = read_row(*in_a), read_row(*in_b)
     without = [name for name, row in (("A", a), ("B", b)) if row.scores is None]
@@ -127,8 +124,8 @@ def _compare_row(
     )
 
 
-def _only(repeats: Sequence[int], out: Path, entry: BoardRow) -> Row:
-    return read_row(out, replace(entry, keys=tuple(entry.keys[i] for i in repeats)))
+def _only(repeats: Sequence[int], results: Results, entry: BoardRow) -> Row:
+    return read_row(results, replace(entry, keys=tuple(entry.keys[i] for i in repeats)))
 
 
 def _paired(a: Scores, b: Scores) -> dict[str, Any]:
@@ -159,8 +156,8 @@ def _differing_by(a: Scores, b: Scores, difference: Difference, real: bool) -> d
 SHOWN, WHY = ("A", "B", "B - A (95 %)", "real?", "fit time"), "what differs"
 
 
-def _probabilities(out: Path, row: Row) -> list[bytes]:
-    found = [Results(out).predictions(record.key) for record in row.good]
+def _probabilities(results: Results, row: Row) -> list[bytes]:
+    found = [results.predictions(record.key) for record in row.good]
     return [each.scored.probabilities.tobytes() for each in found if each is not None]
 
 
@@ -235,7 +232,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 )
 def main(a: Path, b: Path, table: Path | None) -> None:
     """Put the results in the folders A and B side by side and say which differences are real."""
-    rows = compare(a, b)
+    rows = compare(Results(a), Results(b))
     if table is not None:
         try:
             write_file(table, pd.DataFrame(map(asdict, rows)).to_csv(index=False))

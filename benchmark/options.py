@@ -17,6 +17,7 @@ import yaml
 
 import datasets
 from benchmark.core.protocols import PROTOCOLS, Search, Split
+from benchmark.core.store import Results
 from benchmark.scores import searches
 from datasets import InputError, Source, crops
 
@@ -227,6 +228,11 @@ class Options:
     )
     estimate: bool = flag(False, is_flag=True, help="Say what the runs would cost here; make none.")
     list: bool = flag(False, is_flag=True, help="Show the models and the data sets.")
+
+    @property
+    def results(self) -> Results:
+        """The results folder."""
+        return Results(self.out)
 
     @property
     def sources(self) -> Sequence[Source]:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import click
 
 from benchmark import session
-from benchmark.core.store import Results
 from benchmark.options import Options, command
 
 
 @command("out")
 def main(options: Options) -> None:
     """Write the leaderboard, the pictures and the page of OUT from its stored runs."""
-    out = options.out
-    if not Results(out).rows():
-        raise click.UsageError(f"{out} holds no runs: make some with 'python -m benchmark.run'")
-    table = session.publish(out).table
+    options.results.check_not_empty()
+    table, out = session.publish(options.results).table, options.out
     click.echo(f"{len(table)} rows: {out / 'leaderboard.md'}, {out / 'report.html'}")
 
 

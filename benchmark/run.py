@@ -39,9 +39,9 @@ def main(options: Options) -> int:
         return 0
     session.begin(options)
     records = session.make(runs, options)
-    board = session.publish(options.out)
+    board = session.publish(options.results)
     if options.tensorboard:
-        events.write(options.out, board.rows)
+        events.write(options.results, board.rows)
     from benchmark.view import sections  # with matplotlib, which the workers need not load
 
     console.show(sections.for_screen(board, {run.dataset.name for run in runs}))
@@ -63,7 +63,7 @@ def _tell_what_was_written(board: Leaderboard, options: Options) -> None:
 def _estimate(runs: Sequence[Run], options: Options) -> None:
     """Print what each run would cost on this machine, and all of them together."""
     jobs = session.jobs(options, runs)
-    waiting = pool.unfinished(runs, options.out)
+    waiting = pool.unfinished(runs, options.results)
     with (
         Display(Console(stderr=True)) as display,
         pool.Workers(min(jobs, len(waiting)) or 1, waiting) as workers,

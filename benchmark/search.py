@@ -15,7 +15,6 @@ from benchmark.core import models
 from benchmark.core.protocols import Fair, Search, derive_seed
 from benchmark.core.records import Trial
 from benchmark.core.runs import Run
-from benchmark.core.store import Results
 from benchmark.options import ONE_SPLIT, TRIALS, Options, command, read_yaml, typed
 from benchmark.scores import searches
 from benchmark.scores.rows import read_row
@@ -58,7 +57,7 @@ def main(options: Options) -> int:
     if best is not None:
         winner = session.plan(replace(options, settings=best.settings))
         records = session.make(winner, options)
-    board = session.publish(options.out)
+    board = session.publish(options.results)
     from benchmark.view import sections  # with matplotlib, which the workers need not load
 
     console.show(
@@ -100,14 +99,14 @@ class Trials:
         under = Fair(train_size=options.train_size)
         search = searches.entry(self.runs, under, self.space.name, options.sampler, options.metric)
         self.name = search.name
-        Results(options.out).put_search(search)
+        options.results.put_search(search)
         session.make([*new.values()], options, shown=[])
-        rows = [read_row(options.out, run.board_rows[0]) for run in asked]
+        rows = [read_row(options.results, run.board_rows[0]) for run in asked]
         return [searches.goodness(row, options.metric) for row in rows]
 
     def best(self) -> Trial | None:
         """The best trial, or None if none is ok."""
-        (found,) = (each for each in searches.read(self.options.out) if each.name == self.name)
+        (found,) = (each for each in searches.read(self.options.results) if each.name == self.name)
         return found.best
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -109,7 +108,7 @@ def protocols(options: Options, dataset: Dataset) -> list[Protocol]:
 
 def begin(options: Options) -> None:
     """See that results can be written, and print what the data are."""
-    Results(options.out).check_writable()
+    options.results.check_writable()
     for dataset in load(options):
         console.describe(dataset, Console(stderr=True))
 
@@ -126,9 +125,9 @@ def make(runs: Sequence[Run], options: Options, shown: Sequence[Run] | None = No
         Those that the leaderboard shows, if not all.
     """
     # First, so that the runs of an interrupted call are shown.
-    Results(options.out).put_rows(on_board(runs if shown is None else shown))
+    options.results.put_rows(on_board(runs if shown is None else shown))
     with Display(Console(stderr=True)) as display:
-        return pool.run_all(runs, options.out, jobs(options, runs), options.time_limit, display)
+        return pool.run_all(runs, options.results, jobs(options, runs), options.time_limit, display)
 
 
 def jobs(options: Options, runs: Sequence[Run]) -> int:
@@ -136,11 +135,11 @@ def jobs(options: Options, runs: Sequence[Run]) -> int:
     return options.jobs or pool.default_jobs(runs[0].device, options.size)
 
 
-def publish(out: Path) -> Leaderboard:
+def publish(results: Results) -> Leaderboard:
     """Write all that a results folder shows; return its leaderboard."""
     from benchmark.view import page  # with matplotlib, which the workers need not load
 
-    return page.publish(out)
+    return page.publish(results)
 
 
 def tell_failures(records: Sequence[Record]) -> int:

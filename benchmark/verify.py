@@ -63,13 +63,12 @@ class Findings:
     files: int = 0
 
 
-def verify(out: Path, data: str | None = None, require_data: bool = False) -> Findings:
+def verify(results: Results, data: str | None = None, require_data: bool = False) -> Findings:
     """Check the stored runs of a results folder, their data, and all that is published from them.
 
     Parameters
     ----------
-    out : Path
-        The results folder.
+    results : Results
     data : str, optional
         Where the pictures are, as `datasets.load` takes it; without it they are looked for by the
         name the runs know them by.
@@ -81,7 +80,7 @@ def verify(out: Path, data: str | None = None, require_data: bool = False) -> Fi
     InputError
         If the folder holds no results.
     """
-    found, results = Findings(), Results(out)
+    found, out = Findings(), results.path
     if not (out / "board.json").is_file():
         raise InputError(f"{out} holds no runs: make some with 'python -m benchmark.run'")
     try:
@@ -259,7 +258,7 @@ def check_published(out: Path, found: Findings) -> Iterator[str]:
                 shutil.copy(out / name, fresh)
         (fresh / "runs").symlink_to((out / "runs").resolve())
         try:
-            page.publish(fresh)
+            page.publish(Results(fresh))
         except Exception as error:  # Whatever breaks it, these results cannot be shown.
             yield f"the leaderboard cannot be computed ({one_line(error)}): run again"
             return
@@ -366,7 +365,7 @@ def main(out: Path, data: str | None, require_data: bool) -> int:
     """Recompute all that OUT shows from its stored predictions; status 1 if anything differs."""
     if data is not None:
         datasets.load(data)  # wrong input, if it cannot be
-    found = verify(out, data, require_data)
+    found = verify(Results(out), data, require_data)
     for line in found.failures:
         click.echo(line)
     for line in found.notes:

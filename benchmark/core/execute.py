@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from benchmark.core.fit import fit_and_predict
@@ -14,15 +13,15 @@ from benchmark.core.runs import Run, load
 from benchmark.core.store import Results, file_digest
 
 
-def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) -> Record:
+def execute(run: Run, results: Results, on_epoch: Callable[[Any], None] | None = None) -> Record:
     """Make a run and store it, whatever becomes of it.
 
     Parameters
     ----------
     run : Run
         What to do.
-    out : Path
-        The results folder.
+    results : Results
+        Where it is stored.
     on_epoch : callable, optional
         Told of every epoch of a net.
 
@@ -37,13 +36,13 @@ def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) 
         dataset = load(run.source, run.size)
         if dataset.fingerprint != run.dataset.fingerprint:
             raise ValueError(f"{run.source} changed while it was used: start again")
-        Results(out).put_pictures(dataset)
+        results.put_pictures(dataset)
         if run.weights and file_digest(run.weights.path) != run.parts["weights"]:
             raise ValueError(f"{run.weights.path.name} changed while it was used: start again")
         estimator, predictions, measured = fit_and_predict(run, dataset, run.rows(), on_epoch)
         record = run.record("ok", measured=measured)
         kept = estimator if run.protocol.keeps_models else None
-        Results(out).put(record, predictions, getattr(estimator, "history_", ()), kept)
+        results.put(record, predictions, getattr(estimator, "history_", ()), kept)
     except Exception as error:  # Any fault of a run becomes its row; the other runs go on.
         no_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
         reason = " ".join(f"{type(error).__name__}: {error}".split())
@@ -53,5 +52,5 @@ def execute(run: Run, out: Path, on_epoch: Callable[[Any], None] | None = None) 
             seconds=time.perf_counter() - start,
             traceback=traceback.format_exc(),
         )
-        Results(out).put(record)
+        results.put(record)
     return record

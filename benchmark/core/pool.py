@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from multiprocessing.managers import SyncManager
-from pathlib import Path
 from typing import Any, Self
 
 import joblib
@@ -104,12 +103,13 @@ class Workers:
         }
 
     def work_off(
-        self, waiting: Sequence[Run], out: Path, time_limit: float | None, display: Display
+        self, waiting: Sequence[Run], results: Results, time_limit: float | None, display: Display
     ) -> dict[str, Record]:
         """Make runs in the order given; their records by key."""
         records = {}
         futures: dict[Any, Run] = {
-            self.pool.schedule(_work, args=(run, out), timeout=time_limit): run for run in waiting
+            self.pool.schedule(_work, args=(run, results), timeout=time_limit): run
+            for run in waiting
         }
         open_futures: set[Any] = set(futures)
         while open_futures:
@@ -117,13 +117,13 @@ class Workers:
             _pass_on(self.messages, display)
             for future in done:
                 run = futures[future]
-                records[run.key] = _outcome(future, run, out, time_limit)
+                records[run.key] = _outcome(future, run, results, time_limit)
                 display.end(run, records[run.key])
         return records
 
 
 def run_all(
-    runs: Sequence[Run], out: Path, jobs: int, time_limit: float | None, display: Display
+    runs: Sequence[Run], results: Results, jobs: int, time_limit: float | None, display: Display
 ) -> list[Record]:
     """Make the runs that have no result yet, those that take longest first.
 
@@ -131,8 +131,7 @@ def run_all(
     ----------
     runs : sequence of Run
         In the order wanted of the records.
-    out : Path
-        The results folder.
+    results : Results
     jobs : int
         How many run at once.
     time_limit : float or None
@@ -145,7 +144,7 @@ def run_all(
     list of Record
         The record of every run, in the order given.
     """
-    waiting = unfinished(runs, out)
+    waiting = unfinished(runs, results)
     display.begin(waiting, reused=len(runs) - len(waiting), jobs=jobs)
     made = {}
     if waiting:
@@ -159,19 +158,18 @@ def run_all(
                 waiting,
                 key=lambda run: (-expected.get(run.key, math.inf), not run.model.deep, run.key),
             )
-            made = workers.work_off(longest, out, time_limit, display)
+            made = workers.work_off(longest, results, time_limit, display)
         measured: dict[str, list[cost.Point]] = defaultdict(list)
         for run in waiting:
             if (took := made[run.key].measured) is not None:
                 measured[cost.kind(run)].append(cost.measured(run, took))
         cost.remember(measured)
-    records = [made.get(run.key) or Results(out).record(run.key) for run in runs]
+    records = [made.get(run.key) or results.record(run.key) for run in runs]
     return [record for record in records if record is not None]
 
 
-def unfinished(runs: Sequence[Run], out: Path) -> list[Run]:
+def unfinished(runs: Sequence[Run], results: Results) -> list[Run]:
     """Those of the runs that have no result in the results folder."""
-    results = Results(out)
     return [run for run in runs if not results.is_finished(run.key)]
 
 
@@ -194,7 +192,7 @@ def default_jobs(device: str, size: int) -> int:
     return max(min(cores, int(free / (CARD_BYTES * (1 + (size / 32) ** 2)))), 1)
 
 
-def _outcome(future: Any, run: Run, out: Path, time_limit: float | None) -> Record:
+def _outcome(future: Any, run: Run, results: Results, time_limit: float | None) -> Record:
     """The record of a run, written here if its process did not live to write it."""
     try:
         return future.result()
@@ -211,7 +209,7 @@ def _outcome(future: Any, run: Run, out: Path, time_limit: float | None) -> Reco
         )
     except OSError as error:  # The worker could not store its run: a full disk, most likely.
         return run.record("failed", f"its result could not be stored: {error}")
-    Results(out).put(record)
+    results.put(record)
     return record
 
 
@@ -238,10 +236,10 @@ def _start_worker(messages: Any, environment: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _work(run: Run, out: Path) -> Record:
+def _work(run: Run, results: Results) -> Record:
     _messages.put((run.key, None))
     with _threads(run):
-        return execute(run, out, lambda epoch: _messages.put((run.key, epoch)))
+        return execute(run, results, lambda epoch: _messages.put((run.key, epoch)))
 
 
 def _try(run: Run) -> list[cost.Point]:

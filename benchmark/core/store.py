@@ -83,6 +83,9 @@ class Results:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def __reduce__(self) -> tuple[type[Results], tuple[Path]]:
+        return Results, (self.path,)  # a worker has a lock of its own
+
     def check_writable(self) -> None:
         """Make the folder, and see that a file can be written there.
 
@@ -112,6 +115,11 @@ class Results:
             If the file is damaged or of another schema.
         """
         return self._entries("board.json", BoardRow)
+
+    def check_not_empty(self) -> None:
+        """Raise InputError if the folder has no rows of a leaderboard."""
+        if not self.rows():
+            raise InputError(f"{self.path} holds no runs: make some with 'python -m benchmark.run'")
 
     def put_rows(self, rows: Iterable[BoardRow]) -> None:
         """Keep rows in place of those that are on the board at the same place."""

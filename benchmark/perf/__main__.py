@@ -184,7 +184,7 @@ def grid(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Measure]
 def _make(runs: Sequence[Run], jobs: int) -> None:
     """Make runs in a folder of their own."""
     with tempfile.TemporaryDirectory() as out, Display(Console(quiet=True)) as display:
-        for record in pool.run_all(runs, Path(out), jobs, None, display):
+        for record in pool.run_all(runs, Results(Path(out)), jobs, None, display):
             if record.status != "ok":
                 raise RuntimeError(f"{record.model.label}: {record.reason}")
 
@@ -288,7 +288,7 @@ def main(options: Options, model: str, only: str, rounds: int) -> None:
         if name not in SECTIONS:
             raise click.UsageError(f"no section is called '{name}': use {', '.join(SECTIONS)}")
     (source,), (dataset,) = options.sources, session.load(options)
-    Results(options.out).check_writable()
+    options.results.check_writable()
     names = [each.name for each in models.find(model)]
     where = {"pictures": f"{dataset.described}, {len(dataset):,}", "machine": machine()}
     titles = {name: measure.__doc__ or "" for name, measure in SECTIONS.items()}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pandas as pd
 
+from benchmark.core.store import Results
 from benchmark.scores import contrasts, pairs, rows, searches
 from benchmark.scores.contrasts import CONTRASTS, Contrast
 from benchmark.scores.curves import Curves
@@ -58,8 +58,8 @@ class Leaderboard:
         Those that there are, see `contrasts.compute`.
     curves : Curves
     searches : list of Search
-    out : Path
-        The results folder.
+    results : Results
+        What it is computed from.
     """
 
     rows: list[Row]
@@ -68,13 +68,13 @@ class Leaderboard:
     contrasts: dict[Contrast, pd.DataFrame]
     curves: Curves
     searches: list[Search]
-    out: Path
+    results: Results
 
     @classmethod
-    def compute(cls, out: Path) -> Leaderboard:
+    def compute(cls, results: Results) -> Leaderboard:
         """Compute the leaderboard of a results folder, reading each stored file once."""
-        tried = searches.read(out)
-        computed, compared = _ranked(_with_steps(rows.read(out)))
+        tried = searches.read(results)
+        computed, compared = _ranked(_with_steps(rows.read(results)))
         computed = [
             replace(row, choices=tuple(each.choice for each in tried if each.won_by(row)))
             for row in computed
@@ -88,7 +88,7 @@ class Leaderboard:
             contrasts={kind: table for kind, table in by_kind.items() if len(table)},
             curves=Curves.compute(computed),
             searches=tried,
-            out=out,
+            results=results,
         )
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -305,9 +304,9 @@ class Row:
         return (*self.place[:3], *worse, self.place.model)
 
 
-def read(out: Path) -> list[Row]:
+def read(results: Results) -> list[Row]:
     """Read every row of a results folder."""
-    return [read_row(out, entry) for entry in Results(out).rows()]
+    return [read_row(results, entry) for entry in results.rows()]
 
 
 def about(entry: BoardRow) -> str:
@@ -317,9 +316,8 @@ def about(entry: BoardRow) -> str:
     return f"On {len(shown)} classes, {', '.join(shown)}: {'; '.join(remarks)}." if remarks else ""
 
 
-def read_row(out: Path, entry: BoardRow) -> Row:
+def read_row(results: Results, entry: BoardRow) -> Row:
     """Read the runs of one row."""
-    results = Results(out)
     records, good = [], []
     for repeat, key in enumerate(entry.keys):
         record = results.record(key)

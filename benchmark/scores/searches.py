@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,14 +131,14 @@ def parameters(trials: Sequence[Trial]) -> list[str]:
     return sorted({parameter for trial in trials for parameter in trial.settings})
 
 
-def read(out: Path) -> list[Search]:
+def read(results: Results) -> list[Search]:
     """Read every search of a results folder and score its trials."""
-    return [Search(search, *_scored(out, search)) for search in Results(out).searches()]
+    return [Search(search, *_scored(results, search)) for search in results.searches()]
 
 
-def _scored(out: Path, search: SearchRecord) -> tuple[pd.DataFrame, int]:
+def _scored(results: Results, search: SearchRecord) -> tuple[pd.DataFrame, int]:
     """The table of a search, and the number of pictures that its trials were scored on."""
-    found = [read_row(out, row) for row in search.rows()]
+    found = [read_row(results, row) for row in search.rows()]
     scored = {i: row.scores for i, row in enumerate(found) if row.scores is not None}
     best, n_validation, compared = -1, 0, {}
     if scored:

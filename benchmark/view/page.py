@@ -23,31 +23,30 @@ from benchmark.view.sections import Picture, Section
 logger = logging.getLogger(__name__)
 
 
-def publish(out: Path) -> Leaderboard:
+def publish(results: Results) -> Leaderboard:
     """Write the leaderboard, the pictures and the page of a results folder.
 
     Parameters
     ----------
-    out : Path
-        The results folder.
+    results : Results
 
     Returns
     -------
     Leaderboard
         What was published.
     """
-    results, board = Results(out), Leaderboard.compute(out)
+    board = Leaderboard.compute(results)
     for name, table in _tables(board):
         results.write_text(f"{name}.csv", text.csv(table))
     shown = sections.every(board)
     warning = text.HOW_TO_GET_REAL if text.Facts.of(board).generated else ""
-    audit = _audit(out, board.table)
+    audit = _audit(results, board.table)
     results.write_text("leaderboard.md", markdown.leaderboard(shown, warning, audit))
     for section in shown:
         for file, csv in section.data.items():
             results.write_text(file, csv)
     _draw(results, shown)
-    page = render("report.html", out, sections=shown, warning=warning, audit=audit)
+    page = render("report.html", results, sections=shown, warning=warning, audit=audit)
     results.write_text("report.html", page)
     return board
 
@@ -84,9 +83,9 @@ def _mark(picture: Picture) -> str:
     return hashlib.sha256(repr((code, picture.drawn_from)).encode()).hexdigest()
 
 
-def _audit(out: Path, table: pd.DataFrame) -> str:
+def _audit(results: Results, table: pd.DataFrame) -> str:
     """The line an audit of this folder left about data on the leaderboard, or none."""
-    path = out / "audit.json"
+    path = results.path / "audit.json"
     if not path.is_file():
         return ""
     try:
@@ -98,7 +97,7 @@ def _audit(out: Path, table: pd.DataFrame) -> str:
         return ""
 
 
-def render(template: str, out: Path, **values: Any) -> str:
+def render(template: str, results: Results, **values: Any) -> str:
     """Fill in one of this package's pages, with a filter to ``embed`` a picture of a folder."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -107,7 +106,7 @@ def render(template: str, out: Path, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["embed"] = lambda file: (
-        f"data:image/png;base64,{base64.b64encode((out / file).read_bytes()).decode()}"
+        f"data:image/png;base64,{base64.b64encode((results.path / file).read_bytes()).decode()}"
     )
     environment.filters["percent"] = text.percent
     return environment.get_template(template).render(**values)

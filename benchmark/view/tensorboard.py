@@ -24,7 +24,7 @@ def check_installed() -> None:
         )
 
 
-def write(out: Path, rows: Sequence[Row]) -> None:
+def write(results: Results, rows: Sequence[Row]) -> None:
     """Write the loss and the accuracy of every epoch of every net on a leaderboard.
 
     ``OUT/tensorboard/<row>/<repeat>/training`` holds a file of events, and so does the folder
@@ -34,16 +34,15 @@ def write(out: Path, rows: Sequence[Row]) -> None:
 
     Parameters
     ----------
-    out : Path
-        The results folder.
+    results : Results
     rows : sequence of Row
         Those of the leaderboard.
     """
     for row in rows:
         place = row.place
-        home = out / "tensorboard" / text.file_name(place.dataset, row.board, place.model)
+        home = results.path / "tensorboard" / text.file_name(place.dataset, row.board, place.model)
         for record in row.good:
-            history = Results(out).history(record.key)
+            history = results.history(record.key)
             if history is None:
                 continue
             sides = {"train": "training", "validation": row.entry.protocol.selected_on}

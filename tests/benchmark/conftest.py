@@ -29,9 +29,9 @@ def made(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path, shapes: 
         run = runs.Run(
             Source.parse(str(shapes_folder)), about, 32, Fair(train_size=40), model, settings
         )
-        execution.execute(run, out)
+        execution.execute(run, Results(out))
         Results(out).put_rows(run.board_rows)
-    publish(out)
+    publish(Results(out))
     return out
 
 

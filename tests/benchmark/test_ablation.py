@@ -15,6 +15,7 @@ from benchmark.core.execute import execute
 from benchmark.core.models import InputError
 from benchmark.core.protocols import Fair
 from benchmark.core.runs import Run, describe, on_board
+from benchmark.core.store import Results
 from benchmark.scores.rows import Row, read_row
 from benchmark.scores.worth import SCORES, worth_of_parts
 from datasets import Dataset, Source
@@ -84,8 +85,8 @@ def rows(
             for repeat in range(2)
         ]
         for run in runs:
-            execute(run, out)
-        found[name] = read_row(out, on_board(runs)[0])
+            execute(run, Results(out))
+        found[name] = read_row(Results(out), on_board(runs)[0])
     return found
 
 

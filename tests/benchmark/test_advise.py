@@ -9,6 +9,7 @@ import pytest
 
 from benchmark import advise, verify
 from benchmark.core.protocols import Curve
+from benchmark.core.store import Results
 from benchmark.scores.leaderboard import Leaderboard
 from datasets import Dataset
 from tests.benchmark.scores.test_leaderboard import put
@@ -73,7 +74,7 @@ def lines(out: Path, scores: dict[str, Sequence[float]], shapes: Dataset) -> lis
                 deep=model.startswith("net"),
                 fingerprint=shapes.fingerprint,
             )
-    return advise.advice(Leaderboard.compute(out), shapes, STEPS, out)
+    return advise.advice(Leaderboard.compute(Results(out)), shapes, STEPS, Results(out))
 
 
 def test_a_model_better_than_all_others_is_named(tmp_path: Path, shapes: Dataset) -> None:

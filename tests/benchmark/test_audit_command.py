@@ -20,6 +20,7 @@ import pytest
 import datasets
 from benchmark import audit
 from benchmark.core.protocols import Slides
+from benchmark.core.store import Results
 from benchmark.view import markdown
 from benchmark.view.page import publish
 from datasets import Dataset
@@ -185,7 +186,7 @@ def test_a_damaged_record_does_not_keep_the_leaderboard_from_being_written(
 ) -> None:
     out = shutil.copytree(scored, tmp_path / "out")
     (out / "audit.json").write_text(text)
-    assert len(publish(out).table) == 1
+    assert len(publish(Results(out)).table) == 1
     assert "Audit:" not in (out / "leaderboard.md").read_text()
     assert "audit.json is damaged" in caplog.text
 

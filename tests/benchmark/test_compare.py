@@ -47,7 +47,7 @@ def sides(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def the_row(sides: tuple[Path, Path]) -> compare.Compared:
-    (row,) = compare.compare(*sides)
+    (row,) = compare.compare(*map(Results, sides))
     return row
 
 
@@ -138,7 +138,7 @@ def test_rows_in_one_only_and_rows_without_a_result_are_listed(sides: tuple[Path
     put(sides[0], "vgg11", 120)
     put(sides[1], "knn", 120, status="failed")
     put(sides[1], "vgg13", 120)
-    found = {row.model: row.compared for row in compare.compare(*sides)}
+    found = {row.model: row.compared for row in compare.compare(*map(Results, sides))}
     assert found == {"knn": "no result in B", "vgg11": "only in A", "vgg13": "only in B"}
 
 

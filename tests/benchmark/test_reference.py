@@ -20,7 +20,7 @@ REFERENCE = Path(__file__).parents[2] / "results" / "reference"
 
 @pytest.fixture(scope="module")
 def computed() -> Leaderboard:
-    return Leaderboard.compute(REFERENCE)
+    return Leaderboard.compute(Results(REFERENCE))
 
 
 def test_the_leaderboard_is_that_of_the_stored_predictions(computed: Leaderboard) -> None:
@@ -32,7 +32,7 @@ def test_the_leaderboard_is_that_of_the_stored_predictions(computed: Leaderboard
 
 def test_the_stored_runs_are_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verify, "check_published", lambda *_: [])
-    assert verify.verify(REFERENCE).failures == []
+    assert verify.verify(Results(REFERENCE)).failures == []
 
 
 @pytest.mark.real
@@ -41,7 +41,7 @@ def test_the_runs_are_of_the_real_pictures_as_they_are_here(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(verify, "check_published", lambda *_: [])
-    found = verify.verify(REFERENCE, f"muxspace:{REAL}", require_data=True)
+    found = verify.verify(Results(REFERENCE), f"muxspace:{REAL}", require_data=True)
     assert found.failures == []
     assert len(found.records) == len(Results(REFERENCE).rows())
 

@@ -210,7 +210,7 @@ def test_a_crop_is_a_data_set_of_its_own_and_says_so_everywhere(
     }
     assert (tmp_path / "confusion" / "generated-eyes.fair-80.knn.png").is_file()
     assert (tmp_path / "confusion" / "generated.fair-80.knn.csv").read_bytes() == whole
-    found = verify.verify(tmp_path, str(faces_folder), require_data=True)
+    found = verify.verify(Results(tmp_path), str(faces_folder), require_data=True)
     assert not found.failures
     assert "generated-eyes: the pictures here have the fingerprint of the runs" in found.notes
 
@@ -251,7 +251,7 @@ def test_fair_splits_by_person_where_people_are_known_and_one_call_shows_both_sp
     changed = [*tmp_path.glob("splits*")]
     for path in changed:
         path.write_bytes(path.read_bytes()[:-9] + b"123456789")
-    failures = verify.verify(tmp_path, str(faces_folder)).failures
+    failures = verify.verify(Results(tmp_path), str(faces_folder)).failures
     assert {line.split(":")[0] for line in failures} == {path.name for path in changed}
     assert len(changed) == 2
 
@@ -372,6 +372,6 @@ def test_a_net_on_the_slides_meets_a_majority_of_105_in_165(
     net = ("--model", "timm:resnet10t", "--set", "max_epochs=1", "--protocol", "slides")
     arguments = ("--data", f"muxspace:{REAL}", "--out", tmp_path, "--jobs", 1)
     assert run_command(run.main, *net, *arguments)[0] == 0
-    row = Leaderboard.compute(tmp_path).table.iloc[0]
+    row = Leaderboard.compute(Results(tmp_path)).table.iloc[0]
     assert (row["dataset"], row["n_train"], row["n_test"]) == ("muxspace", 335, 165)
     assert row["majority_accuracy"] == 105 / 165

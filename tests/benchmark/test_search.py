@@ -72,7 +72,7 @@ def kept() -> dict[str, Path]:
 
 def test_only_the_winner_is_on_the_leaderboard_with_what_the_search_took(searched: Path) -> None:
     (row,) = pd.read_csv(searched / "leaderboard.csv").to_dict(orient="records")
-    (found,) = trials.read(searched)
+    (found,) = trials.read(Results(searched))
     assert found.best is not None
     assert row["model"] == found.best.label
     assert (row["protocol"], row["status"], row["n_test"]) == ("fair-40", "ok", 30)
@@ -115,7 +115,7 @@ def test_a_search_of_which_no_trial_is_ok_says_so(
 
 def test_trials_are_scored_on_validation_pictures(searched: Path, shapes: Dataset) -> None:
     rows = Fair(train_size=40).rows(shapes, deep=False, repeat=0)
-    for key in trials.read(searched)[0].table["run"][1:]:
+    for key in trials.read(Results(searched))[0].table["run"][1:]:
         predictions = Results(searched).predictions(key)
         assert predictions is not None
         assert (predictions.rows == rows.selection).all()
@@ -132,15 +132,15 @@ def test_a_second_call_repeats_nothing_but_what_failed(
     assert "3 runs are already in the results" in err
     assert "1 runs to make" in err
     assert [path.read_bytes() for path in pages[2:]] == before[2:]
-    failed = trials.read(searched)[0].table["run"][0]
+    failed = trials.read(Results(searched))[0].table["run"][0]
     for path, content in runs.items():
         assert (path.read_bytes() == content) == (path.parent.name != failed)
     assert set(searched.glob("runs/*/run.json")) == set(runs)
 
 
 def test_a_search_that_was_broken_off_names_no_winner(searched: Path) -> None:
-    shutil.rmtree(Results(searched).run_folder(trials.read(searched)[0].table["run"][2]))
-    found = publish(searched)
+    shutil.rmtree(Results(searched).run_folder(trials.read(Results(searched))[0].table["run"][2]))
+    found = publish(Results(searched))
     assert found.searches[0].best is None
     assert found.table["search_trials"].isna().all()
     assert "best of" not in "; ".join(found.table["notes"][0])
@@ -150,18 +150,18 @@ def test_a_search_that_was_broken_off_names_no_winner(searched: Path) -> None:
 def test_a_found_search_is_what_its_runs_say_and_a_change_is_found(
     searched: Path, shapes_folder: Path
 ) -> None:
-    found = verify.verify(searched, str(shapes_folder), require_data=True)
+    found = verify.verify(Results(searched), str(shapes_folder), require_data=True)
     assert not found.failures
     assert len(found.records) == 5
     change_a_byte(searched / f"{FILE}.csv")
-    key = trials.read(searched)[0].table["run"][2]
+    key = trials.read(Results(searched))[0].table["run"][2]
     change_a_byte(Results(searched).run_folder(key) / "run.json")
-    failures = verify.verify(searched, str(shapes_folder)).failures
+    failures = verify.verify(Results(searched), str(shapes_folder)).failures
     assert len(failures) == 2
     assert any(failure.startswith(f"{FILE}.csv: changed") for failure in failures)
     assert any("run.json" in failure for failure in failures)
     change_a_byte(searched / "searches.json")
-    failures = verify.verify(searched, str(shapes_folder)).failures
+    failures = verify.verify(Results(searched), str(shapes_folder)).failures
     assert any(failure.startswith("searches.json") for failure in failures)
 
 
@@ -188,11 +188,11 @@ def test_the_labels_of_the_test_pictures_cannot_change_the_winner(tmp_path: Path
             for n in (1, 5, 9)
         ]
         for run in runs:
-            execute(run, out)
+            execute(run, Results(out))
         by_key = {run.key: run for run in runs}
         about = trials.entry(by_key, Fair("official"), "neighbours", "grid", "accuracy")
         Results(out).put_search(about)
-        found += trials.read(out)
+        found += trials.read(Results(out))
     one, other = (each.table.drop(columns=["run", "seconds"]) for each in found)
     assert (one["status"] == "ok").all()
     pd.testing.assert_frame_equal(one, other)
@@ -205,7 +205,7 @@ def test_the_labels_of_the_test_pictures_cannot_change_the_winner(tmp_path: Path
 def test_the_best_is_best_in_the_metric(searched: Path, metric: str) -> None:
     (about,) = Results(searched).searches()
     Results(searched).put_search(replace(about, metric=metric))
-    found = next(each for each in trials.read(searched) if each.entry.metric == metric)
+    found = next(each for each in trials.read(Results(searched)) if each.entry.metric == metric)
     scores = found.table[metric]
     best = found.table.loc[found.table["best"], metric].item()
     assert best == (scores.min() if metric == "log_loss" else scores.max())
@@ -215,7 +215,7 @@ def test_the_best_is_best_in_the_metric(searched: Path, metric: str) -> None:
 def test_a_row_that_won_two_searches_counts_each_trial_once(searched: Path) -> None:
     (about,) = Results(searched).searches()
     Results(searched).put_search(replace(about, space="fewer", trials=about.trials[1:]))
-    row = Leaderboard.compute(searched).table.iloc[0]
+    row = Leaderboard.compute(Results(searched)).table.iloc[0]
     assert row["search_trials"] == 4
     assert "best of 3 trials" in "; ".join(row["notes"])
 
@@ -329,7 +329,7 @@ def test_without_optuna_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_picture_shows_parameters_drawn_from_a_range(searched: Path) -> None:
-    (found,) = trials.read(searched)
+    (found,) = trials.read(Results(searched))
     many = pd.concat([found.table] * 4, ignore_index=True)
     many["n_neighbors"] = [str(10.0**-i) for i in range(len(many))]
     many["best"] = many.index == found.table["best"].to_numpy().argmax()
@@ -344,7 +344,7 @@ def test_the_picture_shows_parameters_drawn_from_a_range(searched: Path) -> None
 
 
 def test_a_parameter_that_decides_the_score_explains_its_spread(searched: Path) -> None:
-    (found,) = trials.read(searched)
+    (found,) = trials.read(Results(searched))
     accuracy = {
         "n_neighbors": [1, 1, 2, 2],
         "weights": [1, 2, 1, 2],

@@ -10,6 +10,7 @@ import pytest
 
 from benchmark import run, verify
 from benchmark.core.records import Place
+from benchmark.core.store import Results
 from benchmark.scores import published
 from benchmark.scores.rows import read
 from tests.conftest import FAST, REAL, Command, write_shapes
@@ -58,7 +59,7 @@ def test_one_run_is_scored_within_its_set_and_across(
     assert "without 30 bar of shapes" in err
     assert (out / "transfer.shapes-on-other.fair.png").is_file()
     given = f"{shapes_folder}-on-folder:{other_folder}"
-    found = verify.verify(out, given)
+    found = verify.verify(Results(out), given)
     assert found.failures == []
     assert (len(found.records), found.models_absent) == (2, 0)
 

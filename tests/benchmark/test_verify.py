@@ -113,7 +113,7 @@ def test_other_pictures_under_the_same_name_are_told(
     results: Path, tmp_path: Path, shapes: Dataset
 ) -> None:
     other = write_shapes(tmp_path / "shapes", per_class=20)
-    (failure, *_) = verify.verify(results, str(other)).failures
+    (failure, *_) = verify.verify(Results(results), str(other)).failures
     assert shapes.fingerprint in failure
     assert datasets.load(other).fingerprint in failure
     assert "3 runs" in failure
@@ -191,7 +191,7 @@ def test_a_changed_byte_of_what_is_stored_is_found(results: Path, name: str, whe
     if name != "board.json":
         path = home(results, "decision-tree" if name == "model.skops" else "mobilenet") / name
     change_a_byte(path, where)
-    (failure,) = verify.verify(results).failures
+    (failure,) = verify.verify(Results(results)).failures
     assert failure.startswith(path.parent.relative_to(results).as_posix().strip("."))
     assert name in failure
 
@@ -200,21 +200,21 @@ def test_a_changed_byte_of_what_is_stored_is_found(results: Path, name: str, whe
 @pytest.mark.parametrize("where", [0, 0.3, 0.8, 1], ids=str)
 def test_a_changed_byte_of_the_list_of_digests_is_found(results: Path, where: float) -> None:
     change_a_byte(results / "SHA256SUMS", where)
-    assert verify.verify(results).failures
+    assert verify.verify(Results(results)).failures
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_fitted_model_need_not_be_kept_but_all_else_must(results: Path) -> None:
     net = home(results, "mobilenet")
     (net / "model.safetensors").unlink()
-    found = verify.verify(results)
+    found = verify.verify(Results(results))
     assert found.failures == []
     assert found.models_absent == 1
     (net / "notes.txt").write_text("mine")
-    assert "notes.txt is not in SHA256SUMS" in verify.verify(results).failures[0]
+    assert "notes.txt is not in SHA256SUMS" in verify.verify(Results(results)).failures[0]
     (net / "notes.txt").unlink()
     (net / "history.csv").unlink()
-    assert "history.csv is missing" in verify.verify(results).failures[0]
+    assert "history.csv is missing" in verify.verify(Results(results)).failures[0]
 
 
 def rewrite(out: Path, model: str, **changes: np.ndarray) -> None:
@@ -254,14 +254,14 @@ def test_predictions_that_cannot_be_are_found(
 ) -> None:
     predictions = Results(results).predictions(home(results, "decision-tree").name)
     rewrite(results, "decision-tree", **{part: change(getattr(predictions, part))})
-    (failure,) = verify.verify(results, str(shapes_folder), require_data=True).failures
+    (failure,) = verify.verify(Results(results), str(shapes_folder), require_data=True).failures
     assert words in failure
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_class_nothing_is_known_of_is_no_fault(results: Path) -> None:
     rewrite(results, "decision-tree", probabilities=np.zeros((38, 3), np.float32))
-    assert verify.verify(results).failures == []
+    assert verify.verify(Results(results)).failures == []
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -270,7 +270,7 @@ def test_a_record_under_a_key_that_is_not_that_of_its_parts_is_found(results: Pa
     assert record is not None
     predictions = Results(results).predictions(record.key)
     Results(results).put(replace(record, parts={**record.parts, "threads": 2}), predictions)
-    (failure,) = verify.verify(results).failures
+    (failure,) = verify.verify(Results(results)).failures
     assert "the key is not that of its parts" in failure
 
 
@@ -278,5 +278,5 @@ def test_a_record_under_a_key_that_is_not_that_of_its_parts_is_found(results: Pa
 def test_a_row_that_names_another_rows_run_is_found(results: Path) -> None:
     rows = {row.model.label.split("[")[0]: row for row in Results(results).rows()}
     Results(results).put_rows([replace(rows["decision-tree"], keys=rows["mobilenet"].keys)])
-    failures = verify.verify(results).failures
+    failures = verify.verify(Results(results)).failures
     assert any("a run of something else" in failure for failure in failures)

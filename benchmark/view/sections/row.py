@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -25,12 +24,14 @@ SHOWS = {
 
 def rows(board: Leaderboard) -> list[Section]:
     """Confusion matrix, reliability, scores by class and training curves of every row."""
-    sections = [_of_row(row, row.scores, board.out) for row in board.rows if row.scores is not None]
+    sections = [
+        _of_row(row, row.scores, board.results) for row in board.rows if row.scores is not None
+    ]
     title = "Confusion matrices, reliability, scores by class and training curves"
     return [Section(title, where="page"), *sorted(sections, key=lambda each: each.title)]
 
 
-def _of_row(row: Row, scores: Scores, out: Path) -> Section:
+def _of_row(row: Row, scores: Scores, results: Results) -> Section:
     """One row, its repeats summed; of a curve's smaller sizes the tables only."""
     data, place, runs = row.entry.dataset, row.place, row.good
     selected_on = row.entry.protocol.selected_on
@@ -54,7 +55,7 @@ def _of_row(row: Row, scores: Scores, out: Path) -> Section:
     }
     if row.is_deep:
         keys = [run.key for run in runs]
-        draw["curves"] = lambda: plots.curves(_histories(out, keys), title, what, selected_on)
+        draw["curves"] = lambda: plots.curves(_histories(results, keys), title, what, selected_on)
     classes = _by_class(row, scores)
     counts = pd.DataFrame(scores.confusion, pd.Index(row.class_names, name="true"), row.class_names)
     return Section(
@@ -67,9 +68,9 @@ def _of_row(row: Row, scores: Scores, out: Path) -> Section:
     )
 
 
-def _histories(out: Path, keys: Sequence[str]) -> list[pd.DataFrame]:
+def _histories(results: Results, keys: Sequence[str]) -> list[pd.DataFrame]:
     """Read the epochs of a net's runs, as far as they are stored."""
-    read = (Results(out).history(key) for key in keys)
+    read = (results.history(key) for key in keys)
     return [history for history in read if history is not None]
 
 

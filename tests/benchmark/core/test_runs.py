@@ -103,17 +103,17 @@ def test_of_pretrained_weights_the_content_counts_and_the_reader_is_told(
     assert hub.label == "timm:test_resnet[pretrained]"
 
     run = others[0]
-    assert execution.execute(run, tmp_path).status == "ok"
+    assert execution.execute(run, Results(tmp_path)).status == "ok"
     Results(tmp_path).put_rows(run.board_rows)
-    (notes,) = Leaderboard.compute(tmp_path).table["notes"]
+    (notes,) = Leaderboard.compute(Results(tmp_path)).table["notes"]
     assert "pre-trained on other pictures (a.safetensors)" in notes
 
     files[0].write_bytes(files[2].read_bytes())
-    assert "changed while it was used" in execution.execute(run, tmp_path).reason
+    assert "changed while it was used" in execution.execute(run, Results(tmp_path)).reason
 
 
 def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: Path) -> None:
-    record = execution.execute(run, tmp_path)
+    record = execution.execute(run, Results(tmp_path))
     assert record.status == "ok"
     home = Results(tmp_path).run_folder(run.key)
     assert sorted(path.name for path in home.iterdir()) == [
@@ -140,7 +140,7 @@ def test_predictions_tell_who_is_shown(tmp_path: Path) -> None:
     faces.write(tmp_path / "faces", n=150, seed=0, size=32)
     data = work.load(Source.parse(str(tmp_path / "faces")), 32)
     run = a_run(tmp_path / "faces", data, "majority")
-    assert execution.execute(run, tmp_path / "out").status == "ok"
+    assert execution.execute(run, Results(tmp_path / "out")).status == "ok"
     predictions = Results(tmp_path / "out").predictions(run.key)
     assert predictions is not None
     assert data.groups is not None
@@ -166,7 +166,7 @@ def test_nets_learn_from_the_votes_where_the_data_have_them_and_are_scored_by_th
     (net,) = models.find("poster-baseline")
     protocol = Fair(split="official")
     run = work.Run(source, work.describe(dataset), 32, protocol, net, {"max_epochs": 1})
-    assert execution.execute(run, tmp_path / "out").status == "ok"
+    assert execution.execute(run, Results(tmp_path / "out")).status == "ok"
     rows = run.rows()
     assert (given["shares"] == dataset.distribution[rows.training]).all()
     assert (
@@ -176,7 +176,7 @@ def test_nets_learn_from_the_votes_where_the_data_have_them_and_are_scored_by_th
 
 
 def test_a_stored_model_says_what_its_answers_mean(run: work.Run, tmp_path: Path) -> None:
-    execution.execute(run, tmp_path)
+    execution.execute(run, Results(tmp_path))
     use = json.loads((Results(tmp_path).run_folder(run.key) / "model.json").read_text())
     assert (use["class_names"], use["size"], use["crop"]) == (["bar", "disc", "ring"], 32, "none")
 
@@ -184,7 +184,7 @@ def test_a_stored_model_says_what_its_answers_mean(run: work.Run, tmp_path: Path
 def test_predictions_hold_the_selection_rows_and_each_row_has_its_file(
     run: work.Run, shapes: Dataset, tmp_path: Path
 ) -> None:
-    execution.execute(run, tmp_path)
+    execution.execute(run, Results(tmp_path))
     stored, rows = Results(tmp_path).predictions(run.key), run.rows()
     assert stored is not None
     assert stored.of("selection").rows.tolist() == rows.selection.tolist()
@@ -199,7 +199,7 @@ def test_under_slides_the_pictures_selected_on_are_stored_once(
 ) -> None:
     net = a_run(shapes_folder, shapes, "poster-baseline", settings={"max_epochs": 1})
     net = dataclasses.replace(net, protocol=Slides())
-    execution.execute(net, tmp_path)
+    execution.execute(net, Results(tmp_path))
     stored = Results(tmp_path).predictions(net.key)
     assert stored is not None
     assert set(stored.part) == {"test"}
@@ -208,7 +208,7 @@ def test_under_slides_the_pictures_selected_on_are_stored_once(
 def test_the_memory_of_a_run_is_what_it_added(run: work.Run, tmp_path: Path) -> None:
     held = np.ones(20_000_000)  # 160 MB of this process
     majority = dataclasses.replace(run, model=models.find("majority")[0])
-    measured = execution.execute(majority, tmp_path).measured
+    measured = execution.execute(majority, Results(tmp_path)).measured
     assert measured is not None
     assert 0 <= measured.peak_memory_mb < held.nbytes / 1e6
 
@@ -232,22 +232,22 @@ def test_words_and_file_names_are_not_hashed_but_the_code_that_splits_is(tmp_pat
 def test_a_run_is_used_again_unless_the_code_that_decides_its_rows_changed(
     run: work.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execution.execute(run, tmp_path)
+    execution.execute(run, Results(tmp_path))
     reworded = dataclasses.replace(run, dataset=dataclasses.replace(run.dataset, described="other"))
     monkeypatch.setitem(work.NOTES, "fair", "said otherwise")
-    assert pool.unfinished([reworded], tmp_path) == []
+    assert pool.unfinished([reworded], Results(tmp_path)) == []
     for module in (splits, duplicates):
         changed = tmp_path / Path(str(module.__file__)).name
         changed.write_text(f"{Path(str(module.__file__)).read_text()}\nMORE = 1\n")
         with monkeypatch.context() as patch:
             patch.setattr(module, "__file__", str(changed))
             work._procedure.cache_clear()
-            assert pool.unfinished([dataclasses.replace(run)], tmp_path) != []
+            assert pool.unfinished([dataclasses.replace(run)], Results(tmp_path)) != []
         work._procedure.cache_clear()
 
 
 def test_the_stored_model_gives_the_stored_predictions(run: work.Run, tmp_path: Path) -> None:
-    execution.execute(run, tmp_path)
+    execution.execute(run, Results(tmp_path))
     predictions = Results(tmp_path).predictions(run.key)
     assert predictions is not None
     images = work.load(run.source, 32).images[predictions.rows]
@@ -287,7 +287,7 @@ def test_a_fault_is_recorded_and_not_a_result(
     end: str, status: str, reason: str, shapes_folder: Path, shapes: Dataset, tmp_path: Path
 ) -> None:
     run = a_run(shapes_folder, shapes, "failing", settings={"end": end})
-    record = execution.execute(run, tmp_path)
+    record = execution.execute(run, Results(tmp_path))
     assert (record.status, record.reason) == (status, reason)
     assert "build" in record.traceback
     assert Results(tmp_path).record(run.key) is not None
@@ -312,7 +312,7 @@ def test_a_killed_process_is_a_row_and_the_others_go_on(
         a_run(shapes_folder, shapes, "knn"),
     ]
     with Display(Console(stderr=True)) as display:
-        killed, other = pool.run_all(runs, tmp_path, 1, None, display)
+        killed, other = pool.run_all(runs, Results(tmp_path), 1, None, display)
     assert killed.status == "out_of_memory"
     assert "the system killed the process" in killed.reason
     assert other.status == "ok"
@@ -348,7 +348,7 @@ def _of_session(number: int) -> list[str]:
 
 def test_data_that_changed_meanwhile_is_not_used(run: work.Run, tmp_path: Path) -> None:
     stale = dataclasses.replace(run, dataset=dataclasses.replace(run.dataset, fingerprint="2" * 64))
-    record = execution.execute(stale, tmp_path)
+    record = execution.execute(stale, Results(tmp_path))
     assert record.status == "failed"
     assert "changed while it was used" in record.reason
 

@@ -71,7 +71,7 @@ def test_another_repeat_gives_other_bytes(
     """Otherwise the test above could not fail."""
     forest = next(run for run in runs if run.model.name == "random-forest")
     other = dataclasses.replace(forest, repeat=1)
-    record = execution.execute(other, tmp_path)
+    record = execution.execute(other, Results(tmp_path))
     assert record.status == "ok"
     path = Results(tmp_path).run_folder(other.key) / "predictions.npz"
     assert path.read_bytes() != twice[0]["random-forest"]

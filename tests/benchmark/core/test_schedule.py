@@ -17,6 +17,7 @@ from benchmark.core import runs as work
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair
 from benchmark.core.records import Record
+from benchmark.core.store import Results
 from datasets import Dataset, Source
 from tests.benchmark.made_up import board_row, record
 
@@ -121,7 +122,7 @@ def test_the_longest_runs_are_begun_first_by_what_they_cost_here(
             super().end(run, record)
 
     with Listening(Console(stderr=True)) as display:
-        pool.run_all(runs, tmp_path, 1, None, display)
+        pool.run_all(runs, Results(tmp_path), 1, None, display)
     assert began == ["decision-tree", "majority", "knn"]
     ((_, fit, _),) = schedule.remembered()[schedule.kind(runs[0])]
     assert fit < 5.0, "the runs themselves are measurements"
@@ -172,7 +173,7 @@ def test_runs_of_one_kind_are_each_remembered(
 ) -> None:
     runs = [a_run(shapes_folder, shapes, "knn", protocol=Fair(train_size=n)) for n in (20, 40)]
     with Display(Console(quiet=True)) as display:
-        pool.run_all(runs, tmp_path, 1, None, display)
+        pool.run_all(runs, Results(tmp_path), 1, None, display)
     points = schedule.remembered()[schedule.kind(runs[0])]
     assert {n for n, _, _ in points} == {len(run.rows().training) for run in runs}
 
@@ -189,5 +190,5 @@ def test_of_unknown_cost_nets_come_first(
 
     monkeypatch.setattr(pool.Workers, "work_off", work_off)
     with Display(Console(quiet=True)) as display:
-        pool.run_all(runs, tmp_path, 3, None, display)
+        pool.run_all(runs, Results(tmp_path), 3, None, display)
     assert order[0] == "resnet18"

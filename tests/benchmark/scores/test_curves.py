@@ -167,7 +167,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ):
             put(out, model, [accuracy, accuracy], label, n_train=size - 10, deep=deep)
     put(out, "knn", [0.6], "fair-500")
-    publish(out)
+    publish(Results(out))
     return out
 
 
@@ -216,10 +216,10 @@ def test_a_curve_that_goes_on_leaves_no_pictures_of_where_it_ended(
     board = [row for row in results_of.rows() if row.place.protocol != "curve-all"]
     results_of.remove("board.json")
     results_of.put_rows(board)
-    publish(out)
+    publish(Results(out))
     assert (out / "confusion" / "muxspace.curve-200.knn.png").is_file()
     results_of.put_rows(Results(results).rows())
-    publish(out)
+    publish(Results(out))
     for name in ("confusion/muxspace.curve-200.knn.png", "told-apart/muxspace.curve-200.png"):
         assert not (out / name).exists()
 
@@ -238,7 +238,7 @@ def test_the_tables_and_the_picture_of_a_curve_are_verified(results: Path, tmp_p
 
 def test_what_is_left_of_a_curve_that_is_gone_is_named(tmp_path: Path) -> None:
     put(tmp_path, "knn", [0.6], "fair-500")
-    publish(tmp_path)
+    publish(Results(tmp_path))
     assert not (tmp_path / "learning-curves.csv").exists()
     (tmp_path / "crossovers.csv").write_text("")
     (failure,) = verify.check_published(tmp_path, verify.Findings())
@@ -250,7 +250,7 @@ def test_a_failed_size_is_said_in_its_place(tmp_path: Path) -> None:
     put(tmp_path, "knn", [0.8], "curve-all", n_train=190)
     put(tmp_path, "tiny", [0.7], "curve-100", n_train=90, deep=True)
     put(tmp_path, "tiny", [0.8], "curve-all", n_train=190, deep=True, status="timeout")
-    found = publish(tmp_path)
+    found = publish(Results(tmp_path))
     (section,) = sections.curves(found)
     assert section.table is not None
     assert section.table.to_numpy().tolist() == [
@@ -264,7 +264,7 @@ def test_a_failed_size_is_said_in_its_place(tmp_path: Path) -> None:
 def test_classes_missing_from_small_training_sets_are_said(tmp_path: Path) -> None:
     put(tmp_path, "knn", [0.7], "curve-100", n_train=90, trained=(0,))
     put(tmp_path, "knn", [0.8], "curve-all", n_train=190)
-    (section,) = sections.curves(Leaderboard.compute(tmp_path))
+    (section,) = sections.curves(Leaderboard.compute(Results(tmp_path)))
     assert "Not in every training set: b up to 100 pictures" in section.after[-1]
 
 
@@ -272,7 +272,7 @@ def test_pictures_of_two_sizes_in_pixels_are_two_sections(tmp_path: Path) -> Non
     for label, n in (("curve-100", 90), ("curve-all", 190)):
         put(tmp_path, "knn", [0.7], label, n_train=n)
         put(tmp_path, "tiny", [0.6], label, n_train=n, fingerprint="e" * 64)
-    one, other = sections.curves(Leaderboard.compute(tmp_path))
+    one, other = sections.curves(Leaderboard.compute(Results(tmp_path)))
     assert one.table is not None
     assert other.table is not None
     assert [*one.table["model"], *other.table["model"]] in (["knn", "tiny"], ["tiny", "knn"])
@@ -283,7 +283,7 @@ def test_sixteen_names_at_the_end_of_their_curves_do_not_overlap(tmp_path: Path)
     for i in range(16):
         for label, n in (("curve-100", 90), ("curve-all", 190)):
             put(tmp_path, f"model{i}", [0.7 + i / 1000], label, n_train=n, deep=i > 6)
-    (section,) = sections.curves(Leaderboard.compute(tmp_path))
+    (section,) = sections.curves(Leaderboard.compute(Results(tmp_path)))
     figure = section.pictures[0].draw()
     figure.draw_without_rendering()
     for axes in figure.axes:

@@ -71,7 +71,7 @@ def put(
 
 def collect(out: Path) -> pd.DataFrame:
     """The table of a results folder."""
-    return Leaderboard.compute(out).table
+    return Leaderboard.compute(Results(out)).table
 
 
 def test_models_are_ranked_by_accuracy_and_equals_share_a_rank(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_models_are_ranked_by_accuracy_and_equals_share_a_rank(tmp_path: Path) -
 def test_models_the_pictures_cannot_tell_apart_share_a_rank_and_it_shows(tmp_path: Path) -> None:
     for model, accuracy in (("knn", 0.81), ("vgg11", 0.8), ("majority", 0.5)):
         put(tmp_path, model, [accuracy])
-    found = Leaderboard.compute(tmp_path)
+    found = Leaderboard.compute(Results(tmp_path))
     table = found.table
     assert table["model"].tolist() == ["knn", "vgg11", "majority"], "in order of accuracy"
     assert table["rank"].tolist() == [1, 1, 3]
@@ -126,7 +126,7 @@ def test_the_spread_from_training_is_told_apart_from_the_interval(tmp_path: Path
     assert table["accuracy_sd_of_repeats"].to_dict() == pytest.approx(
         {"knn": 0.02**0.5, "vgg11": 0}
     )
-    (section,) = boards(Leaderboard.compute(tmp_path))
+    (section,) = boards(Leaderboard.compute(Results(tmp_path)))
     assert section.table is not None
     text = section.table.set_index("model")
     assert "repeats ±14.1" in text.loc["knn", metric_heading(METRICS["accuracy"])]
@@ -142,13 +142,13 @@ def test_classes_missing_from_training_or_test_are_said(tmp_path: Path) -> None:
 def test_what_holds_for_all_rows_on_the_same_pictures_is_said_once(tmp_path: Path) -> None:
     for model, trained in (("knn", (0,)), ("majority", (0,)), ("vgg11", (0, 1))):
         put(tmp_path, model, [0.8], trained=trained, n=40 if model == "vgg11" else 100)
-    (section,) = boards(Leaderboard.compute(tmp_path))
+    (section,) = boards(Leaderboard.compute(Results(tmp_path)))
     assert section.before == ["All rows scored on 100 pictures: N; no b in training."]
     assert section.table is not None
     notes = section.table.set_index("model")["status and notes"]
     assert notes.to_dict() == {"knn": "", "majority": "", "vgg11": "N"}
     put(tmp_path, "hog-svm", [0.8])
-    (section,) = boards(Leaderboard.compute(tmp_path))
+    (section,) = boards(Leaderboard.compute(Results(tmp_path)))
     assert section.before == ["All rows scored on 100 pictures: N."]
 
 
@@ -163,7 +163,7 @@ def test_a_new_metric_is_one_entry(
 ) -> None:
     monkeypatch.setitem(METRICS, "says_a", Metric("says_a", "says a", share_of_a, digits=2))
     put(tmp_path, "knn", [0.8, 0.8])
-    found = publish(tmp_path)
+    found = publish(Results(tmp_path))
     (row,) = pd.read_csv(tmp_path / "leaderboard.csv").to_dict(orient="records")
     assert list(row)[: len(leaderboard.FIRST_COLUMNS)] == list(leaderboard.FIRST_COLUMNS)
     assert list(row)[-3:] == ["says_a", "says_a_lo", "says_a_hi"]
@@ -179,7 +179,7 @@ def test_a_new_metric_is_one_entry(
 def test_the_same_results_give_the_same_tables_twice(tmp_path: Path) -> None:
     for model, accuracy in (("knn", 0.7), ("vgg11", 0.8), ("majority", 0.5)):
         put(tmp_path, model, [accuracy], people=np.arange(100) // 3)
-    one, other = Leaderboard.compute(tmp_path), Leaderboard.compute(tmp_path)
+    one, other = Leaderboard.compute(Results(tmp_path)), Leaderboard.compute(Results(tmp_path))
     pd.testing.assert_frame_equal(one.table, other.table, check_exact=True)
     pd.testing.assert_frame_equal(one.pairs, other.pairs, check_exact=True)
 
@@ -210,7 +210,7 @@ def test_a_failed_repeat_shows_and_takes_the_rank(tmp_path: Path) -> None:
     assert table.loc["knn", "reason"] == "repeat 2 of 2: it broke"
     assert pd.isna(table.loc["knn", "rank"])
     assert table.loc["majority", "rank"] == 1
-    (section,) = boards(Leaderboard.compute(tmp_path))
+    (section,) = boards(Leaderboard.compute(Results(tmp_path)))
     assert "timeout: repeat 2 of 2" in markdown.leaderboard([section])
     assert section.table is not None
     assert [section.table["model"][row] for row in section.bad_rows] == ["knn"]
@@ -253,7 +253,7 @@ def test_a_figure_on_an_unsaid_number_of_pictures_is_shown_without_a_rank(tmp_pa
         put(tmp_path, "poster-baseline", [0.5], protocol="fair", dataset=dataset, crop=crop)
     table = collect(tmp_path).set_index("dataset")["published_accuracy"]
     assert table.to_dict() == {"fer2013": 0.2471, "fer2013-eyes": 0.2747}
-    whole, cropped = comparisons(Leaderboard.compute(tmp_path))
+    whole, cropped = comparisons(Leaderboard.compute(Results(tmp_path)))
     assert whole.table is not None
     assert "its rank" not in whole.table
     assert "published" in whole.table
@@ -270,7 +270,7 @@ def test_the_split_that_is_usual_goes_without_saying(tmp_path: Path) -> None:
     assert list(leaderboard.side_by_side(table)["muxspace"].columns[1:]) == [
         *("slides", "fair", "fair-random"),
     ]
-    pictures = [section.pictures for section in boards(Leaderboard.compute(tmp_path))]
+    pictures = [section.pictures for section in boards(Leaderboard.compute(Results(tmp_path)))]
     assert [[picture.file for picture in several] for several in pictures] == [
         ["told-apart/muxspace.fair.png"],
         ["told-apart/muxspace.fair-random.png"],
@@ -300,7 +300,9 @@ def test_a_model_that_says_one_class_only_is_marked(tmp_path: Path) -> None:
 def test_the_picture_of_pairs_tells_those_told_apart_from_the_others(tmp_path: Path) -> None:
     for model, accuracy in (("knn", 0.81), ("vgg11", 0.8), ("majority", 0.5)):
         put(tmp_path, model, [accuracy])
-    figure = plots.told_apart([("100 test pictures", Leaderboard.compute(tmp_path).pairs)], "t")
+    figure = plots.told_apart(
+        [("100 test pictures", Leaderboard.compute(Results(tmp_path)).pairs)], "t"
+    )
     bold = {t.get_text(): t.get_fontweight() for t in figure.axes[0].texts}
     assert bold == {"1.0": "normal", "31.0": "bold", "30.0": "bold"}
 

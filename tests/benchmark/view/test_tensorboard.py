@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmark import run
+from benchmark.core.store import Results
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import tensorboard as events
 from tests.benchmark.conftest import home
@@ -51,10 +52,10 @@ def test_tensorboard_reads_the_epochs_of_runs_stored_before(
 
 @NEEDED
 def test_writing_again_leaves_the_same_bytes(results: Path) -> None:
-    found = Leaderboard.compute(results)
+    found = Leaderboard.compute(Results(results))
     written = []
     for _ in range(2):
-        events.write(results, found.rows)
+        events.write(Results(results), found.rows)
         files = [path for path in (results / "tensorboard").rglob("*") if path.is_file()]
         written.append({path: path.read_bytes() for path in files})
     assert written[0] == written[1]
