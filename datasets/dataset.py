@@ -7,11 +7,19 @@ import enum
 import hashlib
 import mmap
 import os
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from datasets import cache
+from datasets.errors import InputError
+
+if TYPE_CHECKING:
+    from datasets.source import Source
 
 TAKEN_AT_ONCE = 1000  # pictures; each may bring sixteen pages of the map into memory
 
@@ -22,17 +30,6 @@ class Part(enum.IntEnum):
     TRAINING = 0
     VALIDATION = 1
     TEST = 2
-
-
-class Asked(Protocol):
-    """What a data set was asked for by: a `datasets.source.Source`."""
-
-    @property
-    def crop(self) -> str:
-        """What of each picture is kept, ``none`` for all of it."""
-
-    def load(self, size: int) -> Dataset:
-        """Load it again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +79,26 @@ class Pixels:
                     array.base.madvise(mmap.MADV_DONTNEED)
         return taken
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the pictures in order, computed once for rows of the same packed arrays."""
+        if self.rows is None and len(self.digests) == 1 and self.digests[0]:
+            return self.digests[0]
+
+        def compute() -> str:
+            digest = hashlib.sha256()
+            for start in range(0, len(self), TAKEN_AT_ONCE):
+                rows = np.arange(start, min(start + TAKEN_AT_ONCE, len(self)))
+                digest.update(self.take(rows).data)
+            return digest.hexdigest()
+
+        if not all(self.digests):
+            return compute()
+        rows = b"" if self.rows is None else self.rows.tobytes()
+        return cache.remembered(
+            ["rows of", self.digests, hashlib.sha256(rows).hexdigest()], compute
+        )
+
     @staticmethod
     def joined(several: list[Pixels]) -> Pixels:
         """Rows of several, one after the other, without copying a picture."""
@@ -115,7 +132,7 @@ class Dataset:
     described : str
         Where the pictures come from, in words for a reader.
     fingerprint : str
-        SHA-256 over everything above that can change a result.
+        SHA-256 over everything that can change a result; empty until it is `finished`.
     source : Source or None
         What was asked for, by which it can be loaded again; None for one that was put together.
     left_out : tuple of (str, str)
@@ -148,8 +165,8 @@ class Dataset:
     groups: np.ndarray | None
     ids: tuple[str, ...]
     described: str
-    fingerprint: str
-    source: Asked | None = None
+    fingerprint: str = ""
+    source: Source | None = None
     left_out: tuple[tuple[str, str], ...] = ()
     generated: bool = False
     faces: bool = False
@@ -212,33 +229,52 @@ class Dataset:
         )
 
 
-def fingerprint(
-    pixels: str,
-    labels: np.ndarray,
-    class_names: tuple[str, ...],
-    ids: tuple[str, ...],
-    groups: np.ndarray | None,
-    parts: np.ndarray | None,
-    distribution: np.ndarray | None,
-    other: np.ndarray | None = None,
-) -> str:
-    """SHA-256 over everything of a data set that can change a result.
+def finished(dataset: Dataset) -> Dataset:
+    """Complete a data set that was put together: a safe name, people from 0, its fingerprint.
 
-    Parameters
-    ----------
-    pixels : str
-        SHA-256 of the pictures in order.
-    labels, class_names, ids, groups, parts, distribution, other
-        As in `Dataset`.
+    Raises
+    ------
+    InputError
+        If fewer than two classes have pictures, or one a single picture.
     """
-    digest = hashlib.sha256(pixels.encode())
-    for part in (labels.tobytes(), repr(class_names), repr(ids), repr(groups is None)):
-        digest.update(part if isinstance(part, bytes) else os.fsencode(part))
+    counts = np.bincount(dataset.labels, minlength=len(dataset.class_names))
+    for label in np.flatnonzero(counts == 1).tolist():
+        only = dataset.ids[int(np.flatnonzero(dataset.labels == label)[0])]
+        raise InputError(
+            f"class '{dataset.class_names[label]}' has one picture only ({only}), which cannot be "
+            "both learned from and tested on: add pictures of it or remove it"
+        )
+    if (counts > 0).sum() < 2:
+        raise InputError(
+            f"{dataset.described} shows fewer than two classes: add pictures of another class"
+        )
+    groups = None if dataset.groups is None else numbered(dataset.groups)
+    whole = dataclasses.replace(dataset, name=safe_name(dataset.name), groups=groups, source=None)
+    return dataclasses.replace(whole, fingerprint=_fingerprint(whole))
+
+
+def safe_name(name: str) -> str:
+    """Turn a name into a form that is safe in a file name."""
+    return re.sub(r"[^\w+-]+", "-", name).strip("-") or "pictures"
+
+
+def numbered(names: Sequence[Any] | np.ndarray) -> np.ndarray:
+    """Give each name its place among the different ones in order, int64."""
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    """SHA-256 over everything of a data set that can change a result."""
+    groups, parts = dataset.groups, dataset.parts
+    digest = hashlib.sha256(dataset.pixels.digest.encode())
+    digest.update(dataset.labels.tobytes())
+    for words in (dataset.class_names, dataset.ids, groups is None):
+        digest.update(os.fsencode(repr(words)))
     if groups is not None:
         digest.update(groups.tobytes())
-    if parts is not None and other is not None:
-        parts = np.where(other, np.int8(len(Part)), parts)  # a part of its own
-    for name, column in (("parts", parts), ("distribution", distribution)):
+    if parts is not None and dataset.other is not None:
+        parts = np.where(dataset.other, np.int8(len(Part)), parts)  # a part of its own
+    for name, column in (("parts", parts), ("distribution", dataset.distribution)):
         if column is not None:  # sets without it keep the fingerprint they have always had
             digest.update(name.encode())
             digest.update(column.tobytes())

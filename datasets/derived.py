@@ -6,16 +6,14 @@ Each is a view, rows of the packed sets it is made of: no picture is copied.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import numpy as np
 
-from datasets import cache
-from datasets.dataset import TAKEN_AT_ONCE, Dataset, Part, Pixels, fingerprint
+from datasets.dataset import Dataset, Part, Pixels, finished, numbered
 from datasets.duplicates import conflicting, identical, split_groups
 from datasets.errors import InputError
-from datasets.packing import check_classes, numbered, safe_name
 from datasets.splits import TEST_PARTS, hold_out
 
 
@@ -33,7 +31,7 @@ def without_duplicates(dataset: Dataset) -> Dataset:
     for group in identical(dataset):
         keep[group if conflicting(dataset, group) else group[1:]] = False
     n = int((~keep).sum())
-    return _checked(
+    return finished(
         dataclasses.replace(
             dataset.select(np.flatnonzero(keep)),
             name=f"{dataset.name}-deduplicated",
@@ -58,7 +56,7 @@ def without_class(dataset: Dataset, class_name: str) -> Dataset:
         )
     classes = tuple(name for name in dataset.class_names if name != class_name)
     remark = f"without {shown[class_name]:,} {class_name}, as asked"
-    return _checked(
+    return finished(
         dataclasses.replace(
             _of_classes(dataset, _showing(dataset, classes), classes),
             name=f"{dataset.name}-without-{class_name}",
@@ -83,14 +81,15 @@ def joined(sets: Sequence[Dataset]) -> Dataset:
     Parameters
     ----------
     sets : sequence of Dataset
-        Two at least.
+        One, which stays as it is, or more, each of a name of its own.
 
     Raises
     ------
     InputError
-        If a set is named twice, the sets share fewer than two classes, or one shows too few people
-        to hold out some.
+        If the sets share fewer than two classes, or one shows too few people to hold out some.
     """
+    if len(sets) == 1:
+        return sets[0]
     classes = shared_classes(sets)
     remarks = [_left_out(each, classes) for each in sets]
     if any(each.parts is not None for each in sets):
@@ -231,28 +230,37 @@ def _together(
     other: np.ndarray | None = None,
 ) -> Dataset:
     """Rows of sets that show some classes, one set after the other."""
-    sets = [_of_classes(each, rows, classes) for each, rows in chosen]
-    if len({each.name for each in sets}) < len(sets):
-        raise InputError(f"{name} names a set twice: name each once")
-    votes = any(each.distribution is not None for each in sets)
-    before = (one for each in sets for one in each.remarks)
-    return _checked(
+    people = any(each.groups is not None for each, _ in chosen)
+    votes = any(each.distribution is not None for each, _ in chosen)
+    sets, n_people = [], 0
+    for each, rows in chosen:
+        columns: dict[str, Any] = {}
+        if people:
+            # In the order of the rows' numbers as text, in which such sets have always been
+            # numbered.
+            own = numbered([*map(str, range(len(each)))]) if each.groups is None else each.groups
+            columns["groups"] = own + n_people
+            n_people += len(each)
+        if votes and each.distribution is None:
+            columns["distribution"] = np.eye(len(each.class_names), dtype=np.float32)[each.labels]
+        sets.append(_of_classes(dataclasses.replace(each, **columns), rows, classes))
+    before = (remark for each in sets for remark in each.remarks)
+    return finished(
         Dataset(
             name=name,
             pixels=Pixels.joined([each.pixels for each in sets]),
             labels=np.concatenate([each.labels for each in sets]),
             class_names=classes,
-            groups=_people(chosen),
-            ids=tuple(f"{each.name}/{one}" for each in sets for one in each.ids),
+            groups=_concatenated([each.groups for each in sets]),
+            ids=tuple(f"{each.name}/{name}" for each in sets for name in each.ids),
             described=described,
-            fingerprint="",
-            left_out=tuple(one for each in sets for one in each.left_out),
+            left_out=tuple(failure for each in sets for failure in each.left_out),
             generated=any(each.generated for each in sets),
             faces=all(each.faces for each in sets),
             contributors=tuple(each.name for each in sets for _ in each.ids),
             parts=_concatenated([each.parts for each in sets]),
             other=other,
-            distribution=np.concatenate([_shares(each) for each in sets]) if votes else None,
+            distribution=_concatenated([each.distribution for each in sets]),
             remarks=(*before, *filter(None, remarks)),
             crop_found=_concatenated([each.crop_found for each in sets]),
         )
@@ -262,67 +270,3 @@ def _together(
 def _concatenated(columns: Sequence[np.ndarray | None]) -> np.ndarray | None:
     there = [column for column in columns if column is not None]
     return np.concatenate(there) if there else None
-
-
-def _people(chosen: Sequence[tuple[Dataset, np.ndarray]]) -> np.ndarray | None:
-    """Numbers that differ from set to set, or None where no set has any."""
-    if all(each.groups is None for each, _ in chosen):
-        return None
-    columns: list[np.ndarray] = []
-    for each, rows in chosen:
-        # In the order of the rows' numbers as text, in which such sets have always been numbered.
-        own = numbered([*map(str, rows)]) if each.groups is None else _ranks(each.groups[rows])
-        columns.append(own + (columns[-1].max() + 1 if columns else 0))
-    return np.concatenate(columns)
-
-
-def _ranks(groups: np.ndarray) -> np.ndarray:
-    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
-
-
-def _shares(dataset: Dataset) -> np.ndarray:
-    """Votes of each row; where there are none, all for its label."""
-    if dataset.distribution is not None:
-        return dataset.distribution
-    return np.eye(len(dataset.class_names), dtype=np.float32)[dataset.labels]
-
-
-def _checked(view: Dataset) -> Dataset:
-    """Give a view a safe name, people numbered from 0, and its own fingerprint.
-
-    Raises
-    ------
-    InputError
-        If it cannot be learned from.
-    """
-    check_classes(view.described, view.labels, view.class_names, view.ids)
-    groups = None if view.groups is None else _ranks(view.groups)
-    own = fingerprint(
-        _digest(view.pixels),
-        view.labels,
-        view.class_names,
-        view.ids,
-        groups,
-        view.parts,
-        view.distribution,
-        view.other,
-    )
-    return dataclasses.replace(
-        view, name=safe_name(view.name), source=None, groups=groups, fingerprint=own
-    )
-
-
-def _digest(pixels: Pixels) -> str:
-    """SHA-256 of pictures in order, computed once for rows of the same packed sets."""
-
-    def compute() -> str:
-        digest = hashlib.sha256()
-        for start in range(0, len(pixels), TAKEN_AT_ONCE):
-            rows = np.arange(start, min(start + TAKEN_AT_ONCE, len(pixels)))
-            digest.update(pixels.take(rows).data)
-        return digest.hexdigest()
-
-    if not all(pixels.digests):
-        return compute()
-    rows = b"" if pixels.rows is None else pixels.rows.tobytes()
-    return cache.remembered(["rows of", pixels.digests, hashlib.sha256(rows).hexdigest()], compute)

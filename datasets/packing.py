@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,8 @@ import joblib
 import numpy as np
 
 from datasets import cache, crops, images
-from datasets.dataset import Dataset, Pixels, fingerprint
-from datasets.errors import InputError
+from datasets.dataset import Dataset, Pixels, finished, numbered
+from datasets.errors import InputError, reading
 from datasets.pictures import Drawn, Pictures
 
 logger = logging.getLogger(__name__)
@@ -53,10 +52,12 @@ class Listing:
         Of the official split.
     distribution : ndarray of float32, shape (n, n_classes), or None
         Share of each class in the votes for a row.
-    name, described : str or None
-        In place of what the loader was registered with.
+    name, described : str
+        Of the data set; where empty, what the loader was registered with.
     generated : bool
-        Whether the faces are drawn.
+        Whether the pictures are drawn by this project.
+    faces : bool
+        Whether they are of faces, as the loader was registered with.
     """
 
     pictures: Pictures
@@ -68,25 +69,18 @@ class Listing:
     root: Path | None = None
     parts: Sequence[int] | None = None
     distribution: np.ndarray | None = None
-    name: str | None = None
-    described: str | None = None
+    name: str = ""
+    described: str = ""
     generated: bool = False
+    faces: bool = False
 
 
-def load(
-    listing: Listing, name: str, described: str, faces: bool, size: int, crop: str = crops.NONE
-) -> Dataset:
+def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
     """Make a checked data set of a listing.
 
     Parameters
     ----------
     listing : Listing
-    name : str
-        Turned into a form that is safe in a file name.
-    described : str
-        Where the pictures come from, in words.
-    faces : bool
-        Whether the set is one of faces.
     size : int
         Width and height in pixels.
     crop : str
@@ -101,59 +95,26 @@ def load(
     packed = pack(listing.pictures, size, crop)
     unreadable = {row for row, _ in packed.unreadable}
     kept = [row for row in range(len(listing.ids)) if row not in unreadable]
-    labels = np.asarray(listing.labels, dtype=np.int64)[kept]
-    ids = tuple(listing.ids[row] for row in kept)
-    groups = None if listing.people is None else numbered([listing.people[row] for row in kept])
-    parts = None if listing.parts is None else np.asarray(listing.parts, dtype=np.int8)[kept]
-    distribution = None if listing.distribution is None else listing.distribution[kept]
-    who = listing.contributors
-    check_classes(described, labels, listing.class_names, ids)
-    return Dataset(
-        name=safe_name(name),
-        pixels=Pixels((packed.images,), (packed.digest,)),
-        labels=labels,
-        class_names=listing.class_names,
-        groups=groups,
-        ids=ids,
-        described=described,
-        fingerprint=fingerprint(
-            packed.digest, labels, listing.class_names, ids, groups, parts, distribution
-        ),
-        left_out=tuple((listing.ids[row], reason) for row, reason in packed.unreadable),
-        generated=listing.generated,
-        faces=faces,
-        root=listing.root,
-        contributors=None if who is None else tuple(who[row] for row in kept),
-        parts=parts,
-        distribution=distribution,
-        crop_found=packed.crop_found,
-    )
-
-
-def check_classes(
-    described: str, labels: np.ndarray, class_names: Sequence[str], ids: Sequence[str]
-) -> None:
-    """Raise InputError unless two classes have pictures, and none a single one."""
-    counts = np.bincount(labels, minlength=len(class_names))
-    for label in np.flatnonzero(counts == 1).tolist():
-        only = ids[int(np.flatnonzero(labels == label)[0])]
-        raise InputError(
-            f"class '{class_names[label]}' has one picture only ({only}), which cannot be both "
-            "learned from and tested on: add pictures of it or remove it"
+    people, who, parts = listing.people, listing.contributors, listing.parts
+    return finished(
+        Dataset(
+            name=listing.name,
+            pixels=Pixels((packed.images,), (packed.digest,)),
+            labels=np.asarray(listing.labels, dtype=np.int64)[kept],
+            class_names=listing.class_names,
+            groups=None if people is None else numbered([people[row] for row in kept]),
+            ids=tuple(listing.ids[row] for row in kept),
+            described=listing.described,
+            left_out=tuple((listing.ids[row], reason) for row, reason in packed.unreadable),
+            generated=listing.generated,
+            faces=listing.faces,
+            root=listing.root,
+            contributors=None if who is None else tuple(who[row] for row in kept),
+            parts=None if parts is None else np.asarray(parts, dtype=np.int8)[kept],
+            distribution=None if listing.distribution is None else listing.distribution[kept],
+            crop_found=packed.crop_found,
         )
-    if (counts > 0).sum() < 2:
-        raise InputError(f"{described} shows fewer than two classes: add pictures of another class")
-
-
-def safe_name(name: str) -> str:
-    """Turn a name into a form that is safe in a file name."""
-    return re.sub(r"[^\w+-]+", "-", name).strip("-") or "pictures"
-
-
-def numbered(names: Sequence[str]) -> np.ndarray:
-    """Give each name a number, int64, in the order of the names."""
-    number = {name: i for i, name in enumerate(sorted(set(names)))}
-    return np.array([number[name] for name in names], dtype=np.int64)
+    )
 
 
 def pack(pictures: Pictures, size: int, crop: str = crops.NONE) -> cache.Packed:
@@ -194,11 +155,8 @@ def pack(pictures: Pictures, size: int, crop: str = crops.NONE) -> cache.Packed:
 def _contents(pictures: Pictures) -> str:
     digests = []
     for row in range(len(pictures)):
-        try:
+        with reading(pictures.where(row)):
             digests.append(hashlib.sha256(pictures.content(row)).digest())
-        except OSError as error:
-            why = error.strerror or str(error)
-            raise InputError(f"{pictures.where(row)} cannot be read: {why}") from error
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from datasets import packing
-from datasets.dataset import Dataset
 from datasets.errors import InputError
 from datasets.packing import Listing
 
-# Takes the set's folder; a set without a variable may be given None.
-List = Callable[..., Listing]
+# Takes the set's folder; that of a set without a variable may be given None.
+Read = Callable[..., Listing]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Loader:
     ----------
     name : str
         What ``--data`` calls it.
-    listing : callable
+    read : callable
         Says of a folder where pictures, labels and people are; never hears of size or crop.
     described : str
         Where its pictures come from, in words for a reader.
@@ -41,32 +41,13 @@ class Loader:
     """
 
     name: str
-    listing: List
+    read: Read
     described: str
-    folder_variable: str | None
-    looks_like: Callable[[Path], bool]
-    get: str
-    faces: bool
-    usual: Callable[[], Path | None]
-
-    def load(self, root: Path | None, size: int, crop: str) -> Dataset:
-        """Load it from a folder, or from where it usually is.
-
-        Raises
-        ------
-        InputError
-            If it is not there or cannot be used.
-        """
-        if root is None and self.folder_variable is not None:
-            root = self.find()
-            if root is None:
-                raise InputError(
-                    f"the pictures of {self.name} are not here: {self.get}, then set "
-                    f"{self.folder_variable} to their folder or give --data {self.name}:FOLDER"
-                )
-        listing = self.listing(root)
-        described = listing.described or self.described
-        return packing.load(listing, listing.name or self.name, described, self.faces, size, crop)
+    folder_variable: str | None = None
+    looks_like: Callable[[Path], bool] = lambda folder: False
+    get: str = ""
+    faces: bool = True
+    usual: Callable[[], Path | None] = lambda: None
 
     def find(self) -> Path | None:
         """Return the folder that the variable names, else the usual one, or None.
@@ -76,45 +57,54 @@ class Loader:
         InputError
             If the variable is set but leads nowhere.
         """
-        variable = self.folder_variable or ""
-        named = os.environ.get(variable)
+        named = os.environ.get(self.folder_variable or "")
         if not named:
             return self.usual()
         folder = Path(named).expanduser()
         if not folder.is_dir():
             raise InputError(
-                f"{variable} is '{named}', which is no folder: correct it, or unset it"
+                f"{self.folder_variable} is '{named}', which is no folder: correct it, or unset it"
             )
         return folder
+
+    def listing(self, root: Path | None) -> Listing:
+        """List the pictures of the set's folder, which is None where it was not found.
+
+        Raises
+        ------
+        InputError
+            If it is not there or is not laid out as this set is.
+        """
+        if root is None and self.folder_variable is not None:
+            raise InputError(
+                f"the pictures of {self.name} are not here: {self.get}, then set "
+                f"{self.folder_variable} to their folder or give --data {self.name}:FOLDER"
+            )
+        listing = self.read(root)
+        return dataclasses.replace(
+            listing,
+            name=listing.name or self.name,
+            described=listing.described or self.described,
+            faces=self.faces,
+        )
 
 
 LOADERS: dict[str, Loader] = {}
 
 
-def register(
-    name: str,
-    *,
-    described: str,
-    folder_variable: str | None = None,
-    looks_like: Callable[[Path], bool] = lambda folder: False,
-    get: str = "",
-    faces: bool = True,
-    usual: Callable[[], Path | None] = lambda: None,
-) -> Callable[[List], List]:
+def register(name: str, **facts: Any) -> Callable[[Read], Read]:
     """Make a function that lists a set a data set of that name (a decorator).
 
     Parameters
     ----------
-    name, described, folder_variable, looks_like, get, faces, usual
-        See `Loader`.
+    name, **facts
+        The attributes of `Loader`.
     """
 
-    def add(listing: List) -> List:
+    def add(read: Read) -> Read:
         if name in LOADERS:
             raise ValueError(f"two data sets are called '{name}'")
-        LOADERS[name] = Loader(
-            name, listing, described, folder_variable, looks_like, get, faces, usual
-        )
-        return listing
+        LOADERS[name] = Loader(name, read, **facts)
+        return read
 
     return add

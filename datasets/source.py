@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets import crops, derived
+from datasets import crops, derived, packing
 from datasets.dataset import Dataset
-from datasets.errors import InputError
-from datasets.registry import LOADERS
+from datasets.errors import InputError, reading
+from datasets.registry import LOADERS, Loader
 
 DEDUPLICATED, WITHOUT = "deduplicated", "without"  # words that stand before a name and a colon
 ON = "-on-"
@@ -110,11 +111,7 @@ class Source:
         InputError
             If a folder is not there or cannot be read.
         """
-        try:
-            given = [_loader(one) for one in (*self.sets, *self.tested_on)]
-        except OSError as error:
-            raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
-        return [folder for name, root in given if (folder := root or LOADERS[name].find())]
+        return [folder for _, folder in self._located() if folder]
 
     def load(self, size: int = 32) -> Dataset:
         """Load the data set with its pictures stretched to ``size`` x ``size`` pixels.
@@ -124,34 +121,47 @@ class Source:
         InputError
             If there is no such data set or it cannot be used; one line that says what to do.
         """
-        try:
-            dataset = self._joined(self.sets, size)
+        located = self._located()
+        with reading():
+            listings = (loader.listing(folder) for loader, folder in located)
+            sets = _told_apart([packing.load(each, size, self.crop) for each in listings])
+            dataset = derived.joined(sets[: len(self.sets)])
             if self.tested_on:
-                dataset = derived.tested_on(dataset, self._joined(self.tested_on, size))
+                dataset = derived.tested_on(dataset, derived.joined(sets[len(self.sets) :]))
             for class_name in self.without:
                 dataset = derived.without_class(dataset, class_name)
             if self.deduplicated:
                 dataset = derived.without_duplicates(dataset)
-        except OSError as error:
-            raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
         if dataset.crop_found is None:
             return dataclasses.replace(dataset, source=self)
-        found = crops.said(self.crop, dataset.crop_found.mean())
+        share = crops.said(self.crop, dataset.crop_found.mean())
         return dataclasses.replace(
             dataset,
             source=self,
             name=f"{dataset.name}-{self.crop}",
-            described=f"{dataset.described}, {crops.WORDS[self.crop]} {found}",
+            described=f"{dataset.described}, {crops.WORDS[self.crop]} {share}",
         )
 
-    def _joined(self, sets: tuple[str, ...], size: int) -> Dataset:
-        loaded = [_load(one, size, self.crop) for one in sets]
-        return derived.joined(loaded) if len(loaded) > 1 else loaded[0]
+    @reading()
+    def _located(self) -> list[tuple[Loader, Path | None]]:
+        """Loader and folder of each set, those that are tested on last."""
+        given = [_located(one) for one in (*self.sets, *self.tested_on)]
+        located = [(loader, folder or loader.find()) for loader, folder in given]
+        if len({(loader.name, folder and folder.resolve()) for loader, folder in located}) < len(
+            located
+        ):
+            raise InputError(f"{self} names a set twice: name each once")
+        return located
 
 
-def _load(given: str, size: int, crop: str) -> Dataset:
-    name, root = _loader(given)
-    return LOADERS[name].load(root, size, crop)
+def _told_apart(sets: list[Dataset]) -> list[Dataset]:
+    """Number sets of one name, which folders in two places may have: pets, pets-2."""
+    named: dict[str, Dataset] = {}
+    for each in sets:
+        names = (each.name if i == 1 else f"{each.name}-{i}" for i in itertools.count(1))
+        name = next(name for name in names if name not in named)
+        named[name] = dataclasses.replace(each, name=name)
+    return [*named.values()]
 
 
 def _split(text: str, sign: str) -> list[str]:
@@ -161,20 +171,18 @@ def _split(text: str, sign: str) -> list[str]:
 
 def _named(given: str) -> str:
     """The same set with its loader's name, so that it can stand after a sign."""
-    try:
-        name, root = _loader(given)
-    except OSError as error:
-        raise InputError(f"{given} cannot be read: {error.strerror}") from error
-    return f"{name}:{root}" if root else name
+    loader, folder = _located(given)
+    return f"{loader.name}:{folder}" if folder else loader.name
 
 
-def _loader(given: str) -> tuple[str, Path | None]:
+@reading()
+def _located(given: str) -> tuple[Loader, Path | None]:
     """Which loader reads what is given, and the folder it reads, if that is said."""
     if given in LOADERS:
-        return given, None
+        return LOADERS[given], None
     name, colon, rest = given.partition(":")
     if colon and name in LOADERS:
-        return name, _folder(rest)
+        return LOADERS[name], _folder(rest)
     if not Path(given).exists() and "/" not in given:
         known = ", ".join(sorted(LOADERS))
         raise InputError(
@@ -185,7 +193,7 @@ def _loader(given: str) -> tuple[str, Path | None]:
     alike = [name for name, loader in LOADERS.items() if loader.looks_like(path)]
     if len(alike) > 1:
         raise InputError(f"{path} is {' and '.join(alike)}: say which, as in {alike[0]}:{path}")
-    return alike[0] if alike else "folder", path
+    return LOADERS[alike[0] if alike else "folder"], path
 
 
 def _folder(given: str) -> Path:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from datasets import crops
-from datasets.dataset import Part
+from datasets.dataset import Part, safe_name
 from datasets.errors import InputError
 from datasets.images import SUFFIXES
 from datasets.packing import Listing
@@ -122,9 +122,9 @@ def folder(root: Path | None) -> Listing:
     if root is None:
         raise InputError("'folder' needs to know which: give --data the folder's path itself")
     found = find(root)
-    name = root.resolve().name
-    # A folder must not pass for a set that is known by its name, nor for a cropped one.
-    known = name in LOADERS or name.rpartition("-")[2] in crops.WORDS
+    name = safe_name(root.resolve().name)
+    # A folder must not pass for a set that is known by its name, nor for what is made of one.
+    known = re.split("[-+]", name)[0] in LOADERS
     return found.listing(
         [*map(sorted({*found.classes}).index, found.classes)],
         tuple(sorted({*found.classes})),

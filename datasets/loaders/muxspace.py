@@ -9,6 +9,7 @@ from pathlib import Path
 from datasets import cache
 from datasets.errors import InputError
 from datasets.loaders import tables
+from datasets.loaders.drawn import faces
 from datasets.loaders.labels import EMOTIONS, emotion
 from datasets.packing import Listing
 from datasets.pictures import Files
@@ -74,7 +75,7 @@ def muxspace(folder: Path) -> Listing:
     names = [image for image, _, _ in rows]
     missing = f"{legend} names it: run 'make data' again or take the row out"
     # Faces this project drew and wrote in the same layout must not pass for photographs.
-    generated = all(name.startswith("generated-") for name in names)
+    generated = all(who == faces.CONTRIBUTOR for _, _, who in rows)
     return Listing(
         Files(folder / "images", names, missing),
         names,
@@ -83,7 +84,7 @@ def muxspace(folder: Path) -> Listing:
         people=[person(name) for name in names],
         contributors=[who for _, _, who in rows],
         root=folder / "images",
-        name="generated" if generated else None,
-        described=f"generated faces in {folder.name}" if generated else None,
+        name="generated" if generated else "",
+        described=f"generated faces in {folder.name}" if generated else "",
         generated=generated,
     )

@@ -176,6 +176,8 @@ def test_a_folder_cannot_pass_for_a_cropped_set(tmp_path: Path) -> None:
     whole = datasets.load(tmp_path / "muxspace-eyes")
     assert whole.name == "muxspace-eyes-folder"
     assert whole.source == Source.parse(str(tmp_path / "muxspace-eyes"))
+    (tmp_path / "muxspace-eyes").rename(tmp_path / "my-eyes")
+    assert datasets.load(tmp_path / "my-eyes").name == "my-eyes"
 
 
 def test_an_unknown_crop_is_one_line(shapes_folder: Path) -> None:

@@ -192,8 +192,24 @@ def test_sets_that_share_nothing_are_refused(root: Path, shapes_folder: Path) ->
     refused(f"{shapes_folder}+rafdb", "fewer than two classes", "shapes shows bar, disc, ring")
     refused("rafdb+rafdb", "rafdb+rafdb names a set twice")
     refused("rafdb-on-rafdb", "rafdb-on-rafdb names a set twice")
+    refused("ckplus+rafdb-on-rafdb", "names a set twice")
+    refused(f"rafdb+rafdb:{root / 'raf'}", "names a set twice")
     refused("rafdb+muxspace", "make data")
     refused("fer2013-on-rafdb-on-ckplus", "names two sets to test on")
+
+
+def test_two_folders_of_one_name_are_two_sets(root: Path) -> None:
+    for seed, word in enumerate(["anger", "surprise"] * 4):
+        samples.write_face(root / "here" / "mine" / word / f"{seed}.png", seed)
+        samples.write_face(root / "there" / "mine" / word / f"{seed}.png", 10 + seed)
+    here, there = (root / name / "mine" for name in ("here", "there"))
+    both = datasets.load(f"{here}+folder:{there}")
+    assert both.name == "mine+mine-2"
+    assert both.ids[8:] == tuple(f"mine-2/{name}" for name in datasets.load(there).ids)
+    assert both.contributors == ("mine",) * 8 + ("mine-2",) * 8
+    across = Source.parse(str(here), tested_on=str(there)).load()
+    assert across.name == "mine-on-mine-2"
+    refused(f"{here}+folder:{root}/there/../here/mine", "names a set twice")
 
 
 def test_a_class_that_is_not_shown_cannot_be_left_out(root: Path) -> None:

@@ -23,6 +23,7 @@ SIZES = range(16, 225)  # the picture sizes that `draw` accepts
 OVERSAMPLING = 2  # pictures are painted this much larger, then shrunk
 RELIEF = 64  # side of the canvas for soft shading; it is smooth, so this does for every size
 BLOCK = 256  # faces whose geometry is in memory at a time
+CONTRIBUTOR = "generated"  # who labelled drawn faces, by which a legend says that they are drawn
 EXPOSURE = ("light_x", "light_y", "gain", "gamma", "blur", "noise")
 
 
@@ -121,8 +122,8 @@ def ids(cast: Cast) -> list[str]:
 def write(folder: Path, n: int = N_FACES, seed: int = 0, size: int = 128) -> None:
     """Store a data set the way muxspace's is: `images/` and `data/legend.csv`.
 
-    The legend has the columns user.id (who labelled it: always 0 here), image, emotion.  All is
-    written to a temporary folder beside `folder`, which takes its place at the end.
+    The legend has the columns user.id (always `CONTRIBUTOR`), image, emotion.  All is written to a
+    temporary folder beside `folder`, which takes its place at the end.
 
     Parameters
     ----------
@@ -163,5 +164,6 @@ def _write_files(folder: Path, faces: Cast, size: int) -> None:
         legend = csv.writer(file)
         legend.writerow(["user.id", "image", "emotion"])
         legend.writerows(
-            (0, name, CLASS_NAMES[label]) for name, label in zip(names, faces.labels, strict=True)
+            (CONTRIBUTOR, name, CLASS_NAMES[label])
+            for name, label in zip(names, faces.labels, strict=True)
         )

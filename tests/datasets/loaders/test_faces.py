@@ -95,6 +95,14 @@ def test_a_written_data_set_reads_back_in_row_order(tmp_path):
         assert np.abs(planes - drawn).mean() < 12  # JPEG is lossy; a swapped plane is far worse
 
 
+def test_that_faces_are_drawn_is_told_by_who_labelled_them_not_by_their_names(tmp_path):
+    faces.write(tmp_path / "faces", n=40, size=16)
+    assert datasets.load(tmp_path / "faces").generated
+    legend = tmp_path / "faces" / "data" / "legend.csv"
+    legend.write_text(legend.read_text().replace("generated,", "7,"))
+    assert not datasets.load(tmp_path / "faces").generated
+
+
 def test_writing_fills_an_empty_folder_and_leaves_nothing_beside_it(tmp_path):
     (tmp_path / "drawn_up").mkdir()
     faces.write(tmp_path / "drawn_up", n=2, size=16)

@@ -134,6 +134,12 @@ def test_one_bad_picture_among_a_thousand_is_left_out_and_told(
     refused(tmp_path / "many", "1 more like it")
 
 
+@pytest.mark.parametrize("name", ["rafdb", "muxspace eyes", "fer2013-deduplicated"])
+def test_a_folder_cannot_pass_for_a_known_set(tmp_path: Path, root: Path, name: str) -> None:
+    data = datasets.load(root.rename(tmp_path / name))
+    assert data.name == f"{name.replace(' ', '-')}-folder"
+
+
 def test_what_is_not_there_or_no_class_folder_is_named(tmp_path: Path, root: Path) -> None:
     refused(tmp_path / "nowhere", "nowhere", "is not there")
     refused("no-such-set", "no-such-set", "muxspace", "generated")
