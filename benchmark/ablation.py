@@ -16,9 +16,9 @@ from benchmark.core.runs import Run, on_board
 from benchmark.core.store import Results
 from benchmark.options import ONE_SPLIT, Options, command
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.metrics import METRICS
+from benchmark.scores.metrics import IN_CURVES, METRICS
 from benchmark.scores.rows import read_row
-from benchmark.scores.worth import SCORES, WHOLE, worth_of_parts
+from benchmark.scores.worth import WHOLE, worth_of_parts
 from benchmark.view import console, text
 from datasets import InputError
 
@@ -99,7 +99,7 @@ def for_people(found: pd.DataFrame) -> pd.DataFrame:
         if row["status"] != "ok":
             lines.append({**line, "accuracy %": f"{row['status']}: {row['reason']}"})
             continue
-        for score in SCORES:
+        for score in IN_CURVES:
             metric = METRICS[score]
             repeats, again = (
                 text.score(row[f"{score}{end}"], score) for end in ("_sd", "_worth_se")

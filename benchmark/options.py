@@ -18,7 +18,7 @@ import yaml
 import datasets
 from benchmark.core.protocols import PROTOCOLS, Search, Split
 from benchmark.core.store import Results
-from benchmark.scores import searches
+from benchmark.scores.metrics import CAN_CHOOSE
 from datasets import InputError, Source, crops
 
 WRONG_INPUT = 2
@@ -163,7 +163,7 @@ class Options:
     )
     metric: str = flag(
         "accuracy",
-        type=click.Choice(searches.CHOSEN_BY),
+        type=click.Choice(CAN_CHOOSE),
         help="What the best trial is best in, on the validation pictures.",
     )
     data: str | None = flag(help="A name, NAME:PATH or a folder.  [default: real pictures if here]")

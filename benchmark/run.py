@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -16,9 +17,11 @@ from benchmark.core import models, pool, schedule
 from benchmark.core.progress import Display
 from benchmark.core.runs import Run
 from benchmark.options import Options, command
-from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import console
 from benchmark.view import tensorboard as events
+
+if TYPE_CHECKING:
+    from benchmark.view.sections import Section
 
 
 @command(
@@ -44,20 +47,18 @@ def main(options: Options) -> int:
         events.write(options.results, board.rows)
     from benchmark.view import sections  # with matplotlib, which the workers need not load
 
-    console.show(sections.for_screen(board, {run.dataset.name for run in runs}))
-    _tell_what_was_written(board, options)
+    asked, shown = {run.dataset.name for run in runs}, sections.every(board)
+    console.show(each for each in shown if each.on_screen and each.dataset in asked)
+    _tell_what_was_written(shown, options)
     return session.tell_failures(records)
 
 
-def _tell_what_was_written(board: Leaderboard, options: Options) -> None:
-    of_contrasts = "".join(f"{kind.name}.csv, " for kind in board.contrasts)
-    of_curves = "learning-curves.csv, crossovers.csv, " if len(board.curves.points) else ""
-    of_epochs = ", tensorboard/" if options.tensorboard else ""
-    click.echo(
-        f"written: {options.out / 'report.html'}, leaderboard.csv, leaderboard.md, "
-        f"comparisons.csv, {of_contrasts}{of_curves}told-apart/, confusion/, classes/, "
-        f"reliability/, curves/{of_epochs}"
-    )
+def _tell_what_was_written(shown: Sequence[Section], options: Options) -> None:
+    """Print the files at the top of the results folder, and the folders of the others."""
+    files = ["leaderboard.md", *(file for section in shown for file in section.files)]
+    folders = [f"{file.partition('/')[0]}/" if "/" in file else file for file in files]
+    folders += ["tensorboard/"] * options.tensorboard
+    click.echo(f"written: {options.out / 'report.html'}, {', '.join(dict.fromkeys(folders))}")
 
 
 def _estimate(runs: Sequence[Run], options: Options) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.core.runs import ACROSS, WITHIN
+from benchmark.scores.metrics import with_ends
 from benchmark.scores.pairs import Pairs
 from benchmark.scores.rows import Row, Scores, about
 
@@ -42,8 +43,9 @@ class Contrast:
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of its table."""
-        values = [f"{side}{end}" for side in self.sides for end in ("", "_lo", "_hi")]
-        values += [f"difference{end}" for end in ("", "_lo", "_hi")]
+        values = [
+            name for side in (*self.sides, "difference") for name in with_ends(side, (0,) * 3)
+        ]
         return (
             *("dataset", "protocol", "model"),
             *(f"{score}_{what}" for score in self.scores for what in values),
@@ -126,13 +128,9 @@ def _columns(pair: tuple[Row, Row], contrast: Contrast) -> dict[str, Any]:
         "crop": entry.dataset.crop,
     }
     for metric in contrast.scores:
-        difference = pairs.difference(0, 1, metric)
-        for end, value in zip(("", "_lo", "_hi"), difference, strict=True):
-            result[f"{metric}_difference{end}"] = value
+        result |= with_ends(f"{metric}_difference", pairs.difference(0, 1, metric))
         for side, row, one in zip(contrast.sides, pair, scores, strict=True):
-            low, high = row.intervals[metric]
-            result[f"{metric}_{side}"] = one.mean(metric)
-            result |= {f"{metric}_{side}_lo": low, f"{metric}_{side}_hi": high}
+            result |= with_ends(f"{metric}_{side}", (one.mean(metric), *row.intervals[metric]))
     for side, row, one in zip(contrast.sides, pair, scores, strict=True):
         result[f"n_test_{side}"] = len(one.rows)
         result[f"n_people_{side}"] = len(np.unique(one.groups))

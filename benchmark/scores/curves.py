@@ -12,16 +12,18 @@ import pandas as pd
 
 from benchmark.core.protocols import derive_seed
 from benchmark.scores import intervals
-from benchmark.scores.metrics import METRICS
+from benchmark.scores.metrics import IN_CURVES, METRICS
 from benchmark.scores.pairs import Difference, Pairs
 from benchmark.scores.rows import Row
 
-SCORES = ("accuracy", "macro_f1")
 POINTS = (
     *("dataset", "split", "model", "kind", "protocol", "size"),
     *("n_train", "n_validation", "n_test", "repeats"),
-    *("accuracy", "accuracy_lo", "accuracy_hi", "accuracy_sd_of_repeats"),
-    *("macro_f1", "macro_f1_lo", "macro_f1_hi", "macro_f1_sd_of_repeats"),
+    *(
+        column
+        for metric in IN_CURVES
+        for column in (*METRICS[metric].columns, f"{metric}_sd_of_repeats")
+    ),
     *("majority_accuracy", "fit_seconds", "not_in_training", "data"),
 )
 CROSSOVERS = (
@@ -71,7 +73,7 @@ def _points(rows: Sequence[Row]) -> pd.DataFrame:
             **row.columns(),
             "kind": "net" if row.is_deep else "classical",
             "size": row.size,
-            "macro_f1_sd_of_repeats": row.scores and row.scores.sd("macro_f1"),
+            **{f"{name}_sd_of_repeats": row.scores and row.scores.sd(name) for name in IN_CURVES},
             "not_in_training": "; ".join(row.untrained),
         }
         for _, row in sorted(once.items())
@@ -197,7 +199,7 @@ def _crossovers_of(rows: Sequence[Row]) -> Iterable[dict[str, Any]]:
         sizes = np.array(sorted(curves.get(net, {}).keys() & curves.get(classical, {}).keys()))
         if len(sizes) < 2:
             continue
-        for metric in SCORES:
+        for metric in IN_CURVES:
             difference = np.stack(
                 [curves[net][n][metric] - curves[classical][n][metric] for n in sizes], axis=-1
             )
@@ -217,7 +219,7 @@ def _with_draws(counts: np.ndarray) -> np.ndarray:
 
 def _scores(counts: np.ndarray) -> Drawn:
     """Scores of counts ``(1 + DRAWS, repeats, 3, n_classes)``, repeats together."""
-    return {metric: _score(metric, counts) for metric in SCORES}
+    return {metric: _score(metric, counts) for metric in IN_CURVES}
 
 
 def _score(metric: str, counts: np.ndarray) -> np.ndarray:
@@ -237,7 +239,7 @@ def _best(drawn: Sequence[np.ndarray]) -> Drawn:
     counts = np.stack([each[:, :repeats] for each in drawn])
     draw = np.arange(counts.shape[1])
     scores = {}
-    for metric in SCORES:
+    for metric in IN_CURVES:
         with np.errstate(invalid="ignore"):  # a draw of few people may leave a half empty
             by_half = np.nan_to_num(_of_counts(metric, counts))
         best = by_half.mean(axis=2).argmax(axis=0)

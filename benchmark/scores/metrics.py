@@ -6,7 +6,7 @@ leaderboard, of its tables for people and of the screen is one more entry of `ME
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,6 +40,10 @@ class Metric:
     more_is_better : bool
     on_page, on_screen : bool
         Whether the tables of ``leaderboard.md`` and the page show it, and those on the screen.
+    in_curves : bool
+        Whether learning curves and ablations are made by it; it needs `of_counts`.
+    can_choose : bool
+        Whether a search may choose the best by it.
     """
 
     name: str
@@ -50,7 +54,9 @@ class Metric:
     digits: int = 1
     more_is_better: bool = True
     on_page: bool = True
-    on_screen: bool = True
+    on_screen: bool = False
+    in_curves: bool = False
+    can_choose: bool = False
 
     @property
     def heading(self) -> str:
@@ -70,8 +76,12 @@ class Metric:
     @property
     def columns(self) -> list[str]:
         """Its columns: the score and, where it has an interval, the ends."""
-        ends = ("", "_lo", "_hi") if self.of_counts else ("",)
-        return [f"{self.name}{end}" for end in ends]
+        return [*with_ends(self.name, (0, 0, 0))] if self.of_counts else [self.name]
+
+
+def with_ends(name: str, values: Iterable[float]) -> dict[str, float]:
+    """Return a value and the ends of its interval by column: the name, with ``_lo`` and ``_hi``."""
+    return dict(zip((name, f"{name}_lo", f"{name}_hi"), values, strict=True))
 
 
 def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
@@ -265,37 +275,37 @@ def confusion(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return confusion_matrix(labels, probabilities.argmax(axis=1), labels=np.arange(n_classes))
 
 
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric("accuracy", "accuracy", accuracy),
-        Metric("balanced_accuracy", "balanced accuracy", balanced_accuracy, on_screen=False),
-        Metric("macro_f1", "macro-F1", macro_f1, is_share=False, digits=3),
-        Metric(
-            "log_loss",
-            "log loss",
-            of_probabilities=log_loss,
-            is_share=False,
-            digits=3,
-            more_is_better=False,
-            on_page=False,
-            on_screen=False,
-        ),
-        Metric("top2_accuracy", "top-2", of_probabilities=top2_accuracy, on_screen=False),
-        Metric(
-            "ece",
-            "calibration error",
-            of_probabilities=calibration_error,
-            is_share=False,
-            digits=3,
-            more_is_better=False,
-            on_screen=False,
-        ),
-        Metric(
-            "majority_accuracy",
-            "always the commonest test class",
-            of_probabilities=majority_accuracy,
-            on_screen=False,
-        ),
-    )
-}
+_OF_COUNTS = (
+    Metric("accuracy", "accuracy", accuracy, on_screen=True, in_curves=True, can_choose=True),
+    Metric("balanced_accuracy", "balanced accuracy", balanced_accuracy),
+    Metric(
+        *("macro_f1", "macro-F1", macro_f1),
+        is_share=False,
+        digits=3,
+        on_screen=True,
+        in_curves=True,
+        can_choose=True,
+    ),
+)
+_OF_PROBABILITIES = (
+    Metric(
+        *("log_loss", "log loss", None, log_loss),
+        is_share=False,
+        digits=3,
+        more_is_better=False,
+        on_page=False,
+        can_choose=True,
+    ),
+    Metric("top2_accuracy", "top-2", None, top2_accuracy),
+    Metric(
+        *("ece", "calibration error", None, calibration_error),
+        is_share=False,
+        digits=3,
+        more_is_better=False,
+    ),
+    Metric("majority_accuracy", "always the commonest test class", None, majority_accuracy),
+)
+METRICS = {metric.name: metric for metric in (*_OF_COUNTS, *_OF_PROBABILITIES)}
+WITH_INTERVAL = [name for name, metric in METRICS.items() if metric.of_counts]
+IN_CURVES = [name for name, metric in METRICS.items() if metric.in_curves]
+CAN_CHOOSE = [name for name, metric in METRICS.items() if metric.can_choose]

@@ -15,7 +15,7 @@ from benchmark.core.protocols import Curve
 from benchmark.core.records import BoardRow, Measured, Place, Record
 from benchmark.core.store import Results
 from benchmark.scores import metrics, published
-from benchmark.scores.metrics import METRICS
+from benchmark.scores.metrics import METRICS, with_ends
 
 
 @dataclass(frozen=True)
@@ -267,14 +267,11 @@ class Row:
 
     def _scored(self, scores: Scores) -> dict[str, Any]:
         first, measured = self.measured[0], pd.DataFrame(self.measured)
-        ends = {
-            f"{metric}{end}": value
-            for metric, both in self.intervals.items()
-            for end, value in zip(("_lo", "_hi"), both, strict=True)
-        }
+        means = {name: scores.mean(name) for name in METRICS}
+        for name, ends in self.intervals.items():
+            means |= with_ends(name, (means[name], *ends))
         return {
-            **{name: scores.mean(name) for name in METRICS},
-            **ends,
+            **means,
             "accuracy_sd_of_repeats": scores.sd("accuracy"),
             "rank": self.rank,
             "n_people": self.n_people,

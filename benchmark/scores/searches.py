@@ -14,16 +14,15 @@ from benchmark.core.records import SearchRecord, Trial
 from benchmark.core.runs import Run
 from benchmark.core.store import Results
 from benchmark.scores import intervals
-from benchmark.scores.metrics import METRICS
+from benchmark.scores.metrics import CAN_CHOOSE, METRICS, with_ends
 from benchmark.scores.pairs import Pairs
 from benchmark.scores.rows import Choice, Row, read_row
 
-CHOSEN_BY = ("accuracy", "macro_f1", "log_loss")  # metrics that the best may be best in
 NOT_RUN = "skipped"
 FEW = 8  # values of a parameter that are shown one by one
 LONG = 8  # letters from which on a number is rounded for a reader
 SCORES = (
-    *(column for metric in CHOSEN_BY for column in METRICS[metric].columns),
+    *(column for metric in CAN_CHOOSE for column in METRICS[metric].columns),
     *("epochs", "seconds", "told_apart_from_best", "best", "run"),
 )
 
@@ -170,18 +169,14 @@ def _judged(pairs: Pairs, best: int) -> list[dict[str, Any]]:
     others = [i for i in range(len(pairs.scores)) if i != best]
     adjusted = intervals.holm(np.array([pairs.p(best, i) for i in others]))
     told = dict(zip(others, map(bool, adjusted < 1 - intervals.LEVEL), strict=True))
-    with_intervals = [name for name in CHOSEN_BY if METRICS[name].of_counts]
-    return [
-        {
-            **{
-                f"{name}{end}": value
-                for name in with_intervals
-                for end, value in zip(("_lo", "_hi"), pairs.interval(i, name), strict=True)
-            },
-            "told_apart_from_best": told.get(i),
-        }
-        for i in range(len(pairs.scores))
-    ]
+    result = []
+    for i, scores in enumerate(pairs.scores):
+        judged: dict[str, Any] = {"told_apart_from_best": told.get(i)}
+        for name in CAN_CHOOSE:
+            if METRICS[name].of_counts:
+                judged |= with_ends(name, (scores.mean(name), *pairs.interval(i, name)))
+        result.append(judged)
+    return result
 
 
 def _described(row: Row, is_best: bool) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.scores.metrics import IN_CURVES, with_ends
 from benchmark.scores.pairs import Pairs
 from benchmark.scores.rows import Row
 
 WHOLE = "the whole recipe"
-SCORES = ("accuracy", "macro_f1")
 
 
 def worth_of_parts(rows: Mapping[str, Row]) -> pd.DataFrame:
@@ -28,9 +28,9 @@ def worth_of_parts(rows: Mapping[str, Row]) -> pd.DataFrame:
     -------
     DataFrame
         A row each: ``left_out``, ``repeats``, ``fit_seconds``, ``status``, ``reason``; and for each
-        of `SCORES` its mean over repeats, ``_sd`` of repeats, ``_worth`` with ``_worth_lo`` and
-        ``_worth_hi``, and ``_worth_se``, the standard error from repeats; fractions. Empty if the
-        whole is not ok.
+        of `metrics.IN_CURVES` its mean over repeats, ``_sd`` of repeats, ``_worth`` with
+        ``_worth_lo`` and ``_worth_hi``, and ``_worth_se``, the standard error from repeats;
+        fractions. Empty if the whole is not ok.
     """
     scored = {name: row.scores for name, row in rows.items() if row.scores and row.bad is None}
     if WHOLE not in scored:
@@ -45,20 +45,15 @@ def worth_of_parts(rows: Mapping[str, Row]) -> pd.DataFrame:
             "repeats": len(scores.by_repeat),
             "fit_seconds": float(np.mean([run.fit_seconds for run in rows[name].measured])),
         }
-        for metric in SCORES:
+        for metric in IN_CURVES:
             line |= {metric: scores.mean(metric), f"{metric}_sd": scores.sd(metric)}
             if name == WHOLE:
                 continue
             errors = np.array(
                 [each.by_repeat[metric].sem() for each in (scored[WHOLE], scores)], np.float64
             )
-            value, low, high = pairs.difference(whole, i, metric)
-            line |= {
-                f"{metric}_worth": value,
-                f"{metric}_worth_lo": low,
-                f"{metric}_worth_hi": high,
-                f"{metric}_worth_se": float(np.hypot(*errors)),
-            }
+            line |= with_ends(f"{metric}_worth", pairs.difference(whole, i, metric))
+            line[f"{metric}_worth_se"] = float(np.hypot(*errors))
         lines.append(line)
     failed = [
         {"left_out": name, "status": row.bad.status, "reason": row.bad.reason}
@@ -72,7 +67,7 @@ _COLUMNS = [
     *("left_out", "status", "reason", "repeats", "fit_seconds"),
     *(
         f"{metric}{value}"
-        for metric in SCORES
+        for metric in IN_CURVES
         for value in ("", "_sd", "_worth", "_worth_lo", "_worth_hi", "_worth_se")
     ),
 ]

@@ -43,7 +43,7 @@ def describe(dataset: Dataset, console: Console) -> None:
 
 
 def show(sections: Iterable[Section], console: Console | None = None) -> None:
-    """Print sections, but for their pictures and what there is no room for."""
+    """Print sections of tables and text, but for the columns that there is no room for."""
     console = console or output()
     for section in sections:
         table = section.table if section.table is not None else pd.DataFrame()

@@ -23,7 +23,7 @@ def leaderboard(sections: Sequence[Section], warning: str = "", audit: str = "")
     """
     parts = ["# Leaderboard", warning and f"**{plain(warning)}**", plain(audit)]
     for section in sections:
-        if section.where != "everywhere":
+        if not section.in_document:
             continue
         parts += [f"## {plain(section.title)}", *map(plain, section.before)]
         if section.table is not None:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,6 @@ def publish(results: Results) -> Leaderboard:
         What was published.
     """
     board = Leaderboard.compute(results)
-    for name, table in _tables(board):
-        results.write_text(f"{name}.csv", text.csv(table))
     shown = sections.every(board)
     warning = text.HOW_TO_GET_REAL if text.Facts.of(board).generated else ""
     audit = _audit(results, board.table)
@@ -49,17 +47,6 @@ def publish(results: Results) -> Leaderboard:
     page = render("report.html", results, sections=shown, warning=warning, audit=audit)
     results.write_text("report.html", page)
     return board
-
-
-def _tables(board: Leaderboard) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Tables over all data sets, by name."""
-    yield "leaderboard", board.file
-    yield "comparisons", board.pairs
-    for kind, table in board.contrasts.items():
-        yield kind.name, table[list(kind.columns)]
-    if len(board.curves.points):
-        yield "learning-curves", board.curves.points
-        yield "crossovers", board.curves.crossovers
 
 
 def _draw(results: Results, shown: Sequence[Section]) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from benchmark.view.plots.style import SELECTION, STYLE, TRAINING, heading, shortened
+from benchmark.view.plots.style import SELECTION, TRAINING, drawing, legend, rows_apart, shortened
 
 NETS_500 = (SELECTION, "s", ":")  # the smaller test set, where a board has two
 
@@ -31,10 +30,7 @@ def board(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
     order = [m for t in tables.values() for m in t["model"][::-1] if m not in order] + order
     place = {model: i for i, model in enumerate(order)}
     handles: dict[str, Any] = {}
-    with mpl.rc_context(STYLE):
-        figure = Figure(
-            figsize=(3 + 3.7 * len(tables), 2.4 + 0.3 * len(order)), layout="constrained"
-        )
+    with drawing(3 + 3.7 * len(tables), 2.4 + 0.3 * len(order), title) as figure:
         all_axes = np.atleast_1d(figure.subplots(1, len(tables), sharex=True, sharey=True))
         for axes, (name, table) in zip(all_axes, tables.items(), strict=True):
             good = table.dropna(subset=["accuracy"])
@@ -69,20 +65,11 @@ def board(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
             axes.set_title(f"{what}, selected on {table['selected_on'].iloc[0]}")
             axes.set_xlabel("accuracy, 95 % interval")
             axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-            axes.grid(axis="y", color="0.9")
-            axes.set_axisbelow(True)
+            rows_apart(axes)
             handles |= {
                 label: handle
                 for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
             }
         all_axes[0].set_yticks(range(len(order)), [shortened(model) for model in order])
-        figure.legend(
-            handles.values(),
-            handles,
-            loc="outside lower center",
-            ncols=2,
-            frameon=False,
-            fontsize=9,
-        )
-        heading(figure, title)
+        legend(figure, handles.values(), handles)
     return figure

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmark.view.plots.style import STYLE, TRAINING, heading, shortened
+from benchmark.view.plots.style import TRAINING, drawing, shortened
 
 PAIRS_A_ROW = 4
 MOST_HEIGHT = 40  # inches of all rows
@@ -20,9 +19,9 @@ def classes(counts: Mapping[str, int], title: str) -> Figure:
     ordered = sorted(counts.items(), key=lambda item: item[1])
     names, values = zip(*ordered, strict=True)
     row = min(0.36, MOST_HEIGHT / len(names))
-    with mpl.rc_context(STYLE | {"ytick.labelsize": min(10, 28 * row)}):
-        figure = Figure(figsize=(7.5, 1.4 + row * len(names)), layout="constrained")
+    with drawing(7.5, 1.4 + row * len(names), title) as figure:
         axes = figure.subplots()
+        axes.tick_params(axis="y", labelsize=min(10, 28 * row))
         axes.barh(names, values, color=TRAINING)
         axes.set_xscale("log")
         total = sum(values)
@@ -31,7 +30,6 @@ def classes(counts: Mapping[str, int], title: str) -> Figure:
             axes.text(max(value, 1), place, text, va="center", fontsize=min(9, 25 * row))
         axes.set_xlim(0.8, max(values) * 6)
         axes.set_xlabel("pictures (logarithmic scale)")
-        heading(figure, title)
     return figure
 
 
@@ -54,8 +52,7 @@ class Pair(NamedTuple):
 def pairs(shown: Sequence[Pair], title: str) -> Figure:
     """Draw pairs of pictures side by side, four pairs a row."""
     n_rows = -(-len(shown) // PAIRS_A_ROW)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(16, 0.5 + 2.75 * n_rows), layout="constrained")
+    with drawing(16, 0.5 + 2.75 * n_rows, title) as figure:
         # A figure a pair, so that its title stands above both pictures.
         cells = figure.subfigures(n_rows, PAIRS_A_ROW, squeeze=False, wspace=0.08, hspace=0.03)
         for cell, pair in zip(cells.flat, shown, strict=False):
@@ -64,5 +61,4 @@ def pairs(shown: Sequence[Pair], title: str) -> Figure:
                 axes.imshow(np.broadcast_to(side.picture, (*side.picture.shape[:2], 3)))
                 axes.set_axis_off()
                 axes.set_title(f"{shortened(side.name, 26)}\n{side.label}", y=-0.24, fontsize=8.5)
-        heading(figure, title)
     return figure

@@ -11,8 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from benchmark.scores.contrasts import Contrast
-from benchmark.scores.metrics import METRICS
-from benchmark.view.plots.style import SELECTION, STYLE, TRAINING, heading, shortened
+from benchmark.scores.metrics import IN_CURVES, METRICS
+from benchmark.view.plots.style import (
+    SELECTION,
+    TRAINING,
+    drawing,
+    legend,
+    rows_apart,
+    shortened,
+)
 from benchmark.view.text import split_name
 
 LETTERS = 110  # of a line over a contrast
@@ -31,11 +38,10 @@ def told_apart(panels: Sequence[tuple[str, pd.DataFrame]], title: str) -> Figure
     orders = [list(dict.fromkeys([*pairs["model_a"], *pairs["model_b"]])) for _, pairs in panels]
     heights = [len(order) + 2.5 for order in orders]
     widest = max(map(len, orders))
-    with mpl.rc_context(STYLE):
-        letters = max(len(shortened(model)) for order in orders for model in order)
-        words = 0.09 * max(letters, 20)  # inches that the longest name takes
-        size = max(1.6 + words + 0.46 * widest, 6.5), 0.9 + words / 2 + 0.3 * sum(heights)
-        figure = Figure(figsize=size, layout="constrained")
+    letters = max(len(shortened(model)) for order in orders for model in order)
+    words = 0.09 * max(letters, 20)  # inches that the longest name takes
+    size = max(1.6 + words + 0.46 * widest, 6.5), 0.9 + words / 2 + 0.3 * sum(heights)
+    with drawing(*size, title) as figure:
         columns = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (name, pairs), order in zip(columns, panels, orders, strict=True):
             place = {model: i for i, model in enumerate(order)}
@@ -65,10 +71,7 @@ def told_apart(panels: Sequence[tuple[str, pd.DataFrame]], title: str) -> Figure
             axes.set_title(name, fontsize=9)
         apart = mpl.patches.Patch(fc=TRAINING, label="told apart")
         tie = mpl.patches.Patch(fc="0.9", label="not told apart by these pictures")
-        figure.legend(
-            handles=[apart, tie], loc="outside lower left", ncols=2, frameon=False, fontsize=9
-        )
-        heading(figure, title)
+        legend(figure, [apart, tie])
     return figure
 
 
@@ -87,13 +90,8 @@ def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[st
         Lines on what was done to the data.
     """
     first, place = table.iloc[0], np.arange(len(table))[::-1]
-    with mpl.rc_context(STYLE):
-        height = (
-            2
-            + 2 * (0.8 + 0.34 * len(table))
-            + 0.2 * sum(1 + len(line) // LETTERS for line in about)
-        )
-        figure = Figure(figsize=(9, height), layout="constrained")
+    remarks = 0.2 * sum(1 + len(line) // LETTERS for line in about)
+    with drawing(9, 2 + 2 * (0.8 + 0.34 * len(table)) + remarks, title) as figure:
         panels = figure.subplots(2, 2, sharey=True, width_ratios=[3, 2])
         for (left, right), score in zip(panels, kind.scores, strict=True):
             drawn = ((SELECTION, "s", 0.12), (TRAINING, "o", -0.12))
@@ -122,8 +120,7 @@ def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[st
             left.set_xlabel(f"{metric.label}, 95 % interval")
             right.set_xlabel(f"difference{' in points' if metric.is_share else ''}, 95 % interval")
             for axes in (left, right):
-                axes.grid(axis="y", color="0.9")
-                axes.set_axisbelow(True)
+                rows_apart(axes)
                 axes.set_ylim(-0.6, len(table) - 0.4)
             if metric.is_share:
                 left.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -131,10 +128,7 @@ def contrast(table: pd.DataFrame, kind: Contrast, title: str, about: Sequence[st
             [each for axes in panels[0] for each in axes.get_legend_handles_labels()[i]]
             for i in (0, 1)
         )
-        figure.legend(
-            handles, labels, loc="outside lower center", ncols=2, frameon=False, fontsize=9
-        )
-        heading(figure, title)
+        legend(figure, handles, labels)
         panels[0, 0].set_title("\n".join(about), fontsize=9, wrap=True)
     return figure
 
@@ -156,15 +150,11 @@ def worth(table: pd.DataFrame, title: str) -> Figure:
         Recipe, model, data set, protocol and pictures.
     """
     place = np.arange(len(table))[::-1]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(10, 2.4 + 0.36 * len(table)), layout="constrained")
-        for axes, score, unit in zip(
-            figure.subplots(1, 2, sharey=True),
-            ("accuracy", "macro_f1"),
-            ("points of accuracy", "macro-F1"),
-            strict=True,
-        ):
-            scale = METRICS[score].scale
+    with drawing(10, 2.4 + 0.36 * len(table), title) as figure:
+        for axes, score in zip(figure.subplots(1, 2, sharey=True), IN_CURVES, strict=True):
+            metric = METRICS[score]
+            scale = metric.scale
+            unit = f"points of {metric.label}" if metric.is_share else metric.label
             value, low, high, se = (
                 scale * table[f"{score}_worth{end}"] for end in ("", "_lo", "_hi", "_se")
             )
@@ -182,16 +172,8 @@ def worth(table: pd.DataFrame, title: str) -> Figure:
             axes.set_xlabel(f"worth in {unit}")
             axes.xaxis.set_major_locator(MaxNLocator(5))
             axes.set_yticks(place, table["left_out"])
-            axes.grid(axis="y", color="0.9")
-            axes.set_axisbelow(True)
+            rows_apart(axes)
         figure.supylabel("left out", fontsize=10)
-        figure.legend(
-            [of_pictures, of_repeats],
-            ["95 % interval, for other test pictures", "± standard error of the repeats"],
-            loc="outside lower center",
-            ncols=2,
-            frameon=False,
-            fontsize=9,
-        )
-        heading(figure, title)
+        labels = ["95 % interval, for other test pictures", "± standard error of the repeats"]
+        legend(figure, [of_pictures, of_repeats], labels)
     return figure

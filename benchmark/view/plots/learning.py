@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from sklearn.isotonic import isotonic_regression
 
-from benchmark.scores.curves import SCORES
-from benchmark.scores.metrics import METRICS
-from benchmark.view.plots.style import CLASSICAL, STYLE, TRAINING, heading
+from benchmark.scores.metrics import IN_CURVES, METRICS
+from benchmark.view.plots.style import CLASSICAL, TRAINING, drawing, legend, rows_apart
 
 FAMILIES = {"net": (TRAINING, "-"), "classical": (CLASSICAL, "--")}
 
@@ -36,10 +35,9 @@ def learning_curves(points: pd.DataFrame, crossovers: pd.DataFrame, title: str) 
     sizes = np.unique(points["size"].to_numpy(np.int64))
     models = points.drop_duplicates("model")
     markers = dict(zip(models["model"], itertools.cycle("osD^vP*Xp<>h"), strict=False))
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(14, max(5.2, 2.2 + 0.24 * len(models))), layout="constrained")
+    with drawing(14, max(5.2, 2.2 + 0.24 * len(models)), title) as figure:
         panels = figure.subplots(1, 2, sharex=True)
-        for axes, score in zip(panels, SCORES, strict=True):
+        for axes, score in zip(panels, IN_CURVES, strict=True):
             name = METRICS[score].label
             ends = []
             best = points.sort_values(["size", score]).groupby("kind")["model"].last()
@@ -66,8 +64,7 @@ def learning_curves(points: pd.DataFrame, crossovers: pd.DataFrame, title: str) 
             axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=40, ha="right")
             axes.minorticks_off()
             axes.set_xlim(sizes[0] / 1.08, sizes[-1] * 1.08)
-            axes.grid(color="0.92")
-            axes.set_axisbelow(True)
+            rows_apart(axes, "both")
             axes.set_xlabel("pictures learnt from, a fifth to select on (logarithmic scale)")
             axes.set_ylabel(name)
             if score == "accuracy":
@@ -89,10 +86,7 @@ def learning_curves(points: pd.DataFrame, crossovers: pd.DataFrame, title: str) 
                     *([], []), color="k", marker="|", ms=9, label="crossover and its 95 % interval"
                 )
             )
-        figure.legend(
-            handles=handles, loc="outside lower left", ncols=len(handles), frameon=False, fontsize=9
-        )
-        heading(figure, title)
+        legend(figure, handles, columns=len(handles))
     return figure
 
 

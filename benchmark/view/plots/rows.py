@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from benchmark.view.plots.style import SELECTION, STYLE, TRAINING, drawing, heading, shortened
+from benchmark.view.plots.style import SELECTION, TRAINING, drawing, shortened
 from benchmark.view.text import percent
 
 LEGIBLE = 20  # classes whose counts fit into their cells
@@ -130,8 +130,7 @@ def reliability(bins: np.ndarray, title: str, what: str) -> Figure:
     edges = np.linspace(0, 1, len(pictures) + 1)
     used = pictures > 0
     says, does = confidence[used] / pictures[used], right[used] / pictures[used]
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(4.8, 5.4), layout="constrained")
+    with drawing(4.8, 5.4, title) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
         width = edges[1]
         middle = edges[:-1][used] + width / 2
@@ -152,15 +151,13 @@ def reliability(bins: np.ndarray, title: str, what: str) -> Figure:
         lower.margins(y=0.18)
         for axis in (upper.yaxis, lower.xaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
-        heading(figure, title)
         upper.set_title(what, fontsize=9, wrap=True)
     return figure
 
 
 def curves(histories: Sequence[pd.DataFrame], title: str, what: str, selected_on: str) -> Figure:
     """Draw loss and accuracy per epoch, a line a repeat."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 3.8), layout="constrained")
+    with drawing(9, 3.8, title) as figure:
         panels = figure.subplots(1, 2)
         for axes, quantity in zip(panels, ("loss", "accuracy"), strict=True):
             for i, history in enumerate(histories):
@@ -198,6 +195,5 @@ def curves(histories: Sequence[pd.DataFrame], title: str, what: str, selected_on
                 values = pd.concat(histories)[["train_loss", "validation_loss"]].to_numpy()
                 axes.set_ylim(0, min(np.nanmax(values), 3 * np.nanmedian(values)) * 1.05)
             axes.legend(frameon=False)
-        heading(figure, title)
         panels[0].set_title(what, fontsize=9, wrap=True)
     return figure

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -46,6 +47,26 @@ def drawing(width: float, height: float, title: str) -> Iterator[Figure]:
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure
         heading(figure, title)
+
+
+def legend(
+    figure: Figure, handles: Iterable[Any], labels: Iterable[str] = (), columns: int = 2
+) -> None:
+    """Put a legend under all panels, of these labels or those that the handles have."""
+    figure.legend(
+        (handles := [*handles]),
+        [*labels] or [str(handle.get_label()) for handle in handles],
+        loc="outside lower left",
+        ncols=columns,
+        frameon=False,
+        fontsize=9,
+    )
+
+
+def rows_apart(axes: Axes, direction: Literal["both", "x", "y"] = "y") -> None:
+    """Draw a faint grid behind what is drawn."""
+    axes.grid(axis=direction, color="0.9")
+    axes.set_axisbelow(True)
 
 
 def heading(figure: Figure, title: str) -> None:

@@ -11,7 +11,7 @@ from matplotlib.ticker import PercentFormatter
 from benchmark.scores import searches
 from benchmark.scores.metrics import METRICS
 from benchmark.scores.searches import Search, setting
-from benchmark.view.plots.style import SELECTION, STYLE, TRAINING, heading
+from benchmark.view.plots.style import SELECTION, TRAINING, drawing, legend, rows_apart
 
 PARAMETERS_A_ROW = 4
 LOGARITHMIC_FROM = 50.0  # times that the largest value drawn from a range is the smallest
@@ -40,9 +40,7 @@ def search(found: Search, title: str) -> Figure:
         (good[good["best"]], "the best", "*", SELECTION),
     ]
     kinds = [kind for kind in every if len(kind[0])]
-    with mpl.rc_context(STYLE):
-        size = max(3.1 * n_columns + 0.6, 9), 1.9 + 3.1 * n_rows
-        figure = Figure(figsize=size, layout="constrained")
+    with drawing(max(3.1 * n_columns + 0.6, 9), 1.9 + 3.1 * n_rows, title) as figure:
         cells = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True)
         for axes in cells.flat[len(tried) :]:
             axes.set_axis_off()
@@ -85,8 +83,7 @@ def search(found: Search, title: str) -> Figure:
                 axes.set_title(
                     f"{100 * shares[name]:.0f} % of the spread between trials", fontsize=9
                 )
-            axes.grid(axis="y", color="0.92")
-            axes.set_axisbelow(True)
+            rows_apart(axes)
         for axes in cells[:, 0]:
             axes.set_ylabel(f"validation {METRICS[metric].label}")
             if METRICS[metric].is_share:
@@ -95,6 +92,5 @@ def search(found: Search, title: str) -> Figure:
         if n_bad:
             handles.append(mpl.patches.Patch(fc="none", ec="none"))
             labels.append(f"without a score and not drawn: {n_bad}")
-        figure.legend(handles, labels, loc="outside lower left", ncols=5, frameon=False, fontsize=9)
-        heading(figure, title)
+        legend(figure, handles, labels, 5)
     return figure

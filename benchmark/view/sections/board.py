@@ -26,6 +26,16 @@ MEASURED = {
 DIGITS = {"n_train": 0, "n_test": 0, "fit_seconds": 1, "predict_ms_per_image": 2}
 
 
+def tables(board: Leaderboard) -> list[Section]:
+    """The tables over all data sets, as files."""
+    files = {"leaderboard": board.file, "comparisons": board.pairs}
+    files |= {kind.name: table[list(kind.columns)] for kind, table in board.contrasts.items()}
+    if len(board.curves.points):
+        files |= {"learning-curves": board.curves.points, "crossovers": board.curves.crossovers}
+    data = {f"{name}.csv": text.csv(table) for name, table in files.items()}
+    return [Section("", data=data, where="folder")]
+
+
 def overviews(board: Leaderboard) -> list[Section]:
     """Pictures of each data set: all its boards, and how many pictures each class has."""
     sets = {row.place.dataset: row.entry.dataset for row in board.rows}
@@ -128,12 +138,13 @@ def _remarks(part: pd.DataFrame) -> list[str]:
 def warnings(board: Leaderboard) -> list[Section]:
     """A warning of each data set that is drawn by this project."""
     sets = board.table.loc[board.table["generated_data"], "dataset"].unique()
-    return [Section("", name, after=[text.HOW_TO_GET_REAL]) for name in sets]
+    return [Section("", name, after=[text.HOW_TO_GET_REAL], where="screen") for name in sets]
 
 
 def how_to_read(board: Leaderboard) -> list[Section]:
     """What to mind in reading the boards."""
-    return [Section("How to read this", before=text.how_to_read(Facts.of(board)))]
+    before = text.how_to_read(Facts.of(board))
+    return [Section("How to read this", before=before, where="document")]
 
 
 def boards(board: Leaderboard) -> list[Section]:

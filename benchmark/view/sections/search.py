@@ -45,6 +45,7 @@ def of_search(search: Search, board: Leaderboard) -> Section:
             Picture(f"{file}.png", "The trials by parameter", partial(plots.search, search, title))
         ],
         data={f"{file}.csv": text.csv(search.table)},
+        where="document",
     )
 
 

@@ -54,9 +54,9 @@ class Section:
         Rows of the table that are of failed runs.
     off_screen : collection of str
         Columns that a terminal has no room for.
-    where : {"everywhere", "page", "folded", "folder"}
-        Whether it is shown everywhere, on the page only, or there folded in; or whether only its
-        data are written, and its pictures not kept.
+    where : {"everywhere", "document", "screen", "page", "folded", "folder"}
+        Whether it is shown everywhere, everywhere but on the screen, there only, on the page only,
+        or there folded in; or whether only its data are written, and its pictures not kept.
     """
 
     title: str
@@ -68,4 +68,25 @@ class Section:
     data: Mapping[str, str] = field(default_factory=dict)
     bad_rows: Collection[int] = ()
     off_screen: Collection[str] = ()
-    where: Literal["everywhere", "page", "folded", "folder"] = "everywhere"
+    where: Literal["everywhere", "document", "screen", "page", "folded", "folder"] = "everywhere"
+
+    @property
+    def files(self) -> list[str]:
+        """What is written of it."""
+        kept = [] if self.where == "folder" else [picture.file for picture in self.pictures]
+        return [*self.data, *kept]
+
+    @property
+    def on_screen(self) -> bool:
+        """Whether a terminal shows it."""
+        return self.where in ("everywhere", "screen")
+
+    @property
+    def in_document(self) -> bool:
+        """Whether ``leaderboard.md`` shows it."""
+        return self.where in ("everywhere", "document")
+
+    @property
+    def on_page(self) -> bool:
+        """Whether ``report.html`` shows it."""
+        return self.in_document or self.where in ("page", "folded")
