@@ -54,7 +54,7 @@ class Metric:
     digits: int = 1
     more_is_better: bool = True
     on_page: bool = True
-    on_screen: bool = False
+    on_screen: bool = True
     in_curves: bool = False
     can_choose: bool = False
 
@@ -276,13 +276,12 @@ def confusion(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 _OF_COUNTS = (
-    Metric("accuracy", "accuracy", accuracy, on_screen=True, in_curves=True, can_choose=True),
-    Metric("balanced_accuracy", "balanced accuracy", balanced_accuracy),
+    Metric("accuracy", "accuracy", accuracy, in_curves=True, can_choose=True),
+    Metric("balanced_accuracy", "balanced accuracy", balanced_accuracy, on_screen=False),
     Metric(
         *("macro_f1", "macro-F1", macro_f1),
         is_share=False,
         digits=3,
-        on_screen=True,
         in_curves=True,
         can_choose=True,
     ),
@@ -294,18 +293,22 @@ _OF_PROBABILITIES = (
         digits=3,
         more_is_better=False,
         on_page=False,
+        on_screen=False,
         can_choose=True,
     ),
-    Metric("top2_accuracy", "top-2", None, top2_accuracy),
+    Metric("top2_accuracy", "top-2", None, top2_accuracy, on_screen=False),
     Metric(
         *("ece", "calibration error", None, calibration_error),
         is_share=False,
         digits=3,
         more_is_better=False,
+        on_screen=False,
     ),
-    Metric("majority_accuracy", "always the commonest test class", None, majority_accuracy),
+    Metric(
+        *("majority_accuracy", "always the commonest test class", None, majority_accuracy),
+        on_screen=False,
+    ),
 )
 METRICS = {metric.name: metric for metric in (*_OF_COUNTS, *_OF_PROBABILITIES)}
-WITH_INTERVAL = [name for name, metric in METRICS.items() if metric.of_counts]
 IN_CURVES = [name for name, metric in METRICS.items() if metric.in_curves]
 CAN_CHOOSE = [name for name, metric in METRICS.items() if metric.can_choose]

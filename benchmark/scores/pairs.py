@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.scores import intervals
-from benchmark.scores.metrics import METRICS, WITH_INTERVAL, counts_by_class
+from benchmark.scores.metrics import METRICS, counts_by_class
 from benchmark.scores.rows import Row, Scores
 
 COLUMNS = (
@@ -176,7 +176,11 @@ def rank(rows: Sequence[Row]) -> tuple[list[Row], pd.DataFrame]:
     judged = [
         replace(
             row,
-            intervals={name: pairs.interval(i, name) for name in WITH_INTERVAL},
+            intervals={
+                name: pairs.interval(i, name)
+                for name, metric in METRICS.items()
+                if metric.of_counts
+            },
             rank=by_row.get(i),
             n_people=n_people,
         )
