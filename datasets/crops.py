@@ -9,7 +9,6 @@ no face is found is taken as that of a registered face, which fills it.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from pathlib import Path
 from typing import NamedTuple
@@ -116,13 +115,6 @@ def said(crop: str, share: float) -> str:
     """Tell a reader in what share of the pictures the crop was found."""
     otherwise = "the whole picture" if crop == "face" else "by fixed geometry"
     return f"found in {100 * share:.0f} % of the pictures, else {otherwise}"
-
-
-def key(crop: str) -> dict[str, str]:
-    """What of a crop decides the pixels, for the cache's key: nothing where there is none."""
-    if crop == NONE:
-        return {}
-    return {"crop": crop, "code": hashlib.sha256(Path(__file__).read_bytes()).hexdigest()}
 
 
 def _face(grey: np.ndarray) -> Box | None:

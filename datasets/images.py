@@ -16,9 +16,6 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
 
-# Part of the cache key: a change of it makes every packed set stale.
-PREPARATION = "cv2 colour decode, stretched by area (linear where enlarged)"
-
 # Colours of JPEG files whose pixels simplejpeg and cv2 (both libjpeg-turbo) agree on, and to what
 # simplejpeg decodes them.
 PLAIN = {"Gray": "GRAY", "YCbCr": "RGB"}

@@ -6,6 +6,8 @@ This is the one place where pictures are decoded and cropped; a loader says only
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
+import inspect
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -137,9 +139,9 @@ def pack(pictures: Pictures, size: int, crop: str = crops.NONE) -> cache.Packed:
     key = {
         "contents": contents,
         "size": size,
-        "preparation": images.PREPARATION,
-        "drawn": isinstance(pictures, Drawn),
-        **crops.key(crop),
+        "kind": type(pictures).__name__,
+        "crop": crop,
+        "prepared by": _code(pictures, crop),
     }
     packed = cache.packed(key, size, lambda: _chunks(pictures, size, crop, contents))
     bad = packed.unreadable
@@ -150,6 +152,14 @@ def pack(pictures: Pictures, size: int, crop: str = crops.NONE) -> cache.Packed:
     for row, reason in bad:
         logger.warning("left out %s: %s", pictures.where(row), reason)
     return packed
+
+
+def _code(pictures: Pictures, crop: str) -> list[str]:
+    """Digest of the code that turns pictures into pixels, and versions of what it calls."""
+    files = [__file__, images.__file__, inspect.getfile(type(pictures))]
+    files += [] if crop == crops.NONE else [crops.__file__]
+    digest = hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()
+    return [digest, cv2.__version__, importlib.metadata.version("simplejpeg")]
 
 
 def _contents(pictures: Pictures) -> str:

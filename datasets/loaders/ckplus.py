@@ -8,53 +8,45 @@ has no parts: people are kept on one side of a split by ``--split identity``.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
 from datasets.errors import InputError
 from datasets.loaders import folder
-from datasets.loaders.labels import emotion, numbered
+from datasets.loaders.labels import by_number, by_word
 from datasets.packing import Listing
 from datasets.pictures import Files
 from datasets.registry import register
 
-CLASSES = (
-    "neutral",
-    "anger",
-    "contempt",
-    "disgust",
-    "fear",
-    "happiness",
-    "sadness",
-    "surprise",
-)
+CLASSES = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 FRAME = re.compile(r"(?P<person>S\d+)_\d+_\d+\.\w+")
 FRAMES = "cohn-kanade-images"
 SMALL = "CK+48"
 FRAMES_TAKEN = 3
 
 
-def read_films(root: Path) -> tuple[list[str], list[int]]:
-    """File names and labels of the last frames of each film of the original form.
+def read_films(root: Path) -> Listing:
+    """List the last frames of each film of the original form.
 
     Raises
     ------
     InputError
         If a label is no number of an emotion, or its film is not there.
     """
-    ids, labels = [], []
+    home, ids, labels = root / FRAMES, [], []
     for path in sorted((root / "Emotion").rglob("S*_*_*_emotion.txt")):
-        label = numbered(path.read_text(errors="replace"), CLASSES, 0, str(path))
+        label = by_number(path.read_text(errors="replace"), CLASSES, str(path))
         film = "/".join(path.name.split("_")[:2])
-        frames = sorted(frame.name for frame in (root / FRAMES / film).glob("S*.png"))
+        frames = sorted(frame.name for frame in (home / film).glob("S*.png"))
         if not frames:
-            raise InputError(f"{root / FRAMES / film} has no frames, but {path} labels them")
+            raise InputError(f"{home / film} has no frames, but {path} labels them")
         for name in frames[-FRAMES_TAKEN:]:
             ids.append(f"{film}/{name}")
             labels.append(label)
     if not ids:
         raise InputError(f"{root} has no labels in Emotion/: unpack Emotion_labels.zip there")
-    return ids, labels
+    return Listing(Files(home, ids), ids, labels, CLASSES, root=home)
 
 
 def _looks_like(root: Path) -> bool:
@@ -75,23 +67,18 @@ def ckplus(root: Path) -> Listing:
 
     Either of ``cohn-kanade-images`` and ``Emotion``, or of CK+48's class folders.
     """
-    if (root / FRAMES).is_dir():
-        home = root / FRAMES
-        ids, labels = read_films(root)
-    else:
-        home = root / SMALL if (root / SMALL).is_dir() else root
-        found = folder.find(home)
-        ids = found.ids
-        labels = [emotion(word, CLASSES, f"{home}, folder {word}") for word in found.classes]
-    people = [_person(home, name) for name in ids]
-    return Listing(Files(home, ids), ids, labels, CLASSES, people=people, root=home)
+    small = root / SMALL if (root / SMALL).is_dir() else root
+    films = (root / FRAMES).is_dir()
+    listing = read_films(root) if films else folder.find(small, CLASSES, by_word)
+    people = [_person(listing.pictures.where(row), name) for row, name in enumerate(listing.ids)]
+    return dataclasses.replace(listing, people=people)
 
 
-def _person(home: Path, name: str) -> str:
+def _person(path: str, name: str) -> str:
     frame = FRAME.fullmatch(name.rpartition("/")[2])
     if frame is None:
         raise InputError(
-            f"{home / name} is not named as frames of CK+ are, S010_004_00000017.png, "
+            f"{path} is not named as frames of CK+ are, S010_004_00000017.png, "
             "which tells who is shown: rename or remove it"
         )
     return frame["person"]

@@ -16,8 +16,8 @@ import numpy as np
 
 from datasets.dataset import Part
 from datasets.errors import InputError
-from datasets.loaders import folder
-from datasets.loaders.labels import emotion, numbered
+from datasets.loaders import folder, tables
+from datasets.loaders.labels import by_number, by_word
 from datasets.packing import Listing
 from datasets.pictures import Pictures, file_stamp
 from datasets.registry import register
@@ -86,11 +86,6 @@ class Table(Pictures):
         return picture(content)
 
 
-def find_table(root: Path) -> Path | None:
-    """Return the CSV of a folder, or None."""
-    return next((root / name for name in TABLES if (root / name).is_file()), None)
-
-
 def read_table(path: Path) -> Table:
     """Read the labels and the parts of a FER2013 CSV, and where its pixels are.
 
@@ -123,7 +118,7 @@ def read_table(path: Path) -> Table:
                     raise InputError(
                         f"{where}: unknown Usage '{usage}': use one of {', '.join(USAGES)}"
                     )
-                rows.append((start, line, numbered(number, CLASSES, 0, where), USAGES[usage]))
+                rows.append((start, line, by_number(number, CLASSES, where), USAGES[usage]))
             start += len(text)
     if not rows:
         raise InputError(f"{path} has no rows: get it again from {ASKED}")
@@ -170,7 +165,7 @@ def picture(pixels: bytes) -> np.ndarray:
     "fer2013",
     described="FER2013",
     folder_variable="FER2013_DIR",
-    looks_like=lambda root: find_table(root) is not None,
+    looks_like=lambda root: tables.first_there(root, TABLES) is not None,
     get=f"get them from {ASKED}",
 )
 def fer2013(root: Path) -> Listing:
@@ -179,10 +174,8 @@ def fer2013(root: Path) -> Listing:
     Either of ``fer2013.csv`` or ``icml_face_data.csv``, or of ``train/<class>/*`` and
     ``test/<class>/*`` (and ``validation/<class>/*``).
     """
-    path = find_table(root)
+    path = tables.first_there(root, TABLES)
     if path is not None:
         table = read_table(path)
         return listing(table, np.arange(len(table)))
-    found = folder.find(root)
-    labels = [emotion(word, CLASSES, f"{root}, folder {word}") for word in found.classes]
-    return found.listing(labels, CLASSES)
+    return folder.find(root, CLASSES, by_word)

@@ -21,16 +21,7 @@ from datasets.registry import register
 
 GET = f"get them from github.com/microsoft/FERPlus, and FER2013's CSV from {fer2013.ASKED}"
 VOTES = "fer2013new.csv"
-CLASSES = (
-    "neutral",
-    "happiness",
-    "surprise",
-    "sadness",
-    "anger",
-    "disgust",
-    "fear",
-    "contempt",
-)
+CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 NAME = re.compile("fer[0-9]{7}[.]png")
 VOTE = re.compile("[0-9]{1,4}")
 COLUMNS = ("Usage", "Image name", *CLASSES, "unknown", "NF")
@@ -88,8 +79,10 @@ def read_votes(path: Path, table: fer2013.Table) -> np.ndarray:
     return np.array(votes, dtype=np.int64)
 
 
-def _listing(root: Path) -> Listing:
-    path = fer2013.find_table(root)
+@register("ferplus-distribution", described="FER+", folder_variable="FERPLUS_DIR", get=GET)
+def ferplus_distribution(root: Path) -> Listing:
+    """List the pictures with each class's share of the votes, and the class that has most."""
+    path = tables.first_there(root, fer2013.TABLES)
     if path is None or not (root / VOTES).is_file():
         missing = VOTES if path else fer2013.TABLES[0]
         raise InputError(f"{root} has no {missing}: both CSV files must be there, {GET}")
@@ -115,11 +108,5 @@ def _listing(root: Path) -> Listing:
     get=GET,
 )
 def ferplus(root: Path) -> Listing:
-    """List the pictures with the label that most annotators gave."""
-    return dataclasses.replace(_listing(root), distribution=None)
-
-
-@register("ferplus-distribution", described="FER+", folder_variable="FERPLUS_DIR", get=GET)
-def ferplus_distribution(root: Path) -> Listing:
-    """List the same rows, with each class's share of the votes besides."""
-    return _listing(root)
+    """List the same pictures with the label that most annotators gave alone."""
+    return dataclasses.replace(ferplus_distribution(root), distribution=None)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from datasets.dataset import Part, safe_name
 from datasets.errors import InputError
@@ -27,69 +27,57 @@ PARTS = {
 }
 
 
-@dataclass(frozen=True)
-class Found:
-    """Pictures of a folder, an entry a picture.
-
-    Attributes
-    ----------
-    root : Path
-    ids : list of str
-        File names from the folder on.
-    classes : list of str
-        Name of the class folder each is in.
-    parts : list of Part, or None
-        Of the official split; None where the folder is undivided.
-    """
-
-    root: Path
-    ids: list[str]
-    classes: list[str]
-    parts: list[Part] | None
-
-    def listing(self, labels: list[int], class_names: tuple[str, ...], **more: Any) -> Listing:
-        """List them with their labels, and whatever else a `Listing` says."""
-        files = Files(self.root, self.ids)
-        return Listing(
-            files, self.ids, labels, class_names, root=self.root, parts=self.parts, **more
-        )
+Number = Callable[[str, Sequence[str], str], int]  # from a word, the classes and the word's place
 
 
-def find(folder: Path) -> Found:
-    """Find the pictures of a folder.
+def find(
+    root: Path,
+    class_names: Sequence[str] = (),
+    number: Number = lambda word, classes, where: classes.index(word),
+) -> Listing:
+    """List the pictures of a folder of class folders, divided into parts or not.
 
     A folder has no order of its own, so rows are put in the order of a hash of their names: classes
     are mixed, as the slides' "first 500 rows" needs, and a new picture does not move the others.
+
+    Parameters
+    ----------
+    root : Path
+    class_names : sequence of str
+        Those of the set; by default the class folders are the classes.
+    number : callable
+        Gives the class of a class folder, as `labels.by_word` and `labels.by_number` do.
 
     Raises
     ------
     InputError
         If there are fewer than two class folders, or one holds no picture.
     """
-    inside = _folders(folder)
+    inside = _folders(root)
     divided = bool(inside) and {name.lower() for name in inside} <= set(PARTS)
     rows = []
     for top in inside if divided else [""]:
-        part = PARTS[top.lower()] if divided else None
-        class_names = _folders(folder / top)
-        if len(class_names) < (1 if divided else 2):
-            raise _too_few(folder / top, len(class_names))
-        for class_name in class_names:
-            prefix = f"{top}/{class_name}" if divided else class_name
-            rows += [(f"{prefix}/{name}", class_name, part) for name in _pictures(folder / prefix)]
-    rows.sort(key=lambda row: _order(row[0]))
-    return Found(
-        folder,
-        [name for name, _, _ in rows],
-        [class_name for _, class_name, _ in rows],
-        [part for _, _, part in rows if part is not None] if divided else None,
-    )
-
-
-def _too_few(folder: Path, n: int) -> InputError:
-    return InputError(
-        f"{folder} has {n} class folders: put the pictures of each class in a "
-        f"folder of its own, as in {folder.name}/<class>/<picture>.jpg"
+        words = _folders(root / top)
+        if len(words) < (1 if divided else 2):
+            raise InputError(
+                f"{root / top} has {len(words)} class folders: put the pictures of each class in a "
+                f"folder of its own, as in {(root / top).name}/<class>/<picture>.jpg"
+            )
+        for word in words:
+            prefix = f"{top}/{word}" if divided else word
+            rows += [(f"{prefix}/{name}", word, top) for name in _pictures(root / prefix)]
+    rows.sort(key=lambda row: hashlib.sha256(os.fsencode(row[0])).digest())
+    ids, words, tops = map(list, zip(*rows, strict=True))
+    present = sorted({*words})
+    class_names = tuple(class_names or present)
+    label = {word: number(word, class_names, f"{root}, folder {word}") for word in present}
+    return Listing(
+        Files(root, ids),
+        ids,
+        [label[word] for word in words],
+        class_names,
+        root=root,
+        parts=[PARTS[top.lower()] for top in tops] if divided else None,
     )
 
 
@@ -112,22 +100,16 @@ def _visible(folder: Path) -> list[str]:
         return sorted(entry.name for entry in entries if not entry.name.startswith("."))
 
 
-def _order(name: str) -> bytes:
-    return hashlib.sha256(os.fsencode(name)).digest()
-
-
 @register("folder", described="a folder of pictures", faces=False)
 def folder(root: Path | None) -> Listing:
     """List a folder of class folders, divided into parts or not."""
     if root is None:
         raise InputError("'folder' needs to know which: give --data the folder's path itself")
-    found = find(root)
     name = safe_name(root.resolve().name)
     # A folder must not pass for a set that is known by its name, nor for what is made of one.
     known = re.split("[-+]", name)[0] in LOADERS
-    return found.listing(
-        [*map(sorted({*found.classes}).index, found.classes)],
-        tuple(sorted({*found.classes})),
+    return dataclasses.replace(
+        find(root),
         name=f"{name}-folder" if known else name,
-        described=f"pictures in {name}/",
+        described=f"pictures in {root.resolve().name}/",
     )

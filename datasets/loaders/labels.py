@@ -7,16 +7,7 @@ from collections.abc import Sequence
 
 from datasets.errors import InputError
 
-EMOTIONS = (
-    "anger",
-    "contempt",
-    "disgust",
-    "fear",
-    "happiness",
-    "neutral",
-    "sadness",
-    "surprise",
-)
+EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 
 # Words for them that folders and files of the sets use.
 SYNONYMS = {
@@ -29,7 +20,7 @@ SYNONYMS = {
 }
 
 
-def emotion(word: str, classes: Sequence[str], where: str) -> int:
+def by_word(word: str, classes: Sequence[str], where: str) -> int:
     """Index in `classes` of a label as written, whatever its case and surrounding blanks.
 
     Parameters
@@ -55,7 +46,7 @@ def emotion(word: str, classes: Sequence[str], where: str) -> int:
     raise InputError(f"{where}: unknown label '{word}': {hint}")
 
 
-def numbered(number: str, classes: Sequence[str], first: int, where: str) -> int:
+def by_number(number: str, classes: Sequence[str], where: str, first: int = 0) -> int:
     """Index in `classes` of a label that is written as a number.
 
     Parameters
@@ -64,10 +55,10 @@ def numbered(number: str, classes: Sequence[str], first: int, where: str) -> int
         The label, blanks around it allowed; ``3.0`` is 3.
     classes : sequence of str
         In the order of the set's own numbers.
-    first : int
-        Number of the first class.
     where : str
         File and line, for the message.
+    first : int
+        Number of the first class.
 
     Raises
     ------

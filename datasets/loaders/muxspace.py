@@ -10,7 +10,7 @@ from datasets import cache
 from datasets.errors import InputError
 from datasets.loaders import tables
 from datasets.loaders.drawn import faces
-from datasets.loaders.labels import EMOTIONS, emotion
+from datasets.loaders.labels import EMOTIONS, by_word
 from datasets.packing import Listing
 from datasets.pictures import Files
 from datasets.registry import register
@@ -51,7 +51,7 @@ def read_legend(path: Path) -> list[tuple[str, int, str]]:
     labels: dict[str, int] = {}  # of each word as written
     for where, (who, image, word) in tables.rows(path, COLUMNS):
         if word not in labels:
-            labels[word] = emotion(word, EMOTIONS, where)
+            labels[word] = by_word(word, EMOTIONS, where)
         legend.append((image, labels[word], sys.intern(who)))
     if not legend:
         raise InputError(f"{path} names no picture: get the data again with 'make data'")
@@ -71,18 +71,17 @@ def muxspace(folder: Path) -> Listing:
     legend = folder / LEGEND
     if not legend.is_file():
         raise InputError(f"{folder} has no {LEGEND}: is it a clone of muxspace's pictures?")
-    rows = read_legend(legend)
-    names = [image for image, _, _ in rows]
+    names, labels, who = zip(*read_legend(legend), strict=True)
     missing = f"{legend} names it: run 'make data' again or take the row out"
     # Faces this project drew and wrote in the same layout must not pass for photographs.
-    generated = all(who == faces.CONTRIBUTOR for _, _, who in rows)
+    generated = set(who) == {faces.CONTRIBUTOR}
     return Listing(
         Files(folder / "images", names, missing),
         names,
-        [label for _, label, _ in rows],
+        labels,
         EMOTIONS,
         people=[person(name) for name in names],
-        contributors=[who for _, _, who in rows],
+        contributors=who,
         root=folder / "images",
         name="generated" if generated else "",
         described=f"generated faces in {folder.name}" if generated else "",

@@ -7,12 +7,13 @@ part. Labels are numbered from 1.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from datasets.dataset import Part
 from datasets.errors import InputError
 from datasets.loaders import folder, tables
-from datasets.loaders.labels import numbered
+from datasets.loaders.labels import by_number
 from datasets.packing import Listing
 from datasets.pictures import Files
 from datasets.registry import register
@@ -21,11 +22,7 @@ ASKED = "its owners, by e-mail as whdeng.cn/RAF/model1.html says"
 CLASSES = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 LISTS = ("EmoLabel/list_patition_label.txt", "basic/EmoLabel/list_patition_label.txt")  # spelled so
 PARTS = {"train": Part.TRAINING, "test": Part.TEST}
-
-
-def find_list(root: Path) -> Path | None:
-    """Return the owners' list of a folder, or None."""
-    return next((root / name for name in LISTS if (root / name).is_file()), None)
+from_one = functools.partial(by_number, first=1)
 
 
 def read_list(path: Path) -> Listing:
@@ -46,7 +43,7 @@ def read_list(path: Path) -> Listing:
         if len(cells) != 2 or part is None:
             raise InputError(f"{where}: '{text}' is not of the form 'train_00001.jpg 5'")
         ids.append(f"{Path(cells[0]).stem}_aligned.jpg")
-        labels.append(numbered(cells[1], CLASSES, 1, where))
+        labels.append(from_one(cells[1], CLASSES, where))
         parts.append(part)
     if not ids:
         raise InputError(f"{path} names no picture: get it again from {ASKED}")
@@ -65,9 +62,8 @@ def read_folders(root: Path) -> Listing:
         there and gives a picture another.
     """
     inner = root / "DATASET" if (root / "DATASET").is_dir() else root
-    found = folder.find(inner)
-    labels = [numbered(word, CLASSES, 1, f"{inner}, folder {word}") for word in found.classes]
-    lies_in = {Path(name).name: word for name, word in zip(found.ids, found.classes, strict=True)}
+    listing = folder.find(inner, CLASSES, from_one)
+    lies_in = {Path(name).name: Path(name).parent.name for name in listing.ids}
     for path in filter(Path.is_file, (root / f"{part}_labels.csv" for part in PARTS)):
         for where, (name, number) in tables.rows(path, ("image", "label")):
             if lies_in.get(name) != number:
@@ -75,12 +71,12 @@ def read_folders(root: Path) -> Listing:
                 raise InputError(
                     f"{where}: {name} is labelled {number} but {lies}: get the set again"
                 )
-    return found.listing(labels, CLASSES)
+    return listing
 
 
 def _looks_like(root: Path) -> bool:
     as_folders = (root / "DATASET").is_dir() and (root / "train_labels.csv").is_file()
-    return find_list(root) is not None or as_folders
+    return tables.first_there(root, LISTS) is not None or as_folders
 
 
 @register(
@@ -96,5 +92,5 @@ def rafdb(root: Path) -> Listing:
     Either of ``Image/aligned/*`` and ``EmoLabel/list_patition_label.txt``, or of
     ``DATASET/{train,test}/<number>/*``.
     """
-    path = find_list(root)
+    path = tables.first_there(root, LISTS)
     return read_list(path) if path else read_folders(root)

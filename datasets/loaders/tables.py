@@ -1,4 +1,4 @@
-"""CSV files that go with the pictures."""
+"""Tables that go with the pictures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from datasets.errors import InputError
+
+
+def first_there(root: Path, names: Sequence[str]) -> Path | None:
+    """Return the first of some files that a folder has, or None."""
+    return next((root / name for name in names if (root / name).is_file()), None)
 
 
 def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:

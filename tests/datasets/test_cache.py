@@ -90,6 +90,16 @@ def test_the_same_pictures_elsewhere_need_no_second_decoding(
     assert decoded == []
 
 
+def test_other_code_decodes_the_pictures_again(
+    files: list[Path], decoded: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = pack(files, 16)
+    decoded.clear()
+    monkeypatch.setattr(packing, "_code", lambda *_: "another")
+    assert pack(files, 16).digest == first.digest
+    assert len(decoded) == len(files)
+
+
 def test_a_changed_picture_is_seen_even_with_its_old_time(
     files: list[Path], picture: Callable[..., None]
 ) -> None:

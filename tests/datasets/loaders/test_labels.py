@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from datasets import InputError
-from datasets.loaders.labels import EMOTIONS, emotion, numbered
+from datasets.loaders.labels import EMOTIONS, by_number, by_word
 
 ORDER = ("surprise", "fear", "disgust")
 
@@ -15,12 +15,12 @@ ORDER = ("surprise", "fear", "disgust")
     [(" Happy ", "happiness"), ("ANGER", "anger"), ("sad", "sadness"), ("fearful", "fear")],
 )
 def test_words_of_the_wild_are_one_vocabulary(word: str, name: str) -> None:
-    assert EMOTIONS[emotion(word, EMOTIONS, "here")] == name
+    assert EMOTIONS[by_word(word, EMOTIONS, "here")] == name
 
 
 def test_a_label_is_an_index_in_the_sets_own_order() -> None:
-    assert emotion("surprised", ORDER, "here") == 0
-    assert [numbered(each, ORDER, 1, "here") for each in ("1", " 3 ", "   2.0000000e+00")] == [
+    assert by_word("surprised", ORDER, "here") == 0
+    assert [by_number(each, ORDER, "here", 1) for each in ("1", " 3 ", "   2.0000000e+00")] == [
         0,
         2,
         1,
@@ -30,13 +30,13 @@ def test_a_label_is_an_index_in_the_sets_own_order() -> None:
 @pytest.mark.parametrize("number", ["0", "4", "1.5", "one", "", "nan"])
 def test_a_number_without_an_emotion_is_named_with_those_that_have_one(number: str) -> None:
     with pytest.raises(InputError, match=rf"labels.csv, line 7: .*'{number}'.*1 \(surprise\) to 3"):
-        numbered(number, ORDER, 1, "labels.csv, line 7")
+        by_number(number, ORDER, "labels.csv, line 7", 1)
 
 
 def test_an_emotion_the_set_does_not_have_is_named() -> None:
     with pytest.raises(
         InputError, match="a/contempt: unknown label 'contempt': use one of surprise"
     ):
-        emotion("contempt", ORDER, "a/contempt")
+        by_word("contempt", ORDER, "a/contempt")
     with pytest.raises(InputError, match="did you mean 'disgust'"):
-        emotion("disgsut", ORDER, "here")
+        by_word("disgsut", ORDER, "here")
