@@ -18,7 +18,7 @@ from sklearn.ensemble import RandomForestClassifier
 from statsmodels.stats.proportion import proportion_confint
 
 from datasets import cache, images
-from datasets.dataset import Dataset
+from datasets.dataset import Dataset, numbered
 from datasets.duplicates import content
 from datasets.errors import InputError
 
@@ -39,32 +39,26 @@ GROUPS = {
     "mean brightness": ("brightness",),
     "all of these": (*SIZE, "colour", "contributor", "file name", "brightness"),
 }
-# A class counts as told without the face if this many of its pictures are, and its name is given
-# to its own pictures this many times as often as to others.
-ENOUGH = 5
-LIFT = 2.0
+# A class is recognised without the face if this many of its pictures are, and its name is given to
+# its own pictures this many times as often as to others.
+LEAST_HITS = 5
+LEAST_RATIO = 2.0
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of each original picture, an entry a row.
+    """What is measured of each original picture, an entry a row.
 
     Attributes
     ----------
-    widths, heights : ndarray of int64, shape (n,)
-        In pixels, before the picture was stretched.
-    coloured : ndarray of bool, shape (n,)
-        Whether red, green and blue differ anywhere.
-    brightness : ndarray of float64, shape (n,)
-        Mean of all pixels, 0 to 255.
+    columns : dict of str to ndarray, shape (n,)
+        Width, height and aspect before the picture was stretched; colour, whether red, green and
+        blue differ anywhere; brightness, the mean of all pixels, 0 to 255.
     hashes : ndarray of uint64, shape (n, 4)
         The bits of ImageHash's ``phash``: signs of the low frequencies.
     """
 
-    widths: np.ndarray
-    heights: np.ndarray
-    coloured: np.ndarray
-    brightness: np.ndarray
+    columns: dict[str, np.ndarray]
     hashes: np.ndarray
 
 
@@ -76,23 +70,17 @@ def measure(dataset: Dataset) -> Facts:
     InputError
         If a file went away or changed since the set was loaded.
     """
-    n = len(dataset)
-    facts = Facts(
-        np.empty(n, np.int64),
-        np.empty(n, np.int64),
-        np.empty(n, bool),
-        np.empty(n),
-        np.empty((n, BITS // 64), np.uint64),
-    )
-    for row in cache.show(range(n), "measuring pictures"):
+    rows = []
+    for row in cache.show(range(len(dataset)), "measuring pictures"):
         picture = original(dataset, row)
-        facts.heights[row], facts.widths[row] = picture.shape[:2]
-        facts.coloured[row] = bool((picture != picture[..., :1]).any())
-        facts.brightness[row] = picture.mean()
+        coloured = (picture != picture[..., :1]).any()
         grey = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture)
         bits = imagehash.phash(grey, hash_size=HASH_SIDE).hash
-        facts.hashes[row] = np.packbits(bits.ravel()).view(np.uint64)
-    return facts
+        words = np.packbits(bits.ravel()).view(np.uint64)
+        rows.append((*picture.shape[:2], coloured, picture.mean(), words))
+    height, width, colour, brightness, hashes = map(np.array, zip(*rows, strict=True))
+    columns = {"width": width, "height": height, "aspect": width / height}
+    return Facts({**columns, "colour": colour, "brightness": brightness}, hashes)
 
 
 def original(dataset: Dataset, row: int) -> np.ndarray:
@@ -115,10 +103,10 @@ def unlisted_and_missing(dataset: Dataset) -> tuple[list[str], list[str]]:
     """Files in the set's folder that no row names, and names of rows without a file."""
     if dataset.root is None:
         return [], []
-    there = set(_files(dataset.root))
+    files = set(_files(dataset.root))
     named = {*dataset.ids, *(name for name, _ in dataset.left_out)}
-    missing = [name for name in named - there if not Path(dataset.root, name).exists()]
-    return sorted(there - named), sorted(missing)
+    missing = [name for name in named - files if not Path(dataset.root, name).exists()]
+    return sorted(files - named), sorted(missing)
 
 
 def _files(root: Path) -> Iterator[str]:
@@ -154,15 +142,15 @@ def near_duplicates(hashes: np.ndarray, first: np.ndarray, most: int = NEAR) -> 
     """
     rows = np.unique(first)
     words = hashes[rows].T
-    found = [np.empty((0, 3), np.int64)]
+    blocks = [np.empty((0, 3), np.int64)]
     for start in cache.show(range(0, len(rows), BLOCK), "comparing pictures"):
         differing = np.zeros((min(BLOCK, len(rows) - start), len(rows) - start), np.uint16)
         for word in words:
             differing += np.bitwise_count(word[start : start + BLOCK, None] ^ word[None, start:])
         one, other = np.nonzero(np.triu(differing <= most, k=1))
         bits = differing[one, other]
-        found.append(np.stack([rows[start + one], rows[start + other], bits], axis=1))
-    pairs = np.concatenate(found)
+        blocks.append(np.stack([rows[start + one], rows[start + other], bits], axis=1))
+    pairs = np.concatenate(blocks)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0], pairs[:, 2]))]
 
 
@@ -223,7 +211,7 @@ def overlap(
 
 
 @dataclass(frozen=True)
-class Told:
+class ClassRecall:
     """How a class fares with a classifier that sees no face.
 
     Attributes
@@ -236,8 +224,8 @@ class Told:
     others, others_lo, others_hi : float
         Share of the other test pictures that get it too: what chance would give.
     found : bool
-        Whether the recall is clear of chance: intervals apart, `LIFT` times as high, and of
-        `ENOUGH` pictures at least.
+        Whether the recall is clear of chance: intervals apart, `LEAST_RATIO` times as
+        high, and of `LEAST_HITS` pictures at least.
     """
 
     class_name: str
@@ -265,8 +253,8 @@ class Shortcut:
         What always naming the test set's commonest class would score.
     beats_majority : bool
         Whether the interval is clear of that.
-    classes : tuple of Told
-        The classes of the test set, those told best first.
+    classes : tuple of ClassRecall
+        The classes of the test set, those that are found first, the best first.
     """
 
     columns: str
@@ -275,12 +263,7 @@ class Shortcut:
     accuracy_hi: float
     majority: float
     beats_majority: bool
-    classes: tuple[Told, ...]
-
-    @property
-    def found(self) -> tuple[Told, ...]:
-        """Classes that can be told without the face."""
-        return tuple(each for each in self.classes if each.found)
+    classes: tuple[ClassRecall, ...]
 
 
 def name_pattern(name: str) -> str:
@@ -294,18 +277,10 @@ def name_pattern(name: str) -> str:
 
 def columns(dataset: Dataset, facts: Facts) -> dict[str, np.ndarray]:
     """Whatever is not the face, a number a row; columns that never vary are left out."""
-    words: dict[str, tuple[str, ...]] = {"file name": tuple(map(name_pattern, dataset.ids))}
-    if dataset.contributors is not None:
-        words["contributor"] = dataset.contributors
-    found = {
-        "width": facts.widths,
-        "height": facts.heights,
-        "aspect": facts.widths / facts.heights,
-        "colour": facts.coloured,
-        "brightness": facts.brightness,
-        **{name: np.unique(word, return_inverse=True)[1] for name, word in words.items()},
-    }
-    return {name: values for name, values in found.items() if len(np.unique(values)) > 1}
+    words = {"file name": [*map(name_pattern, dataset.ids)], "contributor": dataset.contributors}
+    numbers = {name: numbered(word) for name, word in words.items() if word is not None}
+    every = {**facts.columns, **numbers}
+    return {name: values for name, values in every.items() if len(np.unique(values)) > 1}
 
 
 def shortcuts(
@@ -328,20 +303,24 @@ def shortcuts(
     list of Shortcut
         In the order of `GROUPS`; groups without a column that varies are left out.
     """
-    known = columns(dataset, facts)
+    varying = columns(dataset, facts)
     labels = dataset.labels[test]
     majority = np.bincount(labels).max() / len(labels)
     results = []
     for group, names in GROUPS.items():
-        rows = [known[name] for name in names if name in known]
-        if not rows:
+        features = [varying[name] for name in names if name in varying]
+        if not features:
             continue
-        X = np.stack(rows, axis=1).astype(np.float64)
+        X = np.stack(features, axis=1).astype(np.float64)
         forest = RandomForestClassifier(100, min_samples_leaf=5, max_features=None, random_state=0)
-        said = forest.fit(X[training], dataset.labels[training]).predict(X[test])
-        right = int((said == labels).sum())
+        predicted = forest.fit(X[training], dataset.labels[training]).predict(X[test])
+        right = int((predicted == labels).sum())
         low, high = _interval(right, len(labels))
-        told = [_told(name, labels == i, said == i) for i, name in enumerate(dataset.class_names)]
+        recalls = [
+            _recall(dataset.class_names[label], labels == label, predicted == label)
+            for label in np.unique(labels)
+            if (labels != label).any()
+        ]
         results.append(
             Shortcut(
                 group,
@@ -350,26 +329,20 @@ def shortcuts(
                 high,
                 float(majority),
                 bool(low > majority),
-                tuple(sorted((each for each in told if each), key=_best_first)),
+                tuple(sorted(recalls, key=lambda each: (not each.found, -each.recall))),
             )
         )
     return results
 
 
-def _told(name: str, true: np.ndarray, said: np.ndarray) -> Told | None:
-    n = int(true.sum())
-    if not 0 < n < len(true):
-        return None
-    hits, alarms, n_others = int(said[true].sum()), int(said[~true].sum()), len(true) - n
+def _recall(name: str, true: np.ndarray, predicted: np.ndarray) -> ClassRecall:
+    n, n_others = int(true.sum()), int((~true).sum())
+    hits, alarms = int(predicted[true].sum()), int(predicted[~true].sum())
     low, high = _interval(hits, n)
     others_low, others_high = _interval(alarms, n_others)
     recall, others = hits / n, alarms / n_others
-    found = hits >= ENOUGH and low > others_high and recall > LIFT * others
-    return Told(name, n, recall, low, high, others, others_low, others_high, found)
-
-
-def _best_first(told: Told) -> tuple[bool, float]:
-    return not told.found, -told.recall
+    found = hits >= LEAST_HITS and low > others_high and recall > LEAST_RATIO * others
+    return ClassRecall(name, n, recall, low, high, others, others_low, others_high, found)
 
 
 def _interval(successes: int, n: int) -> tuple[float, float]:

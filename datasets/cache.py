@@ -79,33 +79,33 @@ def remembered(stamp: object, make: Callable[[], str]) -> str:
     make : callable
         Gives it, 64 hexadecimal digits.
     """
-    place = folder() / "seen" / _hash(stamp)
+    path = folder() / "seen" / _hash(stamp)
     try:
-        digest = place.read_bytes().decode(errors="replace")
+        digest = path.read_bytes().decode(errors="replace")
     except OSError:
         digest = ""
     if not DIGEST.fullmatch(digest):
         digest = make()
-        with _usable(), written_whole(place) as draft:
+        with _usable(), written_whole(path) as draft:
             draft.write_text(digest)
     return digest
 
 
 @contextmanager
-def written_whole(place: Path) -> Iterator[Path]:
+def written_whole(path: Path) -> Iterator[Path]:
     """Give a draft to write, a file or a folder, that takes its place at the end or goes.
 
     All that is written to the cache is written so: no reader ever sees half of it, whoever else
     writes it and whenever a process is killed.
     """
-    place.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".draft-", dir=place.parent))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=".draft-", dir=path.parent))
     try:
         draft = aside / "whole"
         yield draft
-        if place.is_dir():
-            shutil.rmtree(place, ignore_errors=True)
-        draft.replace(place)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        draft.replace(path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -123,22 +123,22 @@ def packed(key: dict[str, Any], size: int, produce: Callable[[], Iterable[Chunk]
         Called only when needed; yields the pictures in chunks, so memory stays flat.
     """
     home = folder() / "packed" / _hash([FORMAT, size, key])
-    found = _open(home, size)
-    if found is not None:
-        return found
+    stored = _open(home, size)
+    if stored is not None:
+        return stored
     locks = folder() / "locks"
     with _usable():
         locks.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(locks / home.name):
-            found = _open(home, size)  # another process may have made it while we waited
-            if found is None:
+            stored = _open(home, size)  # another process may have made it while we waited
+            if stored is None:
                 with written_whole(home) as draft:
                     draft.mkdir()
                     _fill(draft, produce())
-                found = _open(home, size)
-    if found is None:
+                stored = _open(home, size)
+    if stored is None:
         raise InputError(f"the cache at {home} does not hold what was written: check the disk")
-    return found
+    return stored
 
 
 @contextmanager
@@ -156,16 +156,21 @@ def _usable() -> Iterator[None]:
 def _fill(draft: Path, chunks: Iterable[Chunk]) -> None:
     digest, n = hashlib.sha256(), 0
     unreadable: list[tuple[int, str]] = []
-    found: list[bool] = []
+    crop_found: list[bool] = []
     with (draft / "images.u8").open("wb") as out:
-        for pictures, failures, hits in chunks:
+        for pictures, failures, located in chunks:
             data = np.ascontiguousarray(pictures).data
             digest.update(data)
             out.write(data)
             n += len(pictures)
             unreadable += failures
-            found += [] if hits is None else hits.tolist()
-    meta = {"n": n, "sha256": digest.hexdigest(), "unreadable": unreadable, "found": found}
+            crop_found += [] if located is None else located.tolist()
+    meta = {
+        "n": n,
+        "sha256": digest.hexdigest(),
+        "unreadable": unreadable,
+        "crop_found": crop_found,
+    }
     sealed = {"meta": meta, "seal": _hash([meta, *_blocks(draft / "images.u8")])}
     (draft / "meta.json").write_text(json.dumps(sealed))
 
@@ -184,11 +189,11 @@ def _open(home: Path, size: int) -> Packed | None:
         else:
             pictures = np.memmap(home / "images.u8", np.uint8, mode="r", shape=shape)
         unreadable = tuple((int(row), str(reason)) for row, reason in meta["unreadable"])
-        found = np.array(meta["found"], bool) if meta["found"] else None
+        crop_found = np.array(meta["crop_found"], bool) if meta["crop_found"] else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         logger.warning("the picture cache %s is damaged (%s): building it again", home, error)
         return None
-    return Packed(pictures, meta["sha256"], unreadable, found)
+    return Packed(pictures, meta["sha256"], unreadable, crop_found)
 
 
 def show(steps: Sequence[int], what: str) -> Iterable[int]:

@@ -61,7 +61,7 @@ EYE_SLOPE = 0.25  # at most
 STRIP_ACROSS, STRIP_UP, STRIP_DOWN = 1.0, 0.5, 0.4
 MOUTH_SIZE = (0.52, 0.34)  # of the face's
 
-_own = threading.local()  # a cascade must not be used by two threads at once
+_of_this_thread = threading.local()  # a cascade must not be used by two threads at once
 
 
 class Box(NamedTuple):
@@ -122,10 +122,10 @@ def _face(grey: np.ndarray) -> Box | None:
     scale = FACE_SIDE / max(grey.shape)
     border, least = round(BORDER * FACE_SIDE), round(LEAST_FACE * FACE_SIDE)
     small = np.pad(_scaled(grey, scale), border, mode="edge")
-    found = _cascade("frontalface_alt2").detectMultiScale(small, 1.1, 2, minSize=(least, least))
-    if len(found) == 0:
+    boxes = _cascade("frontalface_alt2").detectMultiScale(small, 1.1, 2, minSize=(least, least))
+    if len(boxes) == 0:
         return None
-    x, y, width, height = max(map(tuple, found), key=lambda box: box[2])
+    x, y, width, height = max(map(tuple, boxes), key=lambda box: box[2])
     return Box((x - border) / scale, (y - border) / scale, width / scale, height / scale)
 
 
@@ -146,10 +146,10 @@ def _are_a_pair(left: tuple[float, float], right: tuple[float, float], face: Box
 
 
 def _mouth(grey: np.ndarray, face: Box) -> tuple[Box, bool]:
-    found = _centre(MOUTH, grey, face)
-    x, y = found or face.at(*MOUTH.usual)
+    centre = _centre(MOUTH, grey, face)
+    x, y = centre or face.at(*MOUTH.usual)
     width, height = MOUTH_SIZE[0] * face.width, MOUTH_SIZE[1] * face.height
-    return Box(x - width / 2, y - height / 2, width, height), found is not None
+    return Box(x - width / 2, y - height / 2, width, height), centre is not None
 
 
 def _centre(feature: Feature, grey: np.ndarray, face: Box) -> tuple[float, float] | None:
@@ -162,23 +162,23 @@ def _centre(feature: Feature, grey: np.ndarray, face: Box) -> tuple[float, float
         tuple(round(share * feature.face_side) for share in size)
         for size in (feature.least, feature.most)
     )
-    found, votes = _cascade(feature.cascade).detectMultiScale2(
+    boxes, votes = _cascade(feature.cascade).detectMultiScale2(
         window, 1.1, 2, minSize=least, maxSize=most
     )
-    if len(found) == 0:
+    if len(boxes) == 0:
         return None
-    left, top, width, height = found[int(np.argmax(votes))]
+    left, top, width, height = boxes[int(np.argmax(votes))]
     return round(x) + (left + width / 2) / scale, round(y) + (top + height / 2) / scale
 
 
 def _scaled(picture: np.ndarray, scale: float) -> np.ndarray:
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     size = [max(round(scale * side), 1) for side in picture.shape[1::-1]]
-    return cv2.resize(picture, size, interpolation=how)
+    return cv2.resize(picture, size, interpolation=interpolation)
 
 
 def _cascade(name: str) -> cv2.CascadeClassifier:
-    if not hasattr(_own, name):
+    if not hasattr(_of_this_thread, name):
         file = Path(cv2.__file__).parent / "data" / f"haarcascade_{name}.xml"
-        setattr(_own, name, cv2.CascadeClassifier(str(file)))
-    return getattr(_own, name)
+        setattr(_of_this_thread, name, cv2.CascadeClassifier(str(file)))
+    return getattr(_of_this_thread, name)

@@ -93,8 +93,8 @@ def joined(sets: Sequence[Dataset]) -> Dataset:
     classes = shared_classes(sets)
     remarks = [_left_out(each, classes) for each in sets]
     if any(each.parts is not None for each in sets):
-        remarks += [_held_out(each, classes) for each in sets]
-        sets = [_with_test_part(each, classes) for each in sets]
+        sets, held_out = zip(*(_with_test_part(each, classes) for each in sets), strict=True)
+        remarks += held_out
     return _together(
         "+".join(each.name for each in sets),
         " and ".join(each.described for each in sets),
@@ -125,24 +125,20 @@ def tested_on(learned: Dataset, tested: Dataset) -> Dataset:
     used = np.arange(len(tested))
     if tested.parts is not None and Part.TEST in tested.parts:
         used = np.flatnonzero(tested.parts == Part.TEST)
-    remarks = [
-        _left_out(learned, classes),
-        _left_out(tested.select(used), classes),
-        _held_out(learned, classes),
-    ]
-    own = _showing(learned, classes)
-    others = np.intersect1d(used, _showing(tested, classes))
+    remarks = [_left_out(learned, classes), _left_out(tested.select(used), classes)]
+    learned, held_out = _with_test_part(learned, classes)
+    rows, others = _showing(learned, classes), np.intersect1d(used, _showing(tested, classes))
     all_test = np.full(len(tested), Part.TEST, np.int8)
     return _together(
         f"{learned.name}-on-{tested.name}",
         f"{learned.described}, tested on {tested.described}",
         [
-            (_with_test_part(learned, classes), own),
+            (learned, rows),
             (dataclasses.replace(tested, parts=all_test), others),
         ],
         classes,
-        remarks,
-        other=np.repeat([False, True], [len(own), len(others)]),
+        [*remarks, held_out],
+        other=np.repeat([False, True], [len(rows), len(others)]),
     )
 
 
@@ -183,32 +179,24 @@ def _of_classes(dataset: Dataset, rows: np.ndarray, classes: tuple[str, ...]) ->
     )
 
 
-def _has_test_part(dataset: Dataset, classes: Collection[str]) -> bool:
-    parts = dataset.parts
-    return parts is not None and Part.TEST in parts[_showing(dataset, classes)]
+def _with_test_part(dataset: Dataset, classes: Collection[str]) -> tuple[Dataset, str]:
+    """Hold out a third of the training that shows some classes where there is no test part.
 
-
-def _with_test_part(dataset: Dataset, classes: Collection[str]) -> Dataset:
-    """Hold out a third of the training that shows some classes where there is no test part."""
-    if _has_test_part(dataset, classes):
-        return dataset
+    The text says so, and is empty where nothing is held out.
+    """
     n = len(dataset)
     parts = np.full(n, Part.TRAINING, np.int8) if dataset.parts is None else dataset.parts.copy()
     rows = _showing(dataset, classes)
+    if Part.TEST in parts[rows]:
+        return dataset, ""
     rows = rows[parts[rows] == Part.TRAINING]
     people = split_groups(dataset)
     groups = None if people is None else people[rows]
     held = hold_out(dataset.labels[rows], groups, TEST_PARTS, seed=0)[1]
     parts[rows[held]] = Part.TEST
-    return dataclasses.replace(dataset, parts=parts)
-
-
-def _held_out(dataset: Dataset, classes: Collection[str]) -> str:
-    """Say that `_with_test_part` holds out a third, or nothing."""
-    if _has_test_part(dataset, classes):
-        return ""
-    by_person = "" if dataset.groups is None else ", by person"
-    return f"a third of {dataset.name} held out to test on{by_person}"
+    by_person = "" if people is None else ", by person"
+    remark = f"a third of {dataset.name} held out to test on{by_person}"
+    return dataclasses.replace(dataset, parts=parts), remark
 
 
 def _left_out(dataset: Dataset, classes: Collection[str]) -> str:
@@ -236,10 +224,10 @@ def _together(
     for each, rows in chosen:
         columns: dict[str, Any] = {}
         if people:
-            # In the order of the rows' numbers as text, in which such sets have always been
-            # numbered.
-            own = numbered([*map(str, range(len(each)))]) if each.groups is None else each.groups
-            columns["groups"] = own + n_people
+            groups = each.groups
+            if groups is None:  # numbered in the order of text, as such sets have always been
+                groups = numbered([*map(str, range(len(each)))])
+            columns["groups"] = groups + n_people
             n_people += len(each)
         if votes and each.distribution is None:
             columns["distribution"] = np.eye(len(each.class_names), dtype=np.float32)[each.labels]
@@ -268,5 +256,5 @@ def _together(
 
 
 def _concatenated(columns: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    there = [column for column in columns if column is not None]
-    return np.concatenate(there) if there else None
+    present = [column for column in columns if column is not None]
+    return np.concatenate(present) if present else None

@@ -88,9 +88,9 @@ def main() -> int:
     arguments = parser.parse_args()
     url = os.environ.get(URL_VARIABLE, URL)
     try:
-        found = LOADERS["muxspace"].find()
-        if found is not None:
-            print(f"the muxspace pictures are at {found}", file=sys.stderr)
+        folder = LOADERS["muxspace"].find()
+        if folder is not None:
+            print(f"the muxspace pictures are at {folder}", file=sys.stderr)
             return 0
         print(f"getting the muxspace pictures from {url}", file=sys.stderr)
         fetch(url, COMMIT, muxspace.fetched())

@@ -119,20 +119,20 @@ def _check_png(data: bytes) -> None:
 
     libpng would find the same faults, but writes them to standard error by itself.
     """
-    place = len(PNG)
+    start = len(PNG)
     while True:
-        head = data[place : place + 8]
+        head = data[start : start + 8]
         if len(head) < 8:
             raise ValueError("the picture is truncated")
         n = int.from_bytes(head[:4], "big")
-        body, stored = data[place + 4 : place + 8 + n], data[place + 8 + n : place + 12 + n]
+        body, stored = data[start + 4 : start + 8 + n], data[start + 8 + n : start + 12 + n]
         if len(stored) < 4:
             raise ValueError("the picture is truncated")
         if zlib.crc32(body) != int.from_bytes(stored, "big"):
             raise ValueError("the picture is damaged, not readable")
         if head[4:] == b"IEND":
             return
-        place += 12 + n
+        start += 12 + n
 
 
 def stretch(picture: np.ndarray, size: int) -> np.ndarray:
@@ -152,6 +152,6 @@ def stretch(picture: np.ndarray, size: int) -> np.ndarray:
     """
     if picture.shape[:2] != (size, size):
         shrinks = min(picture.shape[:2]) >= size
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        picture = cv2.resize(picture, (size, size), interpolation=how)
+        interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        picture = cv2.resize(picture, (size, size), interpolation=interpolation)
     return picture.reshape(size, size, -1).transpose(2, 0, 1)

@@ -175,7 +175,7 @@ class Ready(NamedTuple):
 
     planes: np.ndarray
     reasons: dict[int, str]
-    found: np.ndarray | None
+    crop_found: np.ndarray | None
     digests: list[bytes]
 
 
@@ -192,11 +192,11 @@ def _chunks(pictures: Pictures, size: int, crop: str, contents: str) -> Iterator
             bad = [row - start for row, _ in failures]
             for each in ready:
                 digests.update(b"".join(each.digests))
-            found = [each.found for each in ready if each.found is not None]
+            crop_found = [each.crop_found for each in ready if each.crop_found is not None]
             yield (
                 np.delete(np.concatenate([each.planes for each in ready]), bad, axis=0),
                 failures,
-                np.delete(np.concatenate(found), bad) if found else None,
+                np.delete(np.concatenate(crop_found), bad) if crop_found else None,
             )
     if digests.hexdigest() != contents:  # else these pixels would be kept as those of the others
         raise InputError(
@@ -211,7 +211,7 @@ def _drawn(pictures: Drawn, rows: Sequence[int], size: int, crop: str) -> Ready:
     larger = pictures.draw(np.array(rows), pictures.CROPPED_FROM).transpose(0, 2, 3, 1)
     cut = [crops.cut(picture, crop) for picture in larger]
     planes = np.stack([images.stretch(part, size) for part, _ in cut])
-    return Ready(planes, {}, np.array([found for _, found in cut]), digests)
+    return Ready(planes, {}, np.array([crop_found for _, crop_found in cut]), digests)
 
 
 def read_some(pictures: Pictures, rows: Sequence[int], size: int, crop: str) -> Ready:
@@ -221,7 +221,7 @@ def read_some(pictures: Pictures, rows: Sequence[int], size: int, crop: str) -> 
     gives each the same pixels and, where the stretch is no whole number, takes cv2 half the time.
     """
     planes = np.empty((len(rows), 3, size, size), np.uint8)
-    found = None if crop == crops.NONE else np.zeros(len(rows), bool)
+    crop_found = None if crop == crops.NONE else np.zeros(len(rows), bool)
     reasons: dict[int, str] = {}
     digests: list[bytes] = []
     waiting: dict[tuple[int, ...], dict[int, np.ndarray]] = defaultdict(dict)
@@ -229,10 +229,10 @@ def read_some(pictures: Pictures, rows: Sequence[int], size: int, crop: str) -> 
 
     def finish(greys: dict[int, np.ndarray]) -> None:
         stretched = images.stretch(cv2.merge(list(greys.values())), size)
-        for place, plane in zip(greys, stretched, strict=True):
-            planes[place] = plane
+        for i, plane in zip(greys, stretched, strict=True):
+            planes[i] = plane
 
-    for place, row in enumerate(rows):
+    for i, row in enumerate(rows):
         try:
             content = pictures.content(row)
             digests.append(hashlib.sha256(content).digest())
@@ -243,13 +243,13 @@ def read_some(pictures: Pictures, rows: Sequence[int], size: int, crop: str) -> 
         except ValueError as error:
             reasons[row] = str(error)
             continue
-        if found is not None:
-            picture, found[place] = crops.cut(picture, crop)
+        if crop_found is not None:
+            picture, crop_found[i] = crops.cut(picture, crop)
         height, width, channels = picture.shape
         if channels == 3 or (height % size == width % size == 0):
-            planes[place] = images.stretch(picture, size)
+            planes[i] = images.stretch(picture, size)
             continue
-        waiting[picture.shape][place] = picture
+        waiting[picture.shape][i] = picture
         pixels += height * width
         if len(waiting[picture.shape]) == 4:
             finish(waiting.pop(picture.shape))
@@ -260,4 +260,4 @@ def read_some(pictures: Pictures, rows: Sequence[int], size: int, crop: str) -> 
             pixels = 0
     for greys in waiting.values():
         finish(greys)
-    return Ready(planes, reasons, found, digests)
+    return Ready(planes, reasons, crop_found, digests)

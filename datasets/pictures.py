@@ -170,18 +170,18 @@ def file_stamp(path: str | Path, most: int) -> list[int]:
         If it is no regular file, cannot be looked at, or is larger.
     """
     try:
-        about = Path(path).stat()
+        status = Path(path).stat()
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a null in its name
         why = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{str(path)!r} cannot be read: {why}") from error
-    if stat.S_ISDIR(about.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         raise InputError(f"{path} is a folder, not a picture: move it")
-    if not stat.S_ISREG(about.st_mode):  # reading a pipe or a device need never end
+    if not stat.S_ISREG(status.st_mode):  # reading a pipe or a device need never end
         raise InputError(f"{path} is a pipe, a device or a socket, not a file: remove it")
-    if about.st_size > most:
+    if status.st_size > most:
         raise InputError(
-            f"{path} has {about.st_size:,} bytes, and may have {most:,}: is it what it should be?"
+            f"{path} has {status.st_size:,} bytes, and may have {most:,}: is it what it should be?"
         )
-    return [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]

@@ -19,7 +19,7 @@ ON = "-on-"
 
 @dataclass(frozen=True)
 class Source:
-    """What a user names as the data, as facts: nothing is learned from a name any more.
+    """What a user names as the data: sets, and what is done with them.
 
     Attributes
     ----------
@@ -145,11 +145,10 @@ class Source:
     @reading()
     def _located(self) -> list[tuple[Loader, Path | None]]:
         """Loader and folder of each set, those that are tested on last."""
-        given = [_located(one) for one in (*self.sets, *self.tested_on)]
+        given = [_find(one) for one in (*self.sets, *self.tested_on)]
         located = [(loader, folder or loader.find()) for loader, folder in given]
-        if len({(loader.name, folder and folder.resolve()) for loader, folder in located}) < len(
-            located
-        ):
+        different = {(loader.name, folder and folder.resolve()) for loader, folder in located}
+        if len(different) < len(located):
             raise InputError(f"{self} names a set twice: name each once")
         return located
 
@@ -171,12 +170,12 @@ def _split(text: str, sign: str) -> list[str]:
 
 def _named(given: str) -> str:
     """The same set with its loader's name, so that it can stand after a sign."""
-    loader, folder = _located(given)
+    loader, folder = _find(given)
     return f"{loader.name}:{folder}" if folder else loader.name
 
 
 @reading()
-def _located(given: str) -> tuple[Loader, Path | None]:
+def _find(given: str) -> tuple[Loader, Path | None]:
     """Which loader reads what is given, and the folder it reads, if that is said."""
     if given in LOADERS:
         return LOADERS[given], None
@@ -184,10 +183,9 @@ def _located(given: str) -> tuple[Loader, Path | None]:
     if colon and name in LOADERS:
         return LOADERS[name], _folder(rest)
     if not Path(given).exists() and "/" not in given:
-        known = ", ".join(sorted(LOADERS))
         raise InputError(
             f"no data set or folder is called '{given}': "
-            f"use one of {known}, or the path of a folder"
+            f"use one of {', '.join(sorted(LOADERS))}, or the path of a folder"
         )
     path = _folder(given)
     alike = [name for name, loader in LOADERS.items() if loader.looks_like(path)]
