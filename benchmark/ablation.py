@@ -147,10 +147,11 @@ def main(options: Options) -> int:
 def _show(worth: pd.DataFrame, board: Leaderboard, run: Run, options: Options) -> None:
     """Write and print what each part is worth; `run` is one of the whole recipe."""
     about, model, repeats = run.dataset.name, run.model.name, options.repeats
-    rows = (board.table["board"] == run.protocol_facts.board) & (board.table["dataset"] == about)
+    (place, *_) = (row.place[:3] for row in run.board_rows)
+    rows = [row for row in board.rows if row.place[:3] == place]
     title = (
         f"What each part of the recipe '{options.recipe}' is worth to {model}\n"
-        f"{text.heading(board.table[rows])}, {repeats} repeat{'s' if repeats > 1 else ''}"
+        f"{text.heading(rows)}, {repeats} repeat{'s' if repeats > 1 else ''}"
     )
     name = text.file_name(
         *("ablation", about, run.protocol.label, run.protocol.split, options.model, options.recipe)

@@ -12,7 +12,7 @@ import pandas as pd
 from benchmark.core.runs import ACROSS, WITHIN
 from benchmark.scores.metrics import with_ends
 from benchmark.scores.pairs import Pairs
-from benchmark.scores.rows import Row, Scores, about
+from benchmark.scores.rows import Row, Scores
 
 COUNTS = {"n_test": "test pictures", "n_people": "of people", "n_train": "training pictures"}
 
@@ -95,9 +95,8 @@ def compute(rows: Sequence[Row], contrast: Contrast) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `Contrast.columns`, and ``about``, see `rows.about`; scores and differences as
-        fractions; ``data`` the beginning of the data's fingerprint. The most accurate on the
-        second side first.
+        `Contrast.columns`; scores and differences as fractions; ``data`` the beginning of the
+        data's fingerprint. The most accurate on the second side first.
     """
     found: dict[tuple[str, ...], dict[str, Row]] = {}
     for row in rows:
@@ -107,9 +106,7 @@ def compute(rows: Sequence[Row], contrast: Contrast) -> pd.DataFrame:
     sides = contrast.sides
     both = [(each[sides[0]], each[sides[1]]) for each in found.values() if {*sides} <= {*each}]
     order = ["dataset", "protocol", f"accuracy_{sides[1]}", "model"]
-    table = pd.DataFrame(
-        [_columns(pair, contrast) for pair in both], columns=[*contrast.columns, "about", "crop"]
-    )
+    table = pd.DataFrame([_columns(pair, contrast) for pair in both], columns=[*contrast.columns])
     return table.sort_values(order, ascending=[True, True, False, True], ignore_index=True)
 
 
@@ -124,8 +121,6 @@ def _columns(pair: tuple[Row, Row], contrast: Contrast) -> dict[str, Any]:
         "generated_data": entry.dataset.generated,
         "size": entry.dataset.size,
         "data": pair[0].data,
-        "about": about(entry),
-        "crop": entry.dataset.crop,
     }
     for metric in contrast.scores:
         result |= with_ends(f"{metric}_difference", pairs.difference(0, 1, metric))

@@ -14,7 +14,7 @@ from benchmark.core.protocols import derive_seed
 from benchmark.scores import intervals
 from benchmark.scores.metrics import IN_CURVES, METRICS
 from benchmark.scores.pairs import Difference, Pairs
-from benchmark.scores.rows import Row
+from benchmark.scores.rows import Row, grouped
 
 POINTS = (
     *("dataset", "split", "model", "kind", "protocol", "size"),
@@ -162,11 +162,10 @@ def gain(smaller: Row, larger: Row) -> Difference:
 
 def _same_curve(rows: Sequence[Row]) -> Iterable[list[Row]]:
     """Put together the whole rows of curves that were scored on the same pictures."""
-    curves: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        if row.scores is not None and row.bad is None and row.curve_size is not None:
-            curves.setdefault((row.curve, row.scores.rows.tobytes()), []).append(row)
-    return curves.values()
+    return grouped(
+        (row for row in rows if row.scores and row.bad is None and row.curve_size is not None),
+        lambda row: (row.curve, row.scores and row.scores.rows.tobytes()),
+    )
 
 
 def _crossovers_of(rows: Sequence[Row]) -> Iterable[dict[str, Any]]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from benchmark.core.store import Results
-from benchmark.scores import contrasts, pairs, rows, searches
+from benchmark.scores import contrasts, pairs, published, rows, searches
 from benchmark.scores.contrasts import CONTRASTS, Contrast
 from benchmark.scores.curves import Curves
 from benchmark.scores.metrics import METRICS
-from benchmark.scores.rows import Row
+from benchmark.scores.rows import Row, grouped
 from benchmark.scores.searches import Search
 
 # Other programs rely on these and on their order: what is new follows them.
@@ -26,7 +26,6 @@ FIRST_COLUMNS = (
     *("balanced_accuracy_lo", "balanced_accuracy_hi", "macro_f1_lo", "macro_f1_hi"),
     *("top2_accuracy", "n_people", "search_trials", "search_seconds"),
 )
-NOT_IN_FILE = ("board", "about", "crop", "crop_found", "notes", "curve_size", "is_step")
 WHOLE_NUMBERS = (
     *("rank", "n_train", "n_validation", "n_test", "n_people", "parameters", "search_trials"),
 )
@@ -48,10 +47,10 @@ class Leaderboard:
     rows : list of Row
         By board, the best first.
     table : DataFrame
-        What `Row.columns` gives of each of the rows, in their order: `columns`, but for ``note``,
-        and `NOT_IN_FILE`. Scores of repeats are averaged; the interval is that of the mean, for
-        other test pictures drawn like these. Models are ranked among those scored on the same
-        pictures of a board, and share a rank where these cannot tell them apart.
+        ``leaderboard.csv``: what `Row.columns` gives of each of the rows, in their order. Scores
+        of repeats are averaged; the interval is that of the mean, for other test pictures drawn
+        like these. Models are ranked among those scored on the same pictures of a board, and
+        share a rank where these cannot tell them apart.
     pairs : DataFrame
         The columns `pairs.COLUMNS`.
     contrasts : dict
@@ -83,7 +82,7 @@ class Leaderboard:
         in_order = sorted(computed, key=Row.order)
         return cls(
             rows=in_order,
-            table=_table(in_order),
+            table=table(in_order),
             pairs=compared,
             contrasts={kind: table for kind, table in by_kind.items() if len(table)},
             curves=Curves.compute(computed),
@@ -92,9 +91,9 @@ class Leaderboard:
         )
 
     @property
-    def file(self) -> pd.DataFrame:
-        """The table as ``leaderboard.csv`` has it."""
-        return self.table.assign(note=self.table["notes"].map("; ".join))[columns()]
+    def boards(self) -> list[list[Row]]:
+        """The rows of each data set, protocol and split."""
+        return grouped(self.rows, lambda row: row.place[:3])
 
 
 def _with_steps(found: Sequence[Row]) -> list[Row]:
@@ -121,17 +120,15 @@ def _ranked(found: Sequence[Row]) -> tuple[list[Row], pd.DataFrame]:
     return [*ranked.values()], pd.concat(tables, ignore_index=True) if tables else none
 
 
-def _table(found: Sequence[Row]) -> pd.DataFrame:
-    table = pd.DataFrame(
-        [row.columns() for row in found],
-        columns=[*(name for name in columns() if name != "note"), *NOT_IN_FILE],
-    )
+def table(some: Sequence[Row]) -> pd.DataFrame:
+    """Return rows as ``leaderboard.csv`` has them."""
+    result = pd.DataFrame([row.columns() for row in some], columns=columns())
     for name in WHOLE_NUMBERS:
-        table[name] = pd.to_numeric(table[name]).astype("Int64")
-    return table.astype({"is_step": bool})  # of no rows too
+        result[name] = pd.to_numeric(result[name]).astype("Int64")
+    return result
 
 
-def side_by_side(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def side_by_side(some: Sequence[Row]) -> dict[str, pd.DataFrame]:
     """Published, reproduced and fair accuracy of every model, a table for each data set.
 
     Returns
@@ -139,17 +136,21 @@ def side_by_side(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     dict
         By data set: a row a model, best of the last protocol first; the column ``published`` where
         there are such figures, then one for each protocol and split, see `ProtocolFacts.board`.
+        The smaller sizes of a learning curve are left out.
     """
     result = {}
-    for dataset, part in table[~table["is_step"]].groupby("dataset", sort=False):
-        boards = sorted(part["board"].unique(), key=lambda name: (name != "slides", name))
-        wide = part.pivot(index="model", columns="board", values="accuracy")
-        wide = wide[boards].sort_values([*boards[::-1]], ascending=False)
-        stated = dict(
-            part.dropna(subset=["published_accuracy"])[["model", "published_accuracy"]].values
-        )
-        if len(stated):
+    whole = [row for row in some if not row.is_step]
+    for same in grouped(whole, lambda row: row.place.dataset):
+        boards = sorted({row.board for row in same}, key=lambda name: (name != "slides", name))
+        wide = pd.DataFrame(index=pd.Index(sorted({row.place.model for row in same}), name="model"))
+        for board in boards:
+            wide[board] = pd.Series(
+                {row.place.model: row.mean("accuracy") for row in same if row.board == board}
+            )
+        wide = wide.sort_values([*boards[::-1]], ascending=False)
+        stated = {row.place.model: published.accuracy(row.place) for row in same}
+        stated = {model: accuracy for model, accuracy in stated.items() if accuracy is not None}
+        if stated:
             wide.insert(0, "published", [stated.get(name) for name in wide.index])
-        wide.columns.name = None
-        result[str(dataset)] = wide
+        result[same[0].place.dataset] = wide
     return result

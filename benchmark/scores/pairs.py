@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from benchmark.scores import intervals
 from benchmark.scores.metrics import METRICS, counts_by_class
-from benchmark.scores.rows import Row, Scores
+from benchmark.scores.rows import Row, Scores, grouped
 
 COLUMNS = (
     *("dataset", "protocol", "split", "n_test", "n_people", "model_a", "model_b"),
@@ -125,12 +125,10 @@ class Pairs:
 
 def same_pictures(rows: Sequence[Row]) -> list[list[Row]]:
     """Put together the rows of a board that were scored on the same pictures."""
-    sets: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        if row.scores is not None:
-            board = (*row.place[:3], row.fingerprint)
-            sets.setdefault((*board, row.scores.rows.tobytes()), []).append(row)
-    return [*sets.values()]
+    return grouped(
+        (row for row in rows if row.scores is not None),
+        lambda row: (*row.place[:3], row.fingerprint, row.scores and row.scores.rows.tobytes()),
+    )
 
 
 def rank(rows: Sequence[Row]) -> tuple[list[Row], pd.DataFrame]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -168,6 +168,15 @@ class Row:
         return self.measured[0].n_train + self.measured[0].n_validation
 
     @property
+    def n_test(self) -> int | None:
+        """Test pictures; None without a score."""
+        return None if self.scores is None else len(self.scores.rows)
+
+    def mean(self, metric: str) -> float:
+        """Mean of the repeats; NaN without a score."""
+        return math.nan if self.scores is None else self.scores.mean(metric)
+
+    @property
     def good(self) -> list[Record]:
         """The records of the runs that are ``ok``."""
         return [run for run in self.runs if run.status == "ok"]
@@ -254,13 +263,7 @@ class Row:
             "generated_data": dataset.generated,
             "size": dataset.size,
             "data": self.data,
-            "board": self.board,
-            "about": about(self.entry),
-            "crop": dataset.crop,
-            "crop_found": dataset.crop_found,
-            "notes": self.notes,
-            "curve_size": self.curve_size,
-            "is_step": self.is_step,
+            "note": "; ".join(self.notes),
             **self._cost_of_search(),
             **(self._scored(self.scores) if self.scores is not None else {}),
         }
@@ -277,7 +280,7 @@ class Row:
             "n_people": self.n_people,
             "n_train": first.n_train,
             "n_validation": first.n_validation,
-            "n_test": len(scores.rows),
+            "n_test": self.n_test,
             "fit_seconds": measured["fit_seconds"].mean(),
             "predict_ms_per_image": (measured["predict_seconds"] / measured["n_test"]).mean() * 1e3,
             "peak_memory_mb": measured["peak_memory_mb"].max(),
@@ -306,11 +309,12 @@ def read(results: Results) -> list[Row]:
     return [read_row(results, entry) for entry in results.rows()]
 
 
-def about(entry: BoardRow) -> str:
-    """Say on which classes a row is, and what was done to its data; nothing of a set as it came."""
-    remarks = entry.dataset.remarks
-    shown = [name for name, count in entry.dataset.class_counts.items() if count]
-    return f"On {len(shown)} classes, {', '.join(shown)}: {'; '.join(remarks)}." if remarks else ""
+def grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> list[list[Row]]:
+    """Put rows of one key together, in the order in which keys and rows come."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return [*groups.values()]
 
 
 def read_row(results: Results, entry: BoardRow) -> Row:

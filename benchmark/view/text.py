@@ -7,15 +7,16 @@ where the data have them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from benchmark.core.records import ACROSS, WITHIN
+from benchmark.core.records import ACROSS, WITHIN, DataFacts
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS
+from benchmark.scores.rows import Row
 from datasets import crops
 
 HOW_TO_GET_REAL = (
@@ -56,8 +57,8 @@ class Facts:
         sets = [row.entry.dataset for row in board.rows]
         return cls(
             faces=any(each.faces for each in sets),
-            people=bool(board.table["n_people"].notna().any()),
-            slides=bool((board.table["selected_on"] == "test").any()),
+            people=any(row.n_people is not None for row in board.rows),
+            slides=any(row.entry.protocol.selected_on == "test" for row in board.rows),
             generated=any(each.generated for each in sets),
         )
 
@@ -121,18 +122,29 @@ def rank(value: Any, tie: bool) -> str:
     return "" if pd.isna(value) else f"{value}=" if tie else f"{value}"
 
 
-def any_of(values: pd.Series) -> str:
-    """The whole numbers of a column as ``100 or 1,000``."""
-    return " or ".join(f"{n:,}" for n in sorted(values.dropna().unique()))
+def any_of(numbers: Iterable[int | None]) -> str:
+    """Whole numbers, each once, as ``100 or 1,000``."""
+    return " or ".join(f"{n:,}" for n in sorted({n for n in numbers if n is not None}))
 
 
-def data_name(name: str, generated: bool, crop: str) -> str:
+def data_name(data: DataFacts) -> str:
     """What a reader is told the data are: drawn faces never pass for a set of photographs."""
-    said = name.removesuffix(f"-{crop}")
-    if generated:
+    said = data.name.removesuffix(f"-{data.crop}")
+    if data.generated:
         joined = "+" in said or "-on-" in said
         said = f"{said} (generated faces among them)" if joined else "generated faces"
-    return said if crop == crops.NONE else f"{said}, {crops.WORDS[crop]}"
+    return said if data.crop == crops.NONE else f"{said}, {crops.WORDS[data.crop]}"
+
+
+def remarks(rows: Iterable[Row]) -> list[str]:
+    """On which classes rows are, and what was done to their data; nothing of a set as it came."""
+    lines = []
+    for data in (row.entry.dataset for row in rows):
+        if data.remarks:
+            shown = [name for name, count in data.class_counts.items() if count]
+            done = "; ".join(data.remarks)
+            lines.append(f"On {len(shown)} classes, {', '.join(shown)}: {done}.")
+    return [*dict.fromkeys(lines)]
 
 
 def split_name(split: str) -> str:
@@ -141,19 +153,18 @@ def split_name(split: str) -> str:
     return named.get(split, f"{split} split")
 
 
-def heading(part: pd.DataFrame, protocol: str = "") -> str:
+def heading(rows: Sequence[Row], protocol: str = "") -> str:
     """One line that says what a board is of: data, protocol, split, pictures, selection."""
-    first = part.iloc[0]
-    data = data_name(first["dataset"], first["generated_data"], first["crop"])
-    if not pd.isna(first["crop_found"]):
-        data += f" ({crops.said(first['crop'], first['crop_found'])})"
-    pictures, people = any_of(part["n_test"]), any_of(part["n_people"])
+    entry = rows[0].entry
+    data, of = entry.dataset, entry.protocol
+    found = "" if data.crop_found is None else f" ({crops.said(data.crop, data.crop_found)})"
+    pictures, people = any_of(row.n_test for row in rows), any_of(row.n_people for row in rows)
     shown = f" of {people} people" if people else ""
     tested = f", scored on {pictures} pictures{shown}" if pictures else ""
-    left_out = f", {first['n_left_out']} unreadable left out" if first["n_left_out"] else ""
+    left_out = f", {len(data.left_out)} unreadable left out" if data.left_out else ""
     return (
-        f"{data} at {any_of(part['size'])} px, protocol {protocol or first['protocol']}, "
-        f"{split_name(first['split'])}, selection on {first['selected_on']}"
+        f"{data_name(data)}{found} at {any_of(row.entry.dataset.size for row in rows)} px, "
+        f"protocol {protocol or of.label}, {split_name(of.split)}, selection on {of.selected_on}"
         f"{tested}{left_out}"
     )
 

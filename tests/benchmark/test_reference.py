@@ -24,7 +24,7 @@ def computed() -> Leaderboard:
 
 
 def test_the_leaderboard_is_that_of_the_stored_predictions(computed: Leaderboard) -> None:
-    table = computed.file  # the other files by verify, which .ci/run calls
+    table = computed.table  # the other files by verify, which .ci/run calls
     written = pd.read_csv(REFERENCE / "leaderboard.csv")
     anew = pd.read_csv(io.StringIO(table.to_csv(index=False)))
     pd.testing.assert_frame_equal(written, anew)

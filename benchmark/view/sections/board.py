@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import pandas as pd
 
-from benchmark.core import runs
 from benchmark.scores import leaderboard, published
 from benchmark.scores.contrasts import COUNTS, Contrast
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS, Metric
+from benchmark.scores.rows import Row, grouped
 from benchmark.view import plots, text
 from benchmark.view.sections.section import Picture, Section
 from benchmark.view.text import Facts, difference, number, score, with_interval
@@ -28,7 +30,7 @@ DIGITS = {"n_train": 0, "n_test": 0, "fit_seconds": 1, "predict_ms_per_image": 2
 
 def tables(board: Leaderboard) -> list[Section]:
     """The tables over all data sets, as files."""
-    files = {"leaderboard": board.file, "comparisons": board.pairs}
+    files = {"leaderboard": board.table, "comparisons": board.pairs}
     files |= {kind.name: table[list(kind.columns)] for kind, table in board.contrasts.items()}
     if len(board.curves.points):
         files |= {"learning-curves": board.curves.points, "crossovers": board.curves.crossovers}
@@ -38,23 +40,18 @@ def tables(board: Leaderboard) -> list[Section]:
 
 def overviews(board: Leaderboard) -> list[Section]:
     """Pictures of each data set: all its boards, and how many pictures each class has."""
-    sets = {row.place.dataset: row.entry.dataset for row in board.rows}
-    whole = board.table[~board.table["is_step"]]
     sections = []
-    for name, data in sets.items():
-        said, size = text.data_name(name, data.generated, data.crop), data.size
-        boards = sorted(
-            whole[whole["dataset"] == name].groupby("board", sort=False),
-            key=lambda item: (item[0] != "slides", item[0]),
-        )
-        pictures = f"{said}: {data.n:,} pictures"
-        title = f"{pictures} at {size} x {size} pixels"
+    for same in grouped(board.rows, lambda row: row.place.dataset):
+        data, name = same[0].entry.dataset, same[0].place.dataset
+        pictures = f"{text.data_name(data)}: {data.n:,} pictures"
+        title = f"{pictures} at {data.size} x {data.size} pixels"
+        boards = {
+            rows[0].board: leaderboard.table(rows)
+            for rows in grouped((row for row in same if not row.is_step), lambda row: row.board)
+        }
+        ordered = sorted(boards.items(), key=lambda item: (item[0] != "slides", item[0]))
         drawn = [
-            Picture(
-                f"leaderboard.{name}.png",
-                title,
-                partial(plots.board, {str(key): part for key, part in boards}, title),
-            ),
+            Picture(f"leaderboard.{name}.png", title, partial(plots.board, dict(ordered), title)),
             Picture(
                 f"classes.{name}.png",
                 f"{pictures} by class",
@@ -69,13 +66,12 @@ def comparisons(board: Leaderboard) -> list[Section]:
     """Accuracy of every model side by side, published, reproduced and fair, by data set."""
     sets = {row.place.dataset: row.entry.dataset for row in board.rows}
     sections = []
-    for dataset, wide in leaderboard.side_by_side(board.table).items():
+    for dataset, wide in leaderboard.side_by_side(board.rows).items():
         table = wide.map(score)
         ranks = published_ranks(dataset) if "published" in table else {}
         if ranks:
             table.insert(1, "its rank", [ranks.get(name, "") for name in table.index])
-        said = text.data_name(dataset, sets[dataset].generated, sets[dataset].crop)
-        title = f"{said}: accuracy in percent, side by side"
+        title = f"{text.data_name(sets[dataset])}: accuracy in percent, side by side"
         after = [text.PUBLISHED_RANKS] if ranks else []
         sections.append(Section(title, dataset, table=table.reset_index(), after=after))
     return sections
@@ -98,13 +94,18 @@ def contrasts(board: Leaderboard) -> list[Section]:
     """Every model on two test sets, side by side, by data set and protocol."""
     sections = []
     for kind, whole in board.contrasts.items():
-        for _, part in whole.groupby(["dataset", "protocol"], sort=False):
-            dataset, protocol = part[["dataset", "protocol"]].iloc[0]
-            data = text.data_name(dataset, *part[["generated_data", "crop"]].iloc[0])
+        for of, part in whole.groupby(["dataset", "protocol"], sort=False):
+            dataset, protocol = map(str, of)
+            rows = [
+                row
+                for row in board.rows
+                if row.place[:2] == (dataset, protocol) and row.place.split in kind.sides
+            ]
             title = (
-                f"{data} at {text.any_of(part['size'])} px, protocol {protocol}: {kind.question}"
+                f"{text.data_name(rows[0].entry.dataset)} at {text.any_of(part['size'])} px, "
+                f"protocol {protocol}: {kind.question}"
             )
-            remarks = _remarks(part)
+            remarks = text.remarks(rows)
             picture = Picture(
                 f"{text.file_name(kind.name, dataset, protocol)}.png",
                 "Both test sets side by side",
@@ -130,15 +131,12 @@ def _of_contrast(part: pd.DataFrame, kind: Contrast) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def _remarks(part: pd.DataFrame) -> list[str]:
-    """What was done to the data of a board: one line or none."""
-    return [*filter(None, part["about"].dropna().unique())]
-
-
 def warnings(board: Leaderboard) -> list[Section]:
     """A warning of each data set that is drawn by this project."""
-    sets = board.table.loc[board.table["generated_data"], "dataset"].unique()
-    return [Section("", name, after=[text.HOW_TO_GET_REAL], where="screen") for name in sets]
+    sets = {row.place.dataset for row in board.rows if row.entry.dataset.generated}
+    return [
+        Section("", name, after=[text.HOW_TO_GET_REAL], where="screen") for name in sorted(sets)
+    ]
 
 
 def how_to_read(board: Leaderboard) -> list[Section]:
@@ -150,21 +148,21 @@ def how_to_read(board: Leaderboard) -> list[Section]:
 def boards(board: Leaderboard) -> list[Section]:
     """Each data set, protocol and split with its models, best first; of a curve the whole size."""
     sections = []
-    for _, part in board.table.groupby(leaderboard.BOARD, sort=False):
-        title, common = text.heading(part), _common_notes(part)
+    for rows in board.boards:
+        common = _common_notes(rows)
         held = [
             f"All rows scored on {n:,} pictures: {'; '.join(notes)}." for n, notes in common.items()
         ]
         sections.append(
             Section(
-                title,
-                part["dataset"].iloc[0],
-                [*_remarks(part), *held],
-                _of_board(part, common),
-                pictures=_told_apart(part, board.pairs),
-                bad_rows=(part["status"] != "ok").to_numpy().nonzero()[0],
+                text.heading(rows),
+                rows[0].place.dataset,
+                [*text.remarks(rows), *held],
+                _of_board(rows, common),
+                pictures=_told_apart(rows, board.pairs),
+                bad_rows=[i for i, row in enumerate(rows) if row.bad is not None],
                 off_screen=off_screen(),
-                where="folder" if part["is_step"].all() else "everywhere",
+                where="folder" if all(row.is_step for row in rows) else "everywhere",
             )
         )
     return sections
@@ -181,58 +179,60 @@ def off_screen() -> list[str]:
     return [*map(metric_heading, unseen), MEASURED["predict_ms_per_image"]]
 
 
-def _common_notes(part: pd.DataFrame) -> dict[int, list[str]]:
+def _common_notes(rows: Sequence[Row]) -> dict[int, list[str]]:
     """Notes that two rows or more on the same pictures all have, by the number of pictures.
 
     Not what a protocol says of its rows, which each is to say of itself.
     """
     result = {}
-    for n_test in part["n_test"].dropna().unique():
-        first, *others = part.loc[part["n_test"] == n_test, "notes"]
+    for same in grouped((row for row in rows if row.n_test), lambda row: row.n_test):
+        first, *others = (row.notes for row in same)
         ours = [note for note in first if all(note in other for other in others)]
-        ours = [note for note in ours if note not in runs.NOTES.values()]
+        ours = [note for note in ours if note != same[0].entry.protocol.note]
         if others and ours:
-            result[int(n_test)] = ours
+            result[same[0].n_test or 0] = ours
     return result
 
 
-def _of_board(part: pd.DataFrame, common: dict[int, list[str]]) -> pd.DataFrame:
+def _of_board(rows: Sequence[Row], common: Mapping[int, list[str]]) -> pd.DataFrame:
     lines = []
-    shared = part.duplicated(["data", "n_test", "rank"], keep=False)
-    for row, tie in zip(part.to_dict(orient="records"), shared, strict=True):
-        line = {"rank": text.rank(row["rank"], tie), "model": row["model"]}
+    ranks = Counter((row.data, row.n_test, row.rank) for row in rows)
+    for row, values in zip(rows, leaderboard.table(rows).to_dict(orient="records"), strict=True):
+        tie = ranks[row.data, row.n_test, row.rank] > 1
+        line = {"rank": text.rank(row.rank, tie), "model": row.place.model}
         for name, metric in METRICS.items():
             if metric.on_page:
-                shown = with_interval(row, name) if metric.of_counts else score(row[name], name)
+                shown = (
+                    with_interval(values, name) if metric.of_counts else score(values[name], name)
+                )
                 line[metric_heading(metric)] = shown
-        if spread := score(row["accuracy_sd_of_repeats"]):
+        if spread := score(values["accuracy_sd_of_repeats"]):
             line[metric_heading(METRICS["accuracy"])] += f", repeats ±{spread}"
-        line[MEASURED["published_accuracy"]] = score(row["published_accuracy"])
-        line |= {MEASURED[name]: number(row[name], digits) for name, digits in DIGITS.items()}
-        trouble = "" if row["status"] == "ok" else f"{row['status']}: {row['reason']}"
-        notes = [note for note in row["notes"] if note not in common.get(row["n_test"], ())]
+        line[MEASURED["published_accuracy"]] = score(values["published_accuracy"])
+        line |= {MEASURED[name]: number(values[name], digits) for name, digits in DIGITS.items()}
+        trouble = "" if row.bad is None else f"{row.bad.status}: {row.reason}"
+        notes = [note for note in row.notes if note not in common.get(row.n_test or 0, ())]
         lines.append({**line, NOTES: "; ".join(filter(None, [trouble, *notes]))})
     return pd.DataFrame(lines)
 
 
-def _told_apart(part: pd.DataFrame, pairs: pd.DataFrame) -> list[Picture]:
+def _told_apart(rows: Sequence[Row], pairs: pd.DataFrame) -> list[Picture]:
     """Which models of a board are told apart, if it has two on the same pictures."""
-    first = part.iloc[0]
-    if not part.dropna(subset=["rank"]).duplicated(["data", "n_test"]).any():
-        return []
-    ours = pairs[(pairs[leaderboard.BOARD] == first[leaderboard.BOARD]).all(axis=1)]
+    place, data = rows[0].place, rows[0].entry.dataset
+    ours = pairs[(pairs[leaderboard.BOARD] == [*place[:3]]).all(axis=1)]
     panels = []
     for (n_test, _), same in ours.groupby(["n_test", "data"], sort=False):
-        people = text.any_of(same["n_people"])
+        people = text.any_of(same["n_people"].dropna())
         panels.append((f"{n_test:,} test pictures{people and f' of {people} people'}", same))
+    if not panels:
+        return []
     title = (
-        f"{text.data_name(*first[['dataset', 'generated_data', 'crop']])}, protocol "
-        f"{first['protocol']}, {text.split_name(first['split'])}:\n"
+        f"{text.data_name(data)}, protocol {place.protocol}, {text.split_name(place.split)}:\n"
         "by how many points of accuracy the row is better than the column"
     )
     return [
         Picture(
-            f"told-apart/{text.file_name(first['dataset'], first['board'])}.png",
+            f"told-apart/{text.file_name(place.dataset, rows[0].board)}.png",
             "Which of these models are told apart",
             partial(plots.told_apart, panels, title),
         )

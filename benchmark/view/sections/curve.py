@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -11,7 +13,7 @@ from benchmark.core import protocols
 from benchmark.scores import curves as learning_curves
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS
-from benchmark.scores.rows import Row
+from benchmark.scores.rows import Row, grouped
 from benchmark.view import plots, text
 from benchmark.view.sections.section import Picture, Section
 from benchmark.view.text import score
@@ -19,21 +21,20 @@ from benchmark.view.text import score
 
 def curves(board: Leaderboard) -> list[Section]:
     """Accuracy by number of training pictures, and where nets overtake, by data set and split."""
-    of_curves = board.table[board.table["curve_size"].notna()]
-    sets = of_curves.drop_duplicates(learning_curves.CURVE)
-    several = set(sets.loc[sets.duplicated(["dataset", "split"], keep=False), "data"])
+    of_curves = grouped((row for row in board.rows if row.curve_size), lambda row: row.curve)
+    names = Counter(rows[0].curve[:2] for rows in of_curves)
     sections = []
-    for _, part in of_curves.groupby(learning_curves.CURVE, sort=False):
-        dataset, split, data = part[learning_curves.CURVE].iloc[0]
+    for rows in of_curves:
+        dataset, split, data = rows[0].curve
         points, crossovers = (
             table[(table[learning_curves.CURVE] == [dataset, split, data]).all(axis=1)]
             for table in (board.curves.points, board.curves.crossovers)
         )
-        unusual = part["board"].iloc[0] != part["protocol"].iloc[0]
-        words = ["learning-curves", dataset, *[split] * unusual, *[data] * (data in several)]
-        title = text.heading(part, protocols.Curve.name)
+        unusual = rows[0].board != rows[0].place.protocol
+        several = names[dataset, split] > 1
+        words = ["learning-curves", dataset, *[split] * unusual, *[data] * several]
+        title = text.heading(rows, protocols.Curve.name)
         best = crossovers[crossovers["net"] == learning_curves.BEST_NET]
-        rows = [row for row in board.rows if row.curve_size and row.curve == (dataset, split, data)]
         picture = Picture(
             f"{text.file_name(*words)}.png",
             "Learning curves",
@@ -43,41 +44,46 @@ def curves(board: Leaderboard) -> list[Section]:
             Section(
                 title,
                 dataset,
-                table=_by_size(part, points),
-                after=_on_curves(rows, best, bool(part["n_people"].notna().any())),
+                table=_by_size(rows),
+                after=_on_curves(rows, best),
                 pictures=[picture] if len(points["size"].unique()) > 1 else [],
             )
         )
     return sections
 
 
-def _by_size(part: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
+def _by_size(rows: Sequence[Row]) -> pd.DataFrame:
     """Accuracy as text, a row a model, best first, and a column a size."""
-
-    def cell(row: pd.Series) -> str:
-        spread = score(row["accuracy_sd_of_repeats"])
-        return (score(row["accuracy"]) or str(row["status"])) + (spread and f" ±{spread}")
-
-    labels = [*part.sort_values("curve_size")["protocol"].unique()]
-    texts = part.assign(text=part.apply(cell, axis=1))
-    best_first = texts.sort_values("accuracy", ascending=False)
-    models = best_first.loc[best_first["protocol"] == labels[-1], "model"]
-    wide = texts.pivot_table(index="model", columns="protocol", values="text", aggfunc="first")
-    wide = wide.reindex([*dict.fromkeys([*models, *best_first["model"]])])[labels].fillna("")
-    sizes = points.groupby("protocol")["size"].max()
-    wide.columns = pd.Index(
-        [f"{sizes[label]:,} pictures" if label in sizes else label for label in labels]
+    columns: dict[str, dict[str, str]] = {}
+    best_last = sorted(
+        rows,
+        key=lambda row: (row.curve_size or 0, row.scores is not None and row.mean("accuracy")),
     )
-    return wide.reset_index()
+    for same in grouped(best_last, lambda row: row.place.protocol):
+        sizes = [row.size for row in same if row.scores is not None]
+        name = f"{max(sizes):,} pictures" if sizes else ""
+        name = same[0].place.protocol if not name or name in columns else name
+        columns[name] = {row.place.model: _cell(row) for row in same}
+    models = [*dict.fromkeys(row.place.model for row in reversed(best_last))]
+    wide = pd.DataFrame(columns, index=pd.Index(models, name="model"))
+    return wide.fillna("").reset_index()
 
 
-def _on_curves(rows: Sequence[Row], best: pd.DataFrame, people: bool) -> list[str]:
+def _cell(row: Row) -> str:
+    if row.scores is None:
+        return row.bad.status if row.bad else ""
+    spread = score(row.scores.sd("accuracy") or math.nan)
+    return f"{score(row.mean('accuracy'))}{spread and f' ±{spread}'}"
+
+
+def _on_curves(rows: Sequence[Row], best: pd.DataFrame) -> list[str]:
     """Sentences on where nets overtake classical models, and on what to mind."""
     lines = [
         f"In {METRICS[each['score']].label} {each['verdict']}."
         for each in best.to_dict(orient="records")
     ]
     if lines:
+        people = any(row.n_people is not None for row in rows)
         lines.append(
             "Pictures are those learnt from, a fifth of them to select on. The best at each size "
             f"are chosen on half of the {'people' if people else 'pictures'} and scored on the "

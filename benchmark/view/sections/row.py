@@ -38,7 +38,7 @@ def _of_row(row: Row, scores: Scores, results: Results) -> Section:
     repeats = f", {len(runs)} repeats" if len(runs) > 1 else ""
     flatters = row.is_deep and selected_on == "test"
     what = (
-        f"{text.data_name(place.dataset, data.generated, data.crop)}, {data.size} px, "
+        f"{text.data_name(data)}, {data.size} px, "
         f"protocol {place.protocol}, {text.split_name(place.split)}, "
         f"{len(scores.rows):,} test pictures{repeats}"
         f"{', epoch chosen on the test set' if flatters else ''}"

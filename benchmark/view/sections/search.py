@@ -28,7 +28,7 @@ def of_search(search: Search, board: Leaderboard) -> Section:
     dataset, protocol = entry.dataset, entry.protocol
     pictures = f", scored on {search.n_validation:,} validation pictures"
     title = (
-        f"{text.data_name(dataset.name, dataset.generated, dataset.crop)} at {dataset.size} px: "
+        f"{text.data_name(dataset)} at {dataset.size} px: "
         f"{len(search.table):,} trials of {entry.model.label} "
         f"({entry.space}, {entry.sampler}), protocol {protocol.label}, "
         f"{protocol.split} split{pictures if search.n_validation else ''}, "

@@ -105,7 +105,7 @@ def test_of_pretrained_weights_the_content_counts_and_the_reader_is_told(
     run = others[0]
     assert execution.execute(run, Results(tmp_path)).status == "ok"
     Results(tmp_path).put_rows(run.board_rows)
-    (notes,) = Leaderboard.compute(Results(tmp_path)).table["notes"]
+    (notes,) = Leaderboard.compute(Results(tmp_path)).table["note"]
     assert "pre-trained on other pictures (a.safetensors)" in notes
 
     files[0].write_bytes(files[2].read_bytes())

@@ -47,8 +47,8 @@ def compute(rows: list[Row], kind: Contrast = SPLITS) -> pd.DataFrame:
     return contrasts.compute([pairs.rank([each])[0][0] for each in rows], kind)
 
 
-def shown(table: pd.DataFrame, kind: Contrast) -> Section:
-    board: Any = SimpleNamespace(contrasts={kind: table})
+def shown(rows: list[Row], kind: Contrast) -> Section:
+    board: Any = SimpleNamespace(rows=rows, contrasts={kind: compute(rows, kind)})
     (section,) = sections.contrasts(board)
     return section
 
@@ -115,7 +115,7 @@ def test_a_split_without_its_counterpart_is_no_row(
     rows = [row("identity", answers, WHOLE), row("random", answers, SPREAD, **changes)]
     table = compute(rows)
     assert table.empty
-    assert list(table.columns) == [*SPLITS.columns, "about", "crop"]
+    assert list(table.columns) == [*SPLITS.columns]
 
 
 def test_a_third_split_is_neither_taken_for_one_of_the_two_nor_in_their_way(
@@ -135,7 +135,7 @@ def test_tables_and_pictures_say_what_they_are_of(answers: np.ndarray) -> None:
         row(split, answers | True, tested, "hog-svm")
         for split, tested in (("random", SPREAD), ("identity", WHOLE))
     ]
-    section = shown(compute(rows), SPLITS)
+    section = shown(rows, SPLITS)
     assert section.title.startswith("faces at 32 px, protocol fair: how much of the accuracy")
     assert section.table is not None
     assert section.table["model"].tolist() == ["hog-svm", "knn"], "the most accurate first"
@@ -152,15 +152,14 @@ def test_a_transfer_is_told_from_the_splits_and_says_what_was_left_out(
     rows = [row("across", answers, SPREAD), row("within", answers | True, WHOLE)]
     assert compute(rows).empty
     table = compute(rows, TRANSFER)
-    section = shown(table, TRANSFER)
+    section = shown(rows, TRANSFER)
     assert section.title.endswith("how much of the accuracy is lost on another set")
     (found,) = table.to_dict(orient="records")
     assert found["accuracy_difference"] == 1 - answers[SPREAD].mean()
-    assert found["about"] == "On 2 classes, a, b: without 9 c of faces."
-    assert section.before == [found["about"]]
+    assert section.before == ["On 2 classes, a, b: without 9 c of faces."]
     assert section.table is not None
     assert section.table["within % (95 %)"].iloc[0].startswith("100.0 (")
     figure = section.pictures[0].draw()
-    assert figure.axes[0].get_title("left") == found["about"]
+    assert figure.axes[0].get_title("left") == section.before[0]
     words = [text.get_text() for text in figure.legends[0].get_texts()]
     assert "tested across sets: 100 test pictures of 60 people" in words

@@ -116,7 +116,9 @@ def test_pictures_of_one_person_do_not_count_on_their_own(tmp_path: Path) -> Non
     assert alone["n_people"].isna().all()
     width = [(table["accuracy_hi"] - table["accuracy_lo"]).iloc[0] for table in (alone, few)]
     assert width[1] > 2 * width[0]
-    assert "100 pictures of 5 people" in heading(few)
+    assert "100 pictures of 5 people" in heading(
+        Leaderboard.compute(Results(tmp_path / "people")).rows
+    )
 
 
 def test_the_spread_from_training_is_told_apart_from_the_interval(tmp_path: Path) -> None:
@@ -134,7 +136,7 @@ def test_the_spread_from_training_is_told_apart_from_the_interval(tmp_path: Path
 
 def test_classes_missing_from_training_or_test_are_said(tmp_path: Path) -> None:
     put(tmp_path, "knn", [1.0], n=1, trained=(0,))
-    notes = collect(tmp_path).iloc[0]["notes"]
+    notes = collect(tmp_path).iloc[0]["note"]
     assert "no b in training" in notes
     assert "no b in test" in notes
 
@@ -143,13 +145,13 @@ def test_what_holds_for_all_rows_on_the_same_pictures_is_said_once(tmp_path: Pat
     for model, trained in (("knn", (0,)), ("majority", (0,)), ("vgg11", (0, 1))):
         put(tmp_path, model, [0.8], trained=trained, n=40 if model == "vgg11" else 100)
     (section,) = boards(Leaderboard.compute(Results(tmp_path)))
-    assert section.before == ["All rows scored on 100 pictures: N; no b in training."]
+    assert section.before == ["All rows scored on 100 pictures: no b in training."]
     assert section.table is not None
     notes = section.table.set_index("model")["status and notes"]
-    assert notes.to_dict() == {"knn": "", "majority": "", "vgg11": "N"}
+    assert notes.to_dict() == dict.fromkeys(notes.index, "N"), "the protocol's, each of itself"
     put(tmp_path, "hog-svm", [0.8])
     (section,) = boards(Leaderboard.compute(Results(tmp_path)))
-    assert section.before == ["All rows scored on 100 pictures: N."]
+    assert section.before == []
 
 
 def share_of_a(counts: np.ndarray) -> np.ndarray:
@@ -190,7 +192,7 @@ def test_models_scored_on_other_pictures_are_ranked_apart(tmp_path: Path) -> Non
     put(tmp_path, "vgg11", [0.7], n=50)
     table = collect(tmp_path).set_index("model")
     assert table["rank"].to_dict() == {"knn": 1, "majority": 2, "vgg11": 1}
-    assert "50 or 400 pictures" in heading(table.reset_index())
+    assert "50 or 400 pictures" in heading(Leaderboard.compute(Results(tmp_path)).rows)
 
 
 def test_repeats_are_averaged_and_their_spread_told(tmp_path: Path) -> None:
@@ -242,7 +244,7 @@ def test_published_reproduced_and_fair_stand_side_by_side(tmp_path: Path) -> Non
     put(tmp_path, "knn", [0.58])
     put(tmp_path, "knn", [0.55], protocol="fair-500")
     put(tmp_path, "hog-svm", [0.83], protocol="fair-500")
-    wide = leaderboard.side_by_side(collect(tmp_path))["muxspace"]
+    wide = leaderboard.side_by_side(Leaderboard.compute(Results(tmp_path)).rows)["muxspace"]
     assert list(wide.columns) == ["published", "slides", "fair-500"]
     assert wide.loc["knn"].tolist() == [0.61, 0.58, 0.55]
     assert wide.loc["hog-svm"].isna().tolist() == [True, True, False]
@@ -266,8 +268,8 @@ def test_the_split_that_is_usual_goes_without_saying(tmp_path: Path) -> None:
         put(tmp_path, "knn", [0.6], protocol="fair", split=split, usual_split="identity")
         put(tmp_path, "majority", [0.5], protocol="fair", split=split, usual_split="identity")
     put(tmp_path, "knn", [0.6], usual_split="random")
-    table = collect(tmp_path)
-    assert list(leaderboard.side_by_side(table)["muxspace"].columns[1:]) == [
+    rows = Leaderboard.compute(Results(tmp_path)).rows
+    assert list(leaderboard.side_by_side(rows)["muxspace"].columns[1:]) == [
         *("slides", "fair", "fair-random"),
     ]
     pictures = [section.pictures for section in boards(Leaderboard.compute(Results(tmp_path)))]
@@ -294,7 +296,7 @@ def test_a_model_that_says_one_class_only_is_marked(tmp_path: Path) -> None:
     one_class = np.zeros_like(stored.probabilities)
     one_class[:, 0] = 1
     results.put(ran, replace(stored, probabilities=one_class))
-    assert collect(tmp_path).iloc[0]["notes"] == ["only ever says a", "N"]
+    assert collect(tmp_path).iloc[0]["note"] == "only ever says a; N"
 
 
 def test_the_picture_of_pairs_tells_those_told_apart_from_the_others(tmp_path: Path) -> None:
