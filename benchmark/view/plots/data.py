@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmark.view.plots.style import TRAINING, drawing, shortened
+from benchmark.view.plots.style import TRAINING, drawing, logarithmic, shortened
 
 PAIRS_A_ROW = 4
 MOST_HEIGHT = 40  # inches of all rows
@@ -23,7 +23,7 @@ def classes(counts: Mapping[str, int], title: str) -> Figure:
         axes = figure.subplots()
         axes.tick_params(axis="y", labelsize=min(10, 28 * row))
         axes.barh(names, values, color=TRAINING)
-        axes.set_xscale("log")
+        logarithmic(axes)
         total = sum(values)
         for place, value in enumerate(values):
             text = f" {value:,} ({100 * value / total:.1f} %)"

@@ -13,6 +13,7 @@ import matplotlib as mpl
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 from PIL import Image
 
 DPI = 110
@@ -67,6 +68,13 @@ def rows_apart(axes: Axes, direction: Literal["both", "x", "y"] = "y") -> None:
     """Draw a faint grid behind what is drawn."""
     axes.grid(axis=direction, color="0.9")
     axes.set_axisbelow(True)
+
+
+def logarithmic(axes: Axes) -> None:
+    """Make the horizontal scale logarithmic, its numbers written out."""
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))  # the usual one is mathematics
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def heading(figure: Figure, title: str) -> None:

@@ -11,7 +11,7 @@ from matplotlib.ticker import PercentFormatter
 from benchmark.scores import searches
 from benchmark.scores.metrics import METRICS
 from benchmark.scores.searches import Search, setting
-from benchmark.view.plots.style import SELECTION, TRAINING, drawing, legend, rows_apart
+from benchmark.view.plots.style import SELECTION, TRAINING, drawing, legend, logarithmic, rows_apart
 
 PARAMETERS_A_ROW = 4
 LOGARITHMIC_FROM = 50.0  # times that the largest value drawn from a range is the smallest
@@ -77,7 +77,7 @@ def search(found: Search, title: str) -> Figure:
                 axes.set_xticks(range(len(values)), [setting(value) for value in values])
                 axes.set_xlim(-0.5, len(values) - 0.5)
             elif x.min() > 0 and x.max() / x.min() > LOGARITHMIC_FROM:
-                axes.set_xscale("log")
+                logarithmic(axes)
             axes.set_xlabel(name)
             if name in shares:
                 axes.set_title(

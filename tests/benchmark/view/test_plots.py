@@ -118,3 +118,11 @@ def test_a_class_name_that_looks_like_mathematics_is_drawn_as_it_is() -> None:
         assert plots.png(figure)
     shown = plots.confusion(np.eye(2, dtype=np.int64), names, "t", "w").axes[0].get_yticklabels()
     assert [text.get_text() for text in shown] == [r"$\frac{$  (1)", "$x$  (1)"]
+
+
+def test_the_numbers_of_a_logarithmic_scale_are_written_out() -> None:
+    figure = plots.classes({"a": 9, "b": 6868}, "t")
+    plots.png(figure)
+    shown = {text.get_text() for text in figure.axes[0].get_xticklabels()}
+    assert shown >= {"10", "100", "1,000"}
+    assert not any("$" in text for text in shown)
