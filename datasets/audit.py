@@ -182,15 +182,8 @@ def overlap(
 ) -> Overlap:
     """Count the test rows whose picture or person is in training.
 
-    Parameters
-    ----------
-    dataset : Dataset
-    training, test : ndarray of int64
-        Row numbers.
-    first : ndarray
-        See `firsts`.
-    pairs : ndarray
-        See `near_duplicates`.
+    `training` and `test` are row numbers; `first` and `pairs` are what `firsts` and
+    `near_duplicates` give.
     """
     learned = np.zeros(len(dataset), dtype=bool)
     learned[first[training]] = True
@@ -289,19 +282,8 @@ def shortcuts(
     """Fit a small forest to each group of columns and score it on the test rows.
 
     A hundred trees, every split free to use every column, five pictures a leaf at least, no class
-    weights: it names a rare class only where that class is the likelier one.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    facts : Facts
-    training, test : ndarray of int64
-        Row numbers.
-
-    Returns
-    -------
-    list of Shortcut
-        In the order of `GROUPS`; groups without a column that varies are left out.
+    weights: it names a rare class only where that class is the likelier one. The results are in the
+    order of `GROUPS`; groups without a column that varies are left out.
     """
     varying = columns(dataset, facts)
     labels = dataset.labels[test]

@@ -70,14 +70,9 @@ def folder() -> Path:
 
 
 def remembered(stamp: object, make: Callable[[], str]) -> str:
-    """Digest that was made under a stamp, made now if there is none.
+    """SHA-256 in hexadecimal digits that was made under a stamp, made now if there is none.
 
-    Parameters
-    ----------
-    stamp : object
-        JSON value; another one wherever the digest may be another.
-    make : callable
-        Gives it, 64 hexadecimal digits.
+    The stamp is a JSON value, another one wherever the digest may be another.
     """
     path = folder() / "seen" / _hash(stamp)
     try:

@@ -65,7 +65,11 @@ class Pixels:
         return Pixels(self.arrays, self.digests, rows if self.rows is None else self.rows[rows])
 
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """Copy some rows, ``(len(rows), 3, size, size)`` of uint8, and give pages of maps back."""
+        """Copy some rows, ``(len(rows), 3, size, size)`` of uint8.
+
+        Pages of a memory map that this touches are given back, so that a process holds the pictures
+        it uses and not the whole set besides.
+        """
         wanted = rows if self.rows is None else self.rows[rows]
         taken = np.empty((len(rows), *self.arrays[0].shape[1:]), np.uint8)
         for start in range(0, len(rows), TAKEN_AT_ONCE):
@@ -202,11 +206,7 @@ class Dataset:
         return dict(zip(self.class_names, counts.tolist(), strict=True))
 
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """Copy the pictures of some rows, ``(len(rows), 3, size, size)`` of uint8.
-
-        Pages of a memory map that this touches are given back, so that a process holds the pictures
-        it uses and not the whole set besides.
-        """
+        """Copy the pictures of some rows, ``(len(rows), 3, size, size)`` of uint8."""
         return self.pixels.take(rows)
 
     def select(self, rows: np.ndarray) -> Dataset:

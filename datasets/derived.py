@@ -78,10 +78,7 @@ def joined(sets: Sequence[Dataset]) -> Dataset:
     - The contributor of a row is its set, so that an audit shows what the look of the sets tells of
       the labels.
 
-    Parameters
-    ----------
-    sets : sequence of Dataset
-        One, which stays as it is, or more, each of a name of its own.
+    A single set stays as it is; of several, each must have a name of its own.
 
     Raises
     ------
@@ -109,17 +106,8 @@ def tested_on(learned: Dataset, tested: Dataset) -> Dataset:
 
     The parts of `learned` are kept, and a third is held out as `joined` does where it has no test
     part. The test part of `tested`, or all of it where it has none, is marked by `Dataset.other`;
-    its other rows are not used.
-
-    Parameters
-    ----------
-    learned, tested : Dataset
-        Joined as `joined` does.
-
-    Raises
-    ------
-    InputError
-        As `joined`.
+    its other rows are not used. Classes, people and votes are joined, and errors raised, as by
+    `joined`.
     """
     classes = shared_classes([learned, tested])
     used = np.arange(len(tested))

@@ -26,8 +26,8 @@ from datasets.pictures import Drawn, Pictures
 
 logger = logging.getLogger(__name__)
 
-BATCH = 512  # pictures that are written at a time
 HANDFUL = 16  # pictures a thread takes at a time: fewer cost turns, more cost memory
+DRAWN_AT_ONCE = 128  # where they are drawn
 WAITING_PIXELS = 1 << 22  # of grey pictures that wait for others of their shape
 # One bad file in a thousand is an accident to report; more is a broken data set to mend.
 MAX_UNREADABLE = 1 / 1000
@@ -78,15 +78,7 @@ class Listing:
 
 
 def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
-    """Make a checked data set of a listing.
-
-    Parameters
-    ----------
-    listing : Listing
-    size : int
-        Width and height in pixels.
-    crop : str
-        One of `crops.CROPS`.
+    """Make a checked data set of a listing, its pictures cropped and ``size`` x ``size`` pixels.
 
     Raises
     ------
@@ -181,23 +173,20 @@ class Ready(NamedTuple):
 
 def _chunks(pictures: Pictures, size: int, crop: str, contents: str) -> Iterator[cache.Chunk]:
     digests = hashlib.sha256()
-    drawn = isinstance(pictures, Drawn)
-    read, handful = joblib.delayed(_drawn if drawn else read_some), BATCH // 4 if drawn else HANDFUL
-    with joblib.Parallel(n_jobs=joblib.cpu_count(), prefer="threads") as parallel:
-        for start in cache.show(range(0, len(pictures), BATCH), "reading pictures"):
-            rows = range(start, min(start + BATCH, len(pictures)))
-            handfuls = [rows[i : i + handful] for i in range(0, len(rows), handful)]
-            ready: list[Ready] = parallel(read(pictures, some, size, crop) for some in handfuls)
-            failures = sorted(failure for each in ready for failure in each.reasons.items())
-            bad = [row - start for row, _ in failures]
-            for each in ready:
-                digests.update(b"".join(each.digests))
-            crop_found = [each.crop_found for each in ready if each.crop_found is not None]
-            yield (
-                np.delete(np.concatenate([each.planes for each in ready]), bad, axis=0),
-                failures,
-                np.delete(np.concatenate(crop_found), bad) if crop_found else None,
-            )
+    read, n = (_drawn, DRAWN_AT_ONCE) if isinstance(pictures, Drawn) else (read_some, HANDFUL)
+    starts = range(0, len(pictures), n)
+    parallel = joblib.Parallel(joblib.cpu_count(), prefer="threads", return_as="generator")
+    ready: Iterator[Ready] = parallel(
+        joblib.delayed(read)(pictures, range(start, min(start + n, len(pictures))), size, crop)
+        for start in starts
+    )
+    for start in cache.show(starts, "reading pictures"):
+        planes, reasons, crop_found, contents_read = next(ready)
+        digests.update(b"".join(contents_read))
+        bad = [row - start for row in reasons]
+        if crop_found is not None:
+            crop_found = np.delete(crop_found, bad)
+        yield np.delete(planes, bad, axis=0), [*reasons.items()], crop_found
     if digests.hexdigest() != contents:  # else these pixels would be kept as those of the others
         raise InputError(
             f"{pictures.where(0)} or others with it changed while they were read: start again"

@@ -27,7 +27,7 @@ class Pictures(ABC):
         What a user is to do about one that cannot be read.
     """
 
-    sizes: ClassVar[range] = range(8, 1025)
+    sizes: range = range(8, 1025)
     mend: ClassVar[str] = "replace the picture or remove it"
 
     @abstractmethod
@@ -121,21 +121,16 @@ class Drawn(Pictures):
         Digest of what makes them.
     draw : callable
         Takes row numbers and a size, gives ``(len(rows), 3, size, size)`` of uint8.
-    range_of_sizes : range
-        What it can draw.
+    sizes : range
+        Pixels that it can draw.
     """
 
     n: int
     code: str
     draw: Callable[[np.ndarray, int], np.ndarray]
-    range_of_sizes: range
+    sizes: range
 
     CROPPED_FROM: ClassVar[int] = 96  # pixels at which a picture is drawn of which a part is kept
-
-    @property
-    def sizes(self) -> range:  # type: ignore[override]
-        """Pixels that their width and height may be given."""
-        return self.range_of_sizes
 
     def __len__(self) -> int:
         return self.n

@@ -23,14 +23,8 @@ SYNONYMS = {
 def by_word(word: str, classes: Sequence[str], where: str) -> int:
     """Index in `classes` of a label as written, whatever its case and surrounding blanks.
 
-    Parameters
-    ----------
-    word : str
-        The label, one of `EMOTIONS` or a synonym of one.
-    classes : sequence of str
-        Those of `EMOTIONS` that the set has, in its own order.
-    where : str
-        File and line, for the message.
+    `classes` are those of `EMOTIONS` that the set has, in its own order; `where` is file and line,
+    for the message.
 
     Raises
     ------
@@ -47,18 +41,10 @@ def by_word(word: str, classes: Sequence[str], where: str) -> int:
 
 
 def by_number(number: str, classes: Sequence[str], where: str, first: int = 0) -> int:
-    """Index in `classes` of a label that is written as a number.
+    """Index in `classes` of a label that is written as a number; ``3.0`` is 3.
 
-    Parameters
-    ----------
-    number : str
-        The label, blanks around it allowed; ``3.0`` is 3.
-    classes : sequence of str
-        In the order of the set's own numbers.
-    where : str
-        File and line, for the message.
-    first : int
-        Number of the first class.
+    `classes` are in the order of the set's own numbers, which begin at `first`; `where` is file and
+    line, for the message.
 
     Raises
     ------

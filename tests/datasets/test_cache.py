@@ -124,7 +124,6 @@ def test_a_picture_more_or_less_is_seen(files: list[Path]) -> None:
 def test_more_pictures_than_are_decoded_at_a_time_keep_their_order(
     tmp_path: Path, picture: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packing, "BATCH", 8)
     monkeypatch.setattr(packing, "HANDFUL", 3)
     monkeypatch.setattr(packing, "MAX_UNREADABLE", 1)
     paths = [tmp_path / f"{i}.{'png' if i % 3 else 'jpg'}" for i in range(21)]

@@ -125,14 +125,7 @@ def write(folder: Path, n: int = N_FACES, seed: int = 0, size: int = 128) -> Non
     The legend has the columns user.id (always `CONTRIBUTOR`), image, emotion.  All is written to a
     temporary folder beside `folder`, which takes its place at the end.
 
-    Parameters
-    ----------
-    folder : Path
-        Where to: not there yet, or empty.
-    n, seed : int
-        As for `cast`.
-    size : int
-        As for `draw`.
+    `n` and `seed` are as for `cast`, `size` as for `draw`.
 
     Raises
     ------

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import packing
 from datasets.dataset import Part
 from datasets.loaders import fer2013
 from tests.datasets import samples
@@ -131,7 +130,6 @@ def test_one_bad_row_in_a_thousand_is_left_out_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(fer2013, "SIDE", 2)
-    monkeypatch.setattr(packing, "BATCH", 600)  # the bad row is in the second
     rows = [f"{i % 7},1 2 3 {i % 256},Training" for i in range(1000)]
     rows[700] = "0,1 2 3,Training"
     (tmp_path / "fer2013.csv").write_text("\n".join(["emotion,pixels,Usage", *rows]))
