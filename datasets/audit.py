@@ -287,7 +287,7 @@ def shortcuts(
     """
     varying = columns(dataset, facts)
     labels = dataset.labels[test]
-    majority = np.bincount(labels).max() / len(labels)
+    majority = float(np.bincount(labels).max() / len(labels))
     results = []
     for group, names in GROUPS.items():
         features = [varying[name] for name in names if name in varying]
@@ -296,37 +296,30 @@ def shortcuts(
         X = np.stack(features, axis=1).astype(np.float64)
         forest = RandomForestClassifier(100, min_samples_leaf=5, max_features=None, random_state=0)
         predicted = forest.fit(X[training], dataset.labels[training]).predict(X[test])
-        right = int((predicted == labels).sum())
-        low, high = _interval(right, len(labels))
+        accuracy, low, high = _share(predicted == labels)
         recalls = [
             _recall(dataset.class_names[label], labels == label, predicted == label)
             for label in np.unique(labels)
             if (labels != label).any()
         ]
+        recalls.sort(key=lambda each: (not each.found, -each.recall))
+        beats_majority = bool(low > majority)
         results.append(
-            Shortcut(
-                group,
-                right / len(labels),
-                low,
-                high,
-                float(majority),
-                bool(low > majority),
-                tuple(sorted(recalls, key=lambda each: (not each.found, -each.recall))),
-            )
+            Shortcut(group, accuracy, low, high, majority, beats_majority, tuple(recalls))
         )
     return results
 
 
 def _recall(name: str, true: np.ndarray, predicted: np.ndarray) -> ClassRecall:
-    n, n_others = int(true.sum()), int((~true).sum())
-    hits, alarms = int(predicted[true].sum()), int(predicted[~true].sum())
-    low, high = _interval(hits, n)
-    others_low, others_high = _interval(alarms, n_others)
-    recall, others = hits / n, alarms / n_others
-    found = hits >= LEAST_HITS and low > others_high and recall > LEAST_RATIO * others
+    recall, low, high = _share(predicted[true])
+    others, others_low, others_high = _share(predicted[~true])
+    found = low > others_high and recall > LEAST_RATIO * others
+    found = found and int(predicted[true].sum()) >= LEAST_HITS
+    n = int(true.sum())
     return ClassRecall(name, n, recall, low, high, others, others_low, others_high, found)
 
 
-def _interval(successes: int, n: int) -> tuple[float, float]:
-    low, high = proportion_confint(successes, n, alpha=0.05, method="wilson")
-    return float(low), float(high)
+def _share(named: np.ndarray) -> tuple[float, float, float]:
+    """Share of rows that are True, with a 95 % interval (Wilson)."""
+    low, high = proportion_confint(named.sum(), len(named), alpha=0.05, method="wilson")
+    return float(named.mean()), float(low), float(high)

@@ -151,11 +151,7 @@ class Drawn(Pictures):
 def file_stamp(path: str | Path, most: int) -> list[int]:
     """Size, times and number of a file: they are others whenever what it holds may be another.
 
-    Parameters
-    ----------
-    path : str or Path
-    most : int
-        Bytes it may have.
+    It may have `most` bytes.
 
     Raises
     ------

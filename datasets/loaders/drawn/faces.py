@@ -8,7 +8,6 @@ once; only filling the polygons goes face by face.
 """
 
 import csv
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets import cache
 from datasets.loaders.drawn import anatomy
 from datasets.loaders.drawn.cast import CLASS_NAMES, N_FACES, Cast, Ints, cast
 
@@ -122,10 +122,8 @@ def ids(cast: Cast) -> list[str]:
 def write(folder: Path, n: int = N_FACES, seed: int = 0, size: int = 128) -> None:
     """Store a data set the way muxspace's is: `images/` and `data/legend.csv`.
 
-    The legend has the columns user.id (always `CONTRIBUTOR`), image, emotion.  All is written to a
-    temporary folder beside `folder`, which takes its place at the end.
-
-    `n` and `seed` are as for `cast`, `size` as for `draw`.
+    The legend has the columns user.id (always `CONTRIBUTOR`), image, emotion. The folder is there
+    whole or not at all. `n` and `seed` are as for `cast`, `size` as for `draw`.
 
     Raises
     ------
@@ -135,28 +133,18 @@ def write(folder: Path, n: int = N_FACES, seed: int = 0, size: int = 128) -> Non
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is there already and not an empty folder")
     faces = cast(n, seed)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
-        whole = Path(beside) / "whole"
-        whole.mkdir()
-        _write_files(whole, faces, size)
-        whole.replace(folder)
-
-
-def _write_files(folder: Path, faces: Cast, size: int) -> None:
     names = ids(faces)
-    (folder / "images").mkdir()
-    (folder / "data").mkdir()
-    for start in range(0, len(names), BLOCK):
-        block = slice(start, start + BLOCK)
-        for name, picture in zip(names[block], draw(faces, block, size), strict=True):
-            blue_first = np.ascontiguousarray(picture[::-1].transpose(1, 2, 0))
-            if not cv2.imwrite(str(folder / "images" / name), blue_first):
-                raise OSError(f"could not write {name}")
-    with (folder / "data" / "legend.csv").open("w", newline="", encoding="utf-8") as file:
-        legend = csv.writer(file)
-        legend.writerow(["user.id", "image", "emotion"])
-        legend.writerows(
-            (CONTRIBUTOR, name, CLASS_NAMES[label])
-            for name, label in zip(names, faces.labels, strict=True)
-        )
+    with cache.written_whole(folder) as draft:
+        for part in ("images", "data"):
+            (draft / part).mkdir(parents=True)
+        for start in range(0, n, BLOCK):
+            block = slice(start, start + BLOCK)
+            for name, picture in zip(names[block], draw(faces, block, size), strict=True):
+                blue_first = np.ascontiguousarray(picture[::-1].transpose(1, 2, 0))
+                if not cv2.imwrite(str(draft / "images" / name), blue_first):
+                    raise OSError(f"could not write {name}")
+        with (draft / "data" / "legend.csv").open("w", newline="", encoding="utf-8") as file:
+            legend = csv.writer(file)
+            legend.writerow(["user.id", "image", "emotion"])
+            for name, label in zip(names, faces.labels, strict=True):
+                legend.writerow([CONTRIBUTOR, name, CLASS_NAMES[label]])

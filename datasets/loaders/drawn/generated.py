@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
-
-import numpy as np
 
 from datasets.errors import InputError
 from datasets.loaders.drawn import anatomy, cast, faces
@@ -22,13 +21,11 @@ def generated(root: Path | None) -> Listing:
     if root is not None:
         raise InputError("generated faces come from no folder: give --data the folder's path alone")
     drawn_up = cast.cast(cast.N_FACES, SEED)
-
-    def draw(rows: np.ndarray, size: int) -> np.ndarray:
-        return faces.draw(drawn_up, rows, size)
-
     labels = drawn_up.labels.tolist()
     return Listing(
-        Drawn(len(labels), f"{_source()} {SEED}", draw, faces.SIZES),
+        Drawn(
+            len(labels), f"{_source()} {SEED}", functools.partial(faces.draw, drawn_up), faces.SIZES
+        ),
         faces.ids(drawn_up),
         labels,
         cast.CLASS_NAMES,
