@@ -21,10 +21,12 @@ from benchmark.core.store import Results, write_file
 from benchmark.options import command
 from benchmark.scores import intervals
 from benchmark.scores.pairs import Difference, Pairs
-from benchmark.scores.rows import Row, Scores, read_row
+from benchmark.scores.rows import Row, read_row
 from benchmark.view import console as screen
-from benchmark.view.text import difference, score
+from benchmark.view import text
 from datasets import InputError
+
+DIFFERS = "what differs"  # a column
 
 
 @dataclass(frozen=True)
@@ -111,13 +113,22 @@ def _compare_row(
         if common:
             a, b = _only(common, *in_a), _only(common, *in_b)
     one, other = (row.scores for row in (a, b) if row.scores is not None)
-    paired = a.good[0].parts["data"] == b.good[0].parts["data"] and np.array_equal(
-        one.rows, other.rows
-    )
+    means = one.mean("accuracy"), other.mean("accuracy")
+    same_data = a.good[0].parts["data"] == b.good[0].parts["data"]
+    paired = same_data and np.array_equal(one.rows, other.rows)
+    if paired:
+        pairs = Pairs([one, other])
+        difference, real = pairs.difference(1, 0), pairs.p(1, 0) < 1 - intervals.LEVEL
+    else:
+        of_each = (Pairs([each]).interval(0) for each in (one, other))
+        low, high = intervals.unpaired_interval(*means, *of_each)
+        difference, real = Difference(means[1] - means[0], low, high), not low <= 0 <= high
     return Compared(
         *place,
         "paired" if paired else "unpaired",
-        **(_paired(one, other) if paired else _unpaired(one, other)),
+        *means,
+        *difference,
+        real,
         same_predictions=paired and _probabilities(in_a[0], a) == _probabilities(in_b[0], b),
         fit_ratio=_fit_seconds(b) / _fit_seconds(a),
         differs=", ".join(differs),
@@ -128,37 +139,9 @@ def _only(repeats: Sequence[int], results: Results, entry: BoardRow) -> Row:
     return read_row(results, replace(entry, keys=tuple(entry.keys[i] for i in repeats)))
 
 
-def _paired(a: Scores, b: Scores) -> dict[str, Any]:
-    pairs = Pairs([a, b])
-    real = pairs.p(1, 0) < 1 - intervals.LEVEL
-    return _differing_by(a, b, pairs.difference(1, 0), real)
-
-
-def _unpaired(a: Scores, b: Scores) -> dict[str, Any]:
-    one, other = a.mean("accuracy"), b.mean("accuracy")
-    low, high = intervals.unpaired_interval(
-        one, other, Pairs([a]).interval(0), Pairs([b]).interval(0)
-    )
-    return _differing_by(a, b, Difference(other - one, low, high), low > 0 or high < 0)
-
-
-def _differing_by(a: Scores, b: Scores, difference: Difference, real: bool) -> dict[str, Any]:
-    return {
-        "accuracy_a": a.mean("accuracy"),
-        "accuracy_b": b.mean("accuracy"),
-        "difference": difference.value,
-        "difference_lo": difference.low,
-        "difference_hi": difference.high,
-        "real": real,
-    }
-
-
-SHOWN, WHY = ("A", "B", "B - A (95 %)", "real?", "fit time"), "what differs"
-
-
 def _probabilities(results: Results, row: Row) -> list[bytes]:
-    found = [results.predictions(record.key) for record in row.good]
-    return [each.scored.probabilities.tobytes() for each in found if each is not None]
+    stored = [results.predictions(record.key) for record in row.good]
+    return [each.scored.probabilities.tobytes() for each in stored if each is not None]
 
 
 def _fit_seconds(row: Row) -> float:
@@ -177,19 +160,18 @@ def _differing(a: Any, b: Any, name: str = "") -> Iterator[str]:
 
 def _as_text(row: Compared) -> dict[str, str]:
     """A row for people: the scores, or why there are none."""
-    if row.real is None:
-        return {"model": row.model, WHY: row.compared}
-    verdict = "real" if row.real else "not told apart"
-    pictures = "other pictures" if row.compared == "unpaired" else ""
-    values = (
-        score(row.accuracy_a),
-        score(row.accuracy_b),
-        difference(vars(row), "difference"),
-        "same predictions" if row.same_predictions else verdict,
-        f"x {row.fit_ratio:.2f}",
-    )
-    why = "; ".join(filter(None, [pictures, row.differs]))
-    return {"model": row.model, **dict(zip(SHOWN, values, strict=True)), WHY: why}
+    pictures = {"paired": "", "unpaired": "other pictures"}.get(row.compared, row.compared)
+    verdict = {True: "real", False: "not told apart", None: ""}[row.real]
+    ratio = text.number(row.fit_ratio, 2)
+    return {
+        "model": row.model,
+        "A": text.score(row.accuracy_a),
+        "B": text.score(row.accuracy_b),
+        "B - A (95 %)": text.difference(vars(row), "difference"),
+        "real?": "same predictions" if row.same_predictions else verdict,
+        "fit time": ratio and f"x {ratio}",
+        DIFFERS: "; ".join(filter(None, [pictures, row.differs])),
+    }
 
 
 def _show(rows: Sequence[Compared], a: Path, b: Path) -> None:
@@ -201,8 +183,7 @@ def _show(rows: Sequence[Compared], a: Path, b: Path) -> None:
         title = f"{row.dataset} {row.protocol}, {row.split} split"
         boards.setdefault(title, []).append(_as_text(row))
     for title, lines in boards.items():
-        table = pd.DataFrame(lines, columns=["model", *SHOWN, WHY]).fillna("")
-        screen.print_table(title, table, console, notes=WHY)
+        screen.print_table(title, pd.DataFrame(lines), console, notes=DIFFERS)
     console.print()
     paired = [row for row in rows if row.compared == "paired"]
     real = sum(bool(row.real) for row in rows)
