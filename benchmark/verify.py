@@ -7,10 +7,9 @@ import io
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -18,24 +17,22 @@ from PIL import Image
 from rich.console import Console
 
 import datasets
-from benchmark.core.predictions import Predictions
-from benchmark.core.protocols import PROTOCOLS, Rows
+from benchmark.core.protocols import PROTOCOLS
 from benchmark.core.records import BoardRow, DataFacts, Record
 from benchmark.core.store import DAMAGE, SUMS, Results, digest, file_digest, one_line
 from benchmark.options import command
 from datasets import Dataset, InputError
 
 COLOUR_STEPS = 2  # of 255, by which rounding may change a drawn pixel from one machine to another
+EMBEDDED = re.compile(rb'data:image/png;base64,([^"]*)')
 RUN_AGAIN = "remove that folder and run its command again"
 WRITE_AGAIN = "write it again with 'python -m benchmark.report --out {out}'"
-STATED = {"board.json", "searches.json", "audit.json"}  # what is published from, besides the runs
-# What `page.publish` writes: folders, and how the names of its files begin. All files so called
-# are its own, so that those of rows no longer on the board are found.
-PUBLISHED = {
-    *("leaderboard", "comparisons", "splits", "transfer", "learning-curves", "crossovers"),
-    *("report", "classes", "trials"),
-    *("confusion", "curves", "reliability", "told-apart"),
-}
+PUBLISHED_FROM = ("board.json", "searches.json", "audit.json")  # besides the runs
+# How the names begin of what is listed in a results folder and is not made by `page.publish`.
+NOT_PUBLISHED = (
+    *("board.json", "searches.json", "runs/", "data/"),
+    *("audit", "ablation.", "perf.", "tensorboard/"),  # of other commands
+)
 
 
 @dataclass
@@ -80,25 +77,25 @@ def verify(results: Results, data: str | None = None, require_data: bool = False
     InputError
         If the folder holds no results.
     """
-    found, out = Findings(), results.path
+    findings, out = Findings(), results.path
     if not (out / "board.json").is_file():
         raise InputError(f"{out} holds no runs: make some with 'python -m benchmark.run'")
     try:
         sums = results.sums()
-        found.failures += check_files(out, sums)
+        findings.failures += check_files(out, sums)
         rows = [*results.rows(), *(row for each in results.searches() for row in each.rows())]
     except (ValueError, OSError) as error:
-        found.failures += [] if found.failures else [one_line(error)]
-        found.notes.append("nothing else was checked")
-        return found
-    wrong = [*check_runs(results, rows, sums, found)]
-    found.failures += wrong
-    found.failures += check_data(results, rows, data, require_data, found)
+        findings.failures += [] if findings.failures else [one_line(error)]
+        findings.notes.append("nothing else was checked")
+        return findings
+    wrong = [*check_runs(results, rows, sums, findings)]
+    findings.failures += wrong
+    findings.failures += check_data(results, rows, data, require_data, findings)
     if wrong:
-        found.notes.append("tables and pictures not compared: they come from the damaged runs")
+        findings.notes.append("tables and pictures not compared: they come from the damaged runs")
     else:
-        found.failures += check_published(out, found)
-    return found
+        findings.failures += check_published(out, findings)
+    return findings
 
 
 def check_files(out: Path, sums: dict[str, str]) -> Iterator[str]:
@@ -107,21 +104,21 @@ def check_files(out: Path, sums: dict[str, str]) -> Iterator[str]:
         here = (out / name).is_file() and not name.startswith("runs/")
         if here and file_digest(out / name) != sum_:
             yield f"{name}: changed since it was written: {WRITE_AGAIN.format(out=out)}"
-    for name in sorted(STATED):
+    for name in PUBLISHED_FROM:
         if (out / name).is_file() and name not in sums:
             yield f"{name}: not in {SUMS}: bring that file back, or make these results again"
 
 
 def check_runs(
-    results: Results, rows: Sequence[BoardRow], sums: dict[str, str], found: Findings
+    results: Results, rows: Sequence[BoardRow], sums: dict[str, str], findings: Findings
 ) -> Iterator[str]:
     """Check every run of the board, and keep the records of those that are sound."""
     for row in rows:
         for repeat, key in enumerate(row.keys):
-            if key in found.records or not results.run_folder(key).is_dir():
+            if key in findings.records or not results.run_folder(key).is_dir():
                 continue  # not run yet, and that is what its row must say
             try:
-                wrong = _wrong_files(results, key, sums, found)
+                wrong = _wrong_files(results, key, sums, findings)
                 if not wrong:
                     record = results.read_record(key)
                     wrong = _wrong_record(record, row, repeat)
@@ -132,21 +129,21 @@ def check_runs(
             if wrong:
                 yield f"runs/{key}: {wrong}, of row {row.place}: {RUN_AGAIN}"
             else:
-                found.records[key] = record
+                findings.records[key] = record
 
 
-def _wrong_files(results: Results, key: str, sums: dict[str, str], found: Findings) -> str:
-    home, prefix = results.run_folder(key), f"runs/{key}/"
-    listed = {name.removeprefix(prefix) for name in sums if name.startswith(prefix)}
-    present = {path.name for path in home.iterdir()}
-    for name in sorted(present | listed):
+def _wrong_files(results: Results, key: str, sums: dict[str, str], findings: Findings) -> str:
+    prefix = f"runs/{key}/"
+    listed = {name.removeprefix(prefix): sums[name] for name in sums if name.startswith(prefix)}
+    present = {path.name: file_digest(path) for path in results.run_folder(key).iterdir()}
+    for name in sorted(present.keys() | listed):
         if name not in listed:
             return f"{name} is not in {SUMS}"
-        if name in present and file_digest(home / name) != sums[prefix + name]:
+        if name in present and present[name] != listed[name]:
             return f"{name} was changed since it was written"
         if name not in present and not name.startswith("model."):
             return f"{name} is missing"
-        found.models_absent += name != "model.json" and name not in present
+        findings.models_absent += name != "model.json" and name not in present
     return ""
 
 
@@ -161,78 +158,64 @@ def _wrong_record(record: Record, row: BoardRow, repeat: int) -> str:
 
 
 def check_data(
-    results: Results, rows: Sequence[BoardRow], given: str | None, required: bool, found: Findings
+    results: Results,
+    rows: Sequence[BoardRow],
+    given: str | None,
+    required: bool,
+    findings: Findings,
 ) -> Iterator[str]:
     """Check the sound runs against their pictures, as far as these are here."""
-    sets: dict[tuple[str, str, int], DataFacts] = {}
-    for row in rows:
-        facts = row.dataset
-        sets.setdefault((facts.name, facts.described, facts.size), facts)
-    for which, facts in sets.items():
+    sets = {row.dataset.fingerprint: row.dataset for row in rows}
+    several = len({facts.name for facts in sets.values()}) > 1
+    for fingerprint, facts in sets.items():
         try:
-            dataset = _load(facts, given, alone=len({name for name, _, _ in sets}) == 1)
+            dataset = _load(facts, given, several)
         except InputError as error:
             line = f"data not here: fingerprints of {facts.name} not checked ({error})"
             if required:
                 yield f"{line}: name the folder with --data"
             else:
-                found.notes.append(line)
+                findings.notes.append(line)
             continue
-        mine = [
+        records = [
             record
-            for record in found.records.values()
-            if (record.dataset.name, record.dataset.described, record.dataset.size) == which
+            for record in findings.records.values()
+            if record.dataset.fingerprint == fingerprint
         ]
-        fresh = [each for each in mine if each.dataset.fingerprint == dataset.fingerprint]
-        if mine and len(fresh) == len(mine):
-            found.notes.append(f"{facts.name}: the pictures here have the fingerprint of the runs")
-        stale = [each for each in mine if each not in fresh]
-        for stored in sorted({each.dataset.fingerprint for each in stale}):
-            theirs = [each for each in stale if each.dataset.fingerprint == stored]
+        if records and dataset.fingerprint != fingerprint:
             yield (
                 f"{facts.name}: the pictures here have fingerprint {dataset.fingerprint}, "
-                f"{len(theirs)} runs (the first is runs/{theirs[0].key}) were made on {stored}: "
-                "bring those pictures back, or run again"
+                f"{len(records)} runs (the first is runs/{records[0].key}) were made on "
+                f"{fingerprint}: bring those pictures back, or run again"
             )
-        known: dict[str, Rows] = {}
-        for record in fresh:
-            wrong = _differs_from_data(results, record, dataset, known)
-            if wrong:
-                yield f"runs/{record.key}: {wrong}: {RUN_AGAIN}"
+        elif records:
+            findings.notes.append(
+                f"{facts.name}: the pictures here have the fingerprint of the runs"
+            )
+            for record in records:
+                if wrong := _differs_from_data(results, record, dataset):
+                    yield f"runs/{record.key}: {wrong}: {RUN_AGAIN}"
 
 
-def _load(facts: DataFacts, given: str | None, alone: bool) -> Dataset:
-    """Load what runs call by a name, or what is given in its place."""
-    whole, crop = facts.name.removesuffix(f"-{facts.crop}"), facts.crop
-    if given is not None:
-        dataset = datasets.load(given, facts.size, crop)
-        if alone or dataset.name == facts.name:
-            return dataset
-        raise InputError(f"{given} is {dataset.name}")
-    # Drawn faces may lie where the real pictures are looked for.
-    usual = [datasets.default()] if whole == "generated" else []
-    for named in dict.fromkeys([*usual, whole]):
-        dataset = datasets.load(named, facts.size, crop)
-        if (dataset.name, dataset.described) == (facts.name, facts.described):
-            return dataset
-    raise InputError(f"'{facts.name}' is here {dataset.described}, and was {facts.described}")
+def _load(facts: DataFacts, given: str | None, several: bool) -> Dataset:
+    """Load what runs were made on, or what is given in its place."""
+    dataset = datasets.load(given or facts.source or facts.name, facts.size, facts.crop)
+    if dataset.name != facts.name and (several or given is None):
+        raise InputError(f"{given or facts.source or facts.name} is {dataset.name}")
+    return dataset
 
 
-def _differs_from_data(
-    results: Results, record: Record, dataset: Dataset, known: dict[str, Rows]
-) -> str:
+def _differs_from_data(results: Results, record: Record, dataset: Dataset) -> str:
     if record.status != "ok":
         return ""
-    predictions = results.read_predictions(record)
-    settings = dict(record.parts["protocol"])
-    which = digest([settings, record.model.deep, record.repeat])
-    if which not in known:
-        try:
-            protocol = PROTOCOLS[settings.pop("name")](**settings)
-            known[which] = protocol.rows(dataset, record.model.deep, record.repeat)
-        except (KeyError, TypeError, InputError) as error:
-            return f"made by a protocol that is not known here ({one_line(error)})"
-    if _parts(predictions) != {name: {*rows} for name, rows in known[which].by_part().items()}:
+    predictions, settings = results.read_predictions(record), dict(record.parts["protocol"])
+    try:
+        protocol = PROTOCOLS[settings.pop("name")](**settings)
+        rows = protocol.rows(dataset, record.model.deep, record.repeat).by_part()
+    except (KeyError, TypeError, InputError) as error:
+        return f"made by a protocol that is not known here ({one_line(error)})"
+    parts = {name: {*predictions.of(name).rows} for name in {*predictions.part.tolist()}}
+    if parts != {name: {*part} for name, part in rows.items()}:
         return "about other pictures than the protocol says"
     if not np.array_equal(predictions.labels, dataset.labels[predictions.rows]):
         return "labels that are not those of the pictures"
@@ -242,18 +225,15 @@ def _differs_from_data(
     return ""
 
 
-def _parts(predictions: Predictions) -> dict[str, set[int]]:
-    return {name: {*predictions.of(name).rows} for name in dict.fromkeys(predictions.part.tolist())}
-
-
-def check_published(out: Path, found: Findings) -> Iterator[str]:
+def check_published(out: Path, findings: Findings) -> Iterator[str]:
     """Write tables, pictures and page anew, elsewhere, and compare each file."""
     from benchmark.view import page  # with matplotlib, which takes seconds to load
 
     remedy = WRITE_AGAIN.format(out=out)
-    with tempfile.TemporaryDirectory() as temporary, _waiting("drawing everything anew"):
+    waiting = Console(stderr=True).status("drawing everything anew")  # on a terminal only
+    with tempfile.TemporaryDirectory() as temporary, waiting:
         fresh = Path(temporary)
-        for name in STATED:
+        for name in PUBLISHED_FROM:
             if (out / name).is_file():
                 shutil.copy(out / name, fresh)
         (fresh / "runs").symlink_to((out / "runs").resolve())
@@ -262,63 +242,47 @@ def check_published(out: Path, found: Findings) -> Iterator[str]:
         except Exception as error:  # Whatever breaks it, these results cannot be shown.
             yield f"the leaderboard cannot be computed ({one_line(error)}): run again"
             return
-        made = _files(fresh) - STATED - {SUMS}
-        for name in sorted(made):
-            there = out / name
-            if not there.is_file():
+        made = Results(fresh).sums()
+        pictures = _names_of_pictures([out, fresh], made)
+        for name in made:
+            if not (out / name).is_file():
                 if name == "report.html":  # holds nothing that the other files do not
-                    found.notes.append("report.html is not kept")
-                    continue
-                yield f"{name}: missing: {remedy}"
+                    findings.notes.append("report.html is not kept")
+                else:
+                    yield f"{name}: missing: {remedy}"
                 continue
-            found.files += 1
-            if any(line.startswith(f"{name}:") for line in found.failures):
-                continue
-            stored, computed = there.read_bytes(), (fresh / name).read_bytes()
-            if stored != computed and not _same_but_for_rounding(name, stored, computed):
-                yield f"{name}: {_how_it_differs(name, stored, computed)}: {remedy}"
-        for name in sorted(_files(out) - made):
-            if is_published(name):
-                yield f"{name}: no run on the board makes this file: remove it"
+            findings.files += 1
+            if not any(line.startswith(f"{name}:") for line in findings.failures):
+                stored, computed = ((folder / name).read_bytes() for folder in (out, fresh))
+                if wrong := _difference(name, stored, computed, pictures):
+                    yield f"{name}: {wrong}: {remedy}"
+    for name in Results(out).sums():
+        if name not in made and not name.startswith(NOT_PUBLISHED) and (out / name).is_file():
+            yield f"{name}: no run on the board makes this file: remove it"
 
 
-def is_published(name: str) -> bool:
-    """Whether a file of this name, relative to the results folder, is one of `PUBLISHED`."""
-    return re.split("[./]", name)[0] in PUBLISHED
-
-
-def _files(out: Path) -> set[str]:
-    """Files of a results folder but for the runs and what begins with a dot."""
-    inside = [
-        path
-        for entry in out.iterdir()
-        if entry.name != "runs"
-        for path in (entry.rglob("*") if entry.is_dir() else [entry])
-    ]
+def _names_of_pictures(folders: Iterable[Path], names: Iterable[str]) -> dict[bytes, bytes]:
+    """Names of pictures by what a page that they are embedded in holds of them."""
+    files = [(folder / name, name) for name in names for folder in folders if name.endswith(".png")]
     return {
-        path.relative_to(out).as_posix()
-        for path in inside
-        if path.is_file() and not path.name.startswith(".")
+        base64.b64encode(path.read_bytes()): name.encode() for path, name in files if path.is_file()
     }
 
 
-EMBEDDED = re.compile(rb'data:image/png;base64,([^"]*)')
-
-
-def _same_but_for_rounding(name: str, stored: bytes, computed: bytes) -> bool:
-    """Whether pictures look the same, and all beside them is the same."""
-    if name.endswith(".png"):
-        return same_picture(stored, computed)
-    if not name.endswith(".html") or EMBEDDED.sub(b"", stored) != EMBEDDED.sub(b"", computed):
-        return False
-    try:
-        pictures = [
-            [base64.b64decode(text, validate=True) for text in EMBEDDED.findall(page)]
+def _difference(name: str, stored: bytes, computed: bytes, pictures: dict[bytes, bytes]) -> str:
+    """How a published file differs from the one made anew, but for rounding; or nothing."""
+    if name.endswith(".html"):
+        stored, computed = (
+            EMBEDDED.sub(lambda match: pictures.get(match[1], match[0]), page)
             for page in (stored, computed)
-        ]
-    except ValueError:
-        return False
-    return all(same_picture(*pair) for pair in zip(*pictures, strict=True))
+        )
+    if stored == computed:
+        return ""
+    if name.endswith(".png"):
+        return "" if same_picture(stored, computed) else _other_picture(stored, computed)
+    lines = zip(stored.splitlines(), computed.splitlines(), strict=False)
+    number = next((i for i, (one, other) in enumerate(lines, 1) if one != other), None)
+    return f"{f'line {number}' if number else 'its end'} is not what the stored predictions give"
 
 
 def same_picture(stored: bytes, computed: bytes) -> bool:
@@ -336,23 +300,14 @@ def same_picture(stored: bytes, computed: bytes) -> bool:
     return one.shape == other.shape and bool((np.abs(one - other) <= COLOUR_STEPS).all())
 
 
-def _how_it_differs(name: str, stored: bytes, computed: bytes) -> str:
-    if name.endswith(".png"):
-        try:
-            by = [Image.open(io.BytesIO(each)).info.get("Software") for each in (stored, computed)]
-        except OSError:
-            return "damaged"
-        if by[0] != by[1]:
-            return f"another picture than is drawn here, by {by[0] or 'an earlier version'}"
-        return "another picture than the stored predictions give"
-    lines = zip(stored.splitlines(), computed.splitlines(), strict=False)
-    number = next((i for i, (one, other) in enumerate(lines, 1) if one != other), None)
-    where = f"line {number}" if number else "its end"
-    return f"{where} is not what the stored predictions give"
-
-
-def _waiting(what: str) -> Any:
-    return Console(stderr=True).status(what)  # a moving sign on a terminal, nothing elsewhere
+def _other_picture(stored: bytes, computed: bytes) -> str:
+    try:
+        by = [Image.open(io.BytesIO(each)).info.get("Software") for each in (stored, computed)]
+    except OSError:
+        return "damaged"
+    if by[0] != by[1]:
+        return f"another picture than is drawn here, by {by[0] or 'an earlier version'}"
+    return "another picture than the stored predictions give"
 
 
 @command()
@@ -365,19 +320,16 @@ def main(out: Path, data: str | None, require_data: bool) -> int:
     """Recompute all that OUT shows from its stored predictions; status 1 if anything differs."""
     if data is not None:
         datasets.load(data)  # wrong input, if it cannot be
-    found = verify(Results(out), data, require_data)
-    for line in found.failures:
+    findings = verify(Results(out), data, require_data)
+    for line in (*findings.failures, *findings.notes):
         click.echo(line)
-    for line in found.notes:
-        click.echo(line)
-    models = f", {found.models_absent} fitted models not kept" if found.models_absent else ""
-    n_failures = len(found.failures)
-    end = f"{n_failures} failures" if n_failures else "all is what the stored predictions give"
+    models = f", {findings.models_absent} fitted models not kept" if findings.models_absent else ""
+    n = len(findings.failures)
     click.echo(
-        f"{len(found.records)} sound runs{models}, "
-        f"{found.files} tables and pictures compared: {end}"
+        f"{len(findings.records)} sound runs{models}, {findings.files} tables and pictures "
+        f"compared: {f'{n} failures' if n else 'all is what the stored predictions give'}"
     )
-    return 1 if found.failures else 0
+    return 1 if n else 0
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ class DataFacts:
         Files that could not be read, and why.
     remarks : tuple of str
         What was done to a set as it came.
+    source : str
+        What `datasets.Source.parse` reads as what it was loaded from; empty where not recorded.
     """
 
     name: str
@@ -73,6 +75,7 @@ class DataFacts:
     crop_found: float | None = None
     left_out: tuple[tuple[str, str], ...] = ()
     remarks: tuple[str, ...] = ()
+    source: str = ""
 
     def __post_init__(self) -> None:
         if "/" in self.name or self.name.startswith("."):

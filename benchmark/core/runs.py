@@ -275,6 +275,7 @@ def describe(dataset: Dataset) -> DataFacts:
         crop_found=None if found is None else float(found.mean()),
         left_out=dataset.left_out,
         remarks=dataset.remarks,
+        source=str(dataset.source or ""),
     )
 
 

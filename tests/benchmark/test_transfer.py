@@ -46,7 +46,7 @@ def test_one_run_is_scored_within_its_set_and_across(
             for end in ("", "_lo", "_hi"):
                 value = getattr(row, f"{score}{end}")
                 assert beside.loc[row.model, f"{score}_{row.split}{end}"] == value
-    rows = read(out)
+    rows = read(Results(out))
     assert len({record.key for row in rows for record in row.runs}) == 2
     for each in rows:
         assert each.scores is not None
@@ -58,8 +58,7 @@ def test_one_run_is_scored_within_its_set_and_across(
         assert text.count(stated) == 3, "above both boards and where they stand beside each other"
     assert "without 30 bar of shapes" in err
     assert (out / "transfer.shapes-on-other.fair.png").is_file()
-    given = f"{shapes_folder}-on-folder:{other_folder}"
-    found = verify.verify(Results(out), given)
+    found = verify.verify(Results(out), require_data=True)
     assert found.failures == []
     assert (len(found.records), found.models_absent) == (2, 0)
 
