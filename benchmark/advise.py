@@ -17,17 +17,17 @@ from benchmark.core.store import Results
 from benchmark.options import Options, TrainSize, command
 from benchmark.scores import curves
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.rows import Row
+from benchmark.scores.rows import Row, Scores
 from benchmark.view.text import score
 from datasets import Dataset, InputError
 
 # Fast or good at few pictures in results/reference, at least two of each kind.
-USUAL = "logistic-regression,random-forest,hog-svm,vgg11,seresnet18"
+USUAL_MODELS = "logistic-regression,random-forest,hog-svm,vgg11,seresnet18"
 BASELINE = "majority"  # always among the models, to be compared with
-FEWEST = 40  # pictures to learn from: a quarter of them is 8 to train on and 2 to select on
-SERVED = 10_000  # pictures whose answering counts in what a model costs
-CHEAP = 60.0  # seconds that are no reason to prefer a model
-WIDE = 0.2  # an interval wider than this says little
+MIN_PICTURES = 40  # to learn from: a quarter of them is 8 to train on and 2 to select on
+PICTURES_ANSWERED = 10_000  # of a model in use, whose seconds count in what it costs
+COST_STEP = 60.0  # seconds, up to whole multiples of which costs are rounded
+WIDE_INTERVAL = 0.2  # of an accuracy, which then says little
 
 
 def steps(dataset: Dataset, train_size: int | None, repeats: int) -> list[Curve]:
@@ -42,23 +42,23 @@ def steps(dataset: Dataset, train_size: int | None, repeats: int) -> list[Curve]
     whole = Curve(split=split, train_size=train_size, repeats=repeats)
     n = whole.n_pictures(dataset)
     parts = [replace(whole, train_size=n // part) for part in (4, 2)]
-    seen = [part for part in parts if n >= FEWEST and part.shows_two_classes(dataset)]
+    seen = [part for part in parts if n >= MIN_PICTURES and part.shows_two_classes(dataset)]
     if not seen:
         raise InputError(
             f"{n} pictures to learn from, beside the third for the test, are too few to advise on: "
-            f"bring {FEWEST} or more, of two classes at least"
+            f"bring {MIN_PICTURES} or more, of two classes at least"
         )
     return [*seen, whole]
 
 
 def advice(
-    found: Leaderboard, dataset: Dataset, protocols: Sequence[Curve], results: Results
+    leaderboard: Leaderboard, dataset: Dataset, protocols: Sequence[Curve], results: Results
 ) -> list[str]:
     """Answer the user's question in five lines.
 
     Parameters
     ----------
-    found : Leaderboard
+    leaderboard : Leaderboard
         Of the results folder.
     dataset : Dataset
         The pictures.
@@ -72,115 +72,111 @@ def advice(
         Which model; what accuracy to expect; what it costs; deep or classical; whether more
         pictures would help. One line if no model has a result.
     """
-    data, whole = dataset.fingerprint[:12], protocols[-1]
-    curve = {
+    rows = {
         (row.place.protocol, row.place.model): row
-        for row in found.rows
-        if row.scores is not None
-        and row.bad is None
+        for row in leaderboard.rows
+        if row.rank is not None
         and row.fingerprint == dataset.fingerprint
-        and row.place.split == whole.split
+        and row.place.split == protocols[-1].split
     }
-    board, pairs = (
-        table[
-            (table["data"] == data)
-            & (table["protocol"] == whole.label)
-            & (table["split"] == whole.split)
-        ]
-        for table in (found.table, found.pairs)
-    )
-    board = board[board["rank"].notna()]
-    if not len(board):
+    whole = [row for (label, _), row in rows.items() if label == protocols[-1].label]
+    if not whole:
         return ["Which model: not known, as no run on all pictures was finished."]
-    cost = board["fit_seconds"] + board["predict_ms_per_image"] * SERVED / 1000
-    board = board.assign(cost=np.ceil(cost / CHEAP))
-    tied = board[board["rank"] == 1].sort_values("accuracy", ascending=False, kind="stable")
-    useless = bool((tied["model"] == BASELINE).any())
-    pick = (tied if useless else tied.sort_values("cost", kind="stable")).iloc[0]
-    row = curve[whole.label, pick["model"]]
-    steps_of_pick = [
-        curve[key] for each in protocols if (key := (each.label, pick["model"])) in curve
-    ]
+    best_first = sorted(whole, key=_accuracy, reverse=True)
+    tied = [row for row in best_first if row.rank == 1]
+    useless = any(row.place.model == BASELINE for row in tied)
+    pick = tied[0] if useless else min(tied, key=_cost)
+    by_size = [rows.get((each.label, pick.place.model)) for each in protocols]
     return [
-        _which(board, tied, pick, useless),
-        _expect(pick, row),
-        _costs(pick, row, results),
-        _deep_or_classical(board, pairs, curve, whole.label),
-        _more_pictures(steps_of_pick, int(pick["n_test"])),
+        _which(best_first, tied, pick, useless),
+        _expect(pick),
+        _costs(pick, results),
+        _deep_or_classical(best_first, leaderboard.pairs),
+        _more_pictures([row for row in by_size if row is not None]),
     ]
+
+
+def _scores(row: Row) -> Scores:
+    assert row.scores is not None  # as it has a rank
+    return row.scores
+
+
+def _accuracy(row: Row) -> float:
+    return _scores(row).mean("accuracy")
+
+
+def _cost(row: Row) -> int:
+    """Seconds to train and to answer, as a number of `COST_STEP`."""
+    values = row.columns()
+    answering = values["predict_ms_per_image"] / 1000 * PICTURES_ANSWERED
+    return math.ceil((values["fit_seconds"] + answering) / COST_STEP)
+
+
+def _n_test(row: Row) -> str:
+    return f"{len(_scores(row).rows):,} test pictures"
 
 
 def _interval(low: float, high: float) -> str:
     return f"95 % interval {score(low)} to {score(high)}"
 
 
-def _which(board: pd.DataFrame, tied: pd.DataFrame, pick: pd.Series, useless: bool) -> str:
-    n_test = f"{pick['n_test']:,} test pictures"
-    others = [
-        f"{row['model']} {score(row['accuracy'])} %"
-        for row in tied.to_dict(orient="records")
-        if row["model"] != pick["model"]
-    ]
+def _which(rows: Sequence[Row], tied: Sequence[Row], pick: Row, useless: bool) -> str:
+    name, n_test = pick.place.model, _n_test(pick)
     if useless:
         return (
             f"Which model: none yet. On these {n_test} no model is surely better than always "
-            f"saying the commonest class; {pick['model']} is right most often."
+            f"saying the commonest class; {name} is right most often."
         )
-    if not others:
+    if len(tied) == 1:
         return (
-            f"Which model: {pick['model']}, surely better than each of the {len(board) - 1} others "
-            f"tried, on {n_test}."
+            f"Which model: {name}, surely better than each of the {len(rows) - 1} others tried, "
+            f"on {n_test}."
         )
+    others = [f"{row.place.model} {score(_accuracy(row))} %" for row in tied if row is not pick]
     return (
-        f"Which model: {pick['model']} ({score(pick['accuracy'])} %). These {n_test} cannot tell "
-        f"it from {', '.join(others)}, which cost more or are right less often."
+        f"Which model: {name} ({score(_accuracy(pick))} %). These {n_test} cannot tell it from "
+        f"{', '.join(others)}, which cost more or are right less often."
     )
 
 
-def _expect(pick: pd.Series, row: Row) -> str:
-    assert row.scores is not None
-    commonest = row.class_names[int(np.bincount(row.scores.labels).argmax())]
-    low, high = pick["accuracy_lo"], pick["accuracy_hi"]
-    small = (
-        f" So wide an interval says little: test pictures are few ({pick['n_test']:,})."
-        if high - low > WIDE
-        else ""
-    )
+def _expect(pick: Row) -> str:
+    scores, (low, high) = _scores(pick), pick.intervals["accuracy"]
+    commonest = pick.class_names[int(np.bincount(scores.labels).argmax())]
+    wide = f" So wide an interval says little: test pictures are few ({len(scores.rows):,})."
     return (
-        f"What to expect: {score(pick['accuracy'])} % of new pictures like these right "
+        f"What to expect: {score(_accuracy(pick))} % of new pictures like these right "
         f"({_interval(low, high)}); always saying '{commonest}' is right on "
-        f"{score(pick['majority_accuracy'])} %.{small}"
+        f"{score(scores.mean('majority_accuracy'))} %.{wide if high - low > WIDE_INTERVAL else ''}"
     )
 
 
-def _costs(pick: pd.Series, row: Row, results: Results) -> str:
-    record = row.good[0]
+def _costs(pick: Row, results: Results) -> str:
+    values, record = pick.columns(), pick.good[0]
     files = [*results.run_folder(record.key).glob("model.s*")]
     size = f"a file of {files[0].stat().st_size / 1e6:.1f} MB, " if files else ""
     threads = record.environment.threads
     where = f"{record.environment.processor}, {threads} thread{'s' * (threads > 1)}"
     return (
-        f"What it costs: {pick['fit_seconds']:.1f} s to train on {pick['n_train']:,} pictures, "
-        f"{pick['predict_ms_per_image']:.2g} ms to answer one; {size}at most "
-        f"{pick['peak_memory_mb']:,.0f} MB of memory in training "
-        f"({where if pick['device'] == 'cpu' else pick['device']})."
+        f"What it costs: {values['fit_seconds']:.1f} s to train on {values['n_train']:,} pictures, "
+        f"{values['predict_ms_per_image']:.2g} ms to answer one; {size}at most "
+        f"{values['peak_memory_mb']:,.0f} MB of memory in training "
+        f"({where if values['device'] == 'cpu' else values['device']})."
     )
 
 
-def _deep_or_classical(
-    board: pd.DataFrame, pairs: pd.DataFrame, curve: dict[tuple[str, str], Row], label: str
-) -> str:
-    by_accuracy = board.sort_values("accuracy", ascending=False)["model"]
-    best: dict[bool, str] = {}
-    for model in by_accuracy:
-        best.setdefault(curve[label, model].is_deep, model)
+def _deep_or_classical(rows: Sequence[Row], pairs: pd.DataFrame) -> str:
+    best = {row.is_deep: row for row in reversed(rows)}
     if len(best) < 2:
         kind = "nets" if True in best else "classical models"
         return f"Deep or classical: only {kind} have a result; try both kinds with --model."
-    names = {best[True], best[False]}
-    same = pairs["model_a"].isin(names) & pairs["model_b"].isin(names)
-    pair = pairs[same].iloc[0]
-    kinds = {best[True]: "the best net", best[False]: "the best classical model"}
+    kinds = {
+        best[True].place.model: "the best net",
+        best[False].place.model: "the best classical model",
+    }
+    board = pairs.groupby(["protocol", "split", "data"]).get_group(
+        (*rows[0].place[1:3], rows[0].data)
+    )
+    pair = board[board["model_a"].isin(kinds) & board["model_b"].isin(kinds)].iloc[0]
     one, other = (f"{kinds[name]} ({name})" for name in (pair["model_a"], pair["model_b"]))
     sure = "more than chance explains" if pair["told_apart"] else "no more than chance may explain"
     return (
@@ -189,7 +185,7 @@ def _deep_or_classical(
     )
 
 
-def _more_pictures(rows: Sequence[Row], n_test: int) -> str:
+def _more_pictures(rows: Sequence[Row]) -> str:
     """What twice as many pictures gave, and may give again.
 
     Errors are taken to fall as a power of the number of pictures to some limit, the usual form of
@@ -209,7 +205,7 @@ def _more_pictures(rows: Sequence[Row], n_test: int) -> str:
         least = math.ceil(100 * (high - low) / 2)
         return (
             f"More pictures: no sign that they would help: {gained}; a gain below {least} points "
-            f"would not show on {n_test:,} test pictures."
+            f"would not show on {_n_test(rows[-1])}."
         )
     before = curves.gain(rows[-3], rows[-2]).value if len(rows) > 2 else 0.0
     again = (
@@ -223,8 +219,8 @@ def _more_pictures(rows: Sequence[Row], n_test: int) -> str:
 @command(
     *("drop_class", "drop_duplicates", "crop", "repeats", "size", "device", "jobs", "time_limit"),
     data={"required": True, "help": "A folder with one folder a class, or a name."},
-    model={"default": USUAL},
-    train_size={"type": TrainSize(FEWEST), "help": "Pictures to learn from at most."},
+    model={"default": USUAL_MODELS},
+    train_size={"type": TrainSize(MIN_PICTURES), "help": "Pictures to learn from at most."},
     out={"default": Path("results/advice")},
 )
 def main(options: Options) -> int:
