@@ -6,7 +6,6 @@ Writes ``OUT/audit.json``, ``OUT/audit.html`` and a contact sheet, ``OUT/audit-p
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
@@ -49,13 +48,12 @@ def examine(dataset: Dataset) -> dict[str, Any]:
     first = audit.firsts(len(dataset), copies)
     near = audit.near_duplicates(facts.hashes, first)
     unlisted, missing = audit.unlisted_and_missing(dataset)
-    names = Counter(dataset.ids)
-    rows_of: dict[str, list[int]] = {name: [] for name, count in names.items() if count > 1}
+    rows_of: dict[str, list[int]] = {}
     for row, name in enumerate(dataset.ids):
-        if name in rows_of:
-            rows_of[name].append(row)
+        rows_of.setdefault(name, []).append(row)
+    repeated = [np.array(rows) for rows in rows_of.values() if len(rows) > 1]
     different = [rows for rows in copies if len({dataset.ids[row] for row in rows}) > 1]
-    found: dict[str, Any] = {
+    record: dict[str, Any] = {
         "schema": SCHEMA,
         "data": {
             "name": dataset.name,
@@ -69,13 +67,13 @@ def examine(dataset: Dataset) -> dict[str, Any]:
         "summary": "",
         "files": {
             "in_files": dataset.root is not None,
-            "distinct": len(names),
+            "distinct": len(rows_of),
             "unlisted": [_readable(name) for name in unlisted],
             "missing": [_readable(name) for name in missing],
             "unreadable": [[_readable(name), reason] for name, reason in dataset.left_out],
         },
         "classes": dataset.class_counts,
-        "repeated_names": [_rows(dataset, np.array(rows)) for rows in rows_of.values()],
+        "repeated_names": [_rows(dataset, rows) for rows in repeated],
         "conflicting_labels": [_rows(dataset, r) for r in copies if conflicting(dataset, r)],
         "identical_files": [_rows(dataset, rows) for rows in different],
         "near_duplicates": {
@@ -89,28 +87,25 @@ def examine(dataset: Dataset) -> dict[str, Any]:
         "shortcuts": [],
     }
     for name, (protocol, deep) in SPLITS.items():
-        if (protocol.split == "across") != ("across" in possible_splits(dataset)):
+        if protocol.split not in possible_splits(dataset):
             continue
-        if protocol.name == "slides" and not dataset.faces:
+        if isinstance(protocol, Slides) and not dataset.faces:
             continue  # which are about faces
-        needed = {"identity": dataset.groups, "official": dataset.parts}
-        if needed.get(protocol.split, True) is None:
-            continue
         try:
             rows = protocol.rows(dataset, deep, repeat=0)
         except InputError as error:
-            found["splits"].append({"split": name, "impossible": str(error)})
+            record["splits"].append({"split": name, "impossible": str(error)})
             continue
         # What a model is selected on it knows, but for the test set, which the slides select on.
         training = np.setdiff1d(np.union1d(rows.training, rows.selection), rows.scored)
         overlap = audit.overlap(dataset, training, rows.scored, first, near)
-        found["splits"].append({"split": name, **asdict(overlap)})
-        found["shortcuts"] += [
+        record["splits"].append({"split": name, **asdict(overlap)})
+        record["shortcuts"] += [
             {"split": name, **asdict(shortcut)}
             for shortcut in audit.shortcuts(dataset, facts, training, rows.scored)
         ]
-    found["summary"] = summary(found)
-    return found
+    record["summary"] = summary(record)
+    return record
 
 
 def _rows(dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
@@ -128,23 +123,23 @@ def _readable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def summary(found: dict[str, Any]) -> str:
+def summary(record: dict[str, Any]) -> str:
     """One line on what an audit found, for the leaderboard."""
-    conflicts = found["conflicting_labels"]
+    conflicts = record["conflicting_labels"]
     which = f" ({conflicts[0]['names'][0]})" if len(conflicts) == 1 else ""
     parts = [
-        f"{_count(len(found['repeated_names']), 'file name')} repeated",
-        f"{_count(len(found['identical_files']), 'group')} of different files byte for byte "
+        f"{_count(len(record['repeated_names']), 'file name')} repeated",
+        f"{_count(len(record['identical_files']), 'group')} of different files byte for byte "
         "the same",
         f"{_count(len(conflicts), 'picture')} with conflicting labels{which}",
-        f"{_count(found['near_duplicates']['n'], 'near-duplicate pair')}",
+        f"{_count(record['near_duplicates']['n'], 'near-duplicate pair')}",
     ]
     sentences = ["Audit: " + ", ".join(parts)]
     said = {"slides", "fair identity", "fair official"} & {
-        each["split"] for each in found["splits"]
+        each["split"] for each in record["splits"]
     }
     said = said or {"fair random"}
-    for split in found["splits"]:
+    for split in record["splits"]:
         if split["split"] not in said or "impossible" in split:
             continue
         person = ""
@@ -154,7 +149,7 @@ def summary(found: dict[str, Any]) -> str:
         sentences.append(
             f"Under {split['split']} {person}{split['identical']} are in training byte for byte"
         )
-    sentences.append(_shortcut_sentence(found["shortcuts"], found["data"]["faces"]))
+    sentences.append(_shortcut_sentence(record["shortcuts"], record["data"]["faces"]))
     return ". ".join(sentences) + "."
 
 
@@ -163,24 +158,17 @@ def _shortcut_sentence(shortcuts: list[dict[str, Any]], faces: bool) -> str:
     single = [each for each in shortcuts if each["columns"] != "all of these"]
     for split in dict.fromkeys(each["split"] for each in single):
         here = [each for each in single if each["split"] == split]
-        best: dict[str, tuple[dict[str, Any], str]] = {}
-        for each in here:
-            for one in each["classes"]:
-                name = one["class_name"]
-                better = name not in best or one["recall"] > best[name][0]["recall"]
-                if one["found"] and better:
-                    best[name] = one, each["columns"]
+        told = [(one, each["columns"]) for each in here for one in each["classes"] if one["found"]]
+        best: dict[str, str] = {}
+        for one, columns in sorted(told, key=lambda item: item[0]["recall"], reverse=True):
+            recall, others = percent(one["recall"]), percent(one["others"])
+            sentence = f"{one['class_name']} by {columns} ({recall}, by chance {others})"
+            best.setdefault(one["class_name"], sentence)
         if best:
-            ordered = sorted(best.values(), key=lambda item: -item[0]["recall"])
-            told = [
-                f"{each['class_name']} by {group} ({percent(each['recall'])}, "
-                f"by chance {percent(each['others'])})"
-                for each, group in ordered
-            ]
             unseen = "face" if faces else "picture"
             return (
                 f"Shortcuts: under {split} a classifier that sees no {unseen} finds "
-                f"{', '.join(told)}"
+                f"{', '.join(best.values())}"
             )
         winners = [each for each in here if each["beats_majority"]]
         if winners:
@@ -196,12 +184,12 @@ def _count(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
-def pairs(dataset: Dataset, found: dict[str, Any]) -> list[plots.Pair]:
+def pairs(dataset: Dataset, record: dict[str, Any]) -> list[plots.Pair]:
     """Pairs to look at: different files that are the same, then the nearest."""
-    listed = [("byte for byte the same", each) for each in found["identical_files"]]
+    listed = [("byte for byte the same", each) for each in record["identical_files"]]
     listed += [
         (f"{each['bits']} of {audit.BITS} bits differ", each)
-        for each in found["near_duplicates"]["listed"]
+        for each in record["near_duplicates"]["listed"]
     ]
     result = []
     for what, each in listed[:PAIRS_DRAWN]:
@@ -220,31 +208,31 @@ def pairs(dataset: Dataset, found: dict[str, Any]) -> list[plots.Pair]:
 
 def write(dataset: Dataset, results: Results) -> dict[str, Any]:
     """Audit a data set and write the record, the contact sheet and the page to a folder."""
-    found, sheet = examine(dataset), "audit-pairs.png"
-    shown = pairs(dataset, found)
+    record, sheet = examine(dataset), "audit-pairs.png"
+    shown = pairs(dataset, record)
     if shown:
         drawn = plots.pairs(shown, f"{dataset.name}: the closest pairs of pictures")
         results.write_bytes(sheet, plots.png(drawn))
     else:
         results.remove(sheet)  # of an earlier audit
-    results.write_text("audit.json", json.dumps(found, indent=2) + "\n")
+    results.write_text("audit.json", json.dumps(record, indent=2) + "\n")
     by_split: dict[str, list[dict[str, Any]]] = {}
-    for shortcut in found["shortcuts"]:
+    for shortcut in record["shortcuts"]:
         by_split.setdefault(shortcut["split"], []).append(shortcut)
     html = page.render(
         "audit.html",
         results,
-        found=found,
+        record=record,
         shortcuts=by_split,
-        unreadable=[f"{name} ({reason})" for name, reason in found["files"]["unreadable"]],
+        unreadable=[f"{name} ({reason})" for name, reason in record["files"]["unreadable"]],
         sheet=sheet if shown else None,
         n_shown=len(shown),
         warning=HOW_TO_GET_REAL if dataset.generated else "",
-        faces=found["data"]["faces"],
+        faces=record["data"]["faces"],
         people=dataset.groups is not None,
     )
     results.write_text("audit.html", html)
-    return found
+    return record
 
 
 @command("data", "drop_class", "drop_duplicates", "size", "out")
@@ -252,10 +240,10 @@ def main(options: Options) -> None:
     """Look in pictures for copies, leaks across the splits and shortcuts; train nothing."""
     (dataset,) = session.load(options)
     options.results.check_writable()
-    found = write(dataset, options.results)
+    record = write(dataset, options.results)
     if options.results.rows():
         page.publish(options.results)
-    click.echo(found["summary"])
+    click.echo(record["summary"])
     click.echo(f"written: {options.out / 'audit.html'}, audit.json")
 
 
