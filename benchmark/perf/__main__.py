@@ -297,7 +297,9 @@ def main(options: Options, model: str, only: str, rounds: int) -> None:
         for measure in SECTIONS[name](source, rounds, names):
             measures.append(measure)
             click.echo(measure, err=True)
-            write_section(options.out, name, [{**each.row(), **where} for each in measures], titles)
+            write_section(
+                options.results, name, [{**each.row(), **where} for each in measures], titles
+            )
     click.echo(f"written: {options.out / 'perf.md'}, perf.csv")
 
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import joblib
 import pandas as pd
-import tabulate
 
 from benchmark.core.runs import environment
-from benchmark.core.store import write_file
+from benchmark.core.store import Results
+from benchmark.view import markdown
+from benchmark.view.sections import Section
+
+HOW_TO_READ = (
+    "Median (least to most) of the rounds; a ratio above 1 is in our favour. Ours runs one-thread "
+    "processes, one a core; the other way has all threads."
+)
 
 
 @dataclass(frozen=True)
@@ -58,21 +63,20 @@ class Measure:
 
 
 def write_section(
-    out: Path, section: str, rows: Sequence[dict[str, Any]], titles: Mapping[str, str]
+    results: Results, section: str, rows: Sequence[dict[str, Any]], titles: Mapping[str, str]
 ) -> None:
     """Put the rows of a section in the place of its earlier ones, and write the page again.
 
     Parameters
     ----------
-    out : Path
-        The results folder.
+    results : Results
     section : str
     rows : sequence of dict
         See `Measure.row`; each with the ``machine`` and the ``pictures`` it is of.
     titles : mapping
         Title of every section by name, in their order on the page; rows of others go.
     """
-    table, file = pd.DataFrame(rows), out / "perf.csv"
+    table, file = pd.DataFrame(rows), results.path / "perf.csv"
     if file.is_file():
         earlier = pd.read_csv(file, dtype=str, keep_default_na=False)
         table = pd.concat([earlier[earlier["section"] != section], table])
@@ -80,40 +84,38 @@ def write_section(
     table = table.sort_values(
         "section", key=lambda column: column.map([*titles].index), kind="stable"
     )
-    write_file(file, table.to_csv(index=False))
+    results.write_text("perf.csv", table.to_csv(index=False))
     parts = [
-        "# Speed\n\nMedian (least to most) of the rounds; a ratio above 1 is in our favour. Ours "
-        "runs one-thread processes, one a core; the other way has all threads."
+        _section(titles[str(name)], part) for name, part in table.groupby("section", sort=False)
     ]
-    for name, part in table.groupby("section", sort=False):
-        about = "; ".join(
-            f"{row.machine}; pictures: {row.pictures}"
-            for row in part[["machine", "pictures"]].drop_duplicates().itertuples()
-        )
-        shown = [
-            {
-                "what": row["subject"],
-                "unit": row["unit"],
-                **{each: _spread(row, each) for each in ("ours", "theirs", "ratio")},
-                "peer": row["peer"],
-                "note": row["note"],
-            }
-            for row in part.to_dict("records")
-        ]
-        parts.append(
-            f"## {titles[str(name)]}\n\n{about}.\n\n{tabulate.tabulate(shown, 'keys', 'github')}"
-        )
     if "card" not in set(table["section"]):
-        parts.append("## GPU\n\nNot measured yet: no CUDA device was there.")
-    write_file(out / "perf.md", "\n\n".join(parts) + "\n")
+        parts.append(Section("GPU", before=["Not measured yet: no CUDA device was there."]))
+    lines = ["# Speed", HOW_TO_READ, *map(markdown.section, parts)]
+    results.write_text("perf.md", "\n\n".join(lines) + "\n")
+
+
+def _section(title: str, part: pd.DataFrame) -> Section:
+    measured_on = part[["machine", "pictures"]].drop_duplicates().itertuples()
+    where = "; ".join(f"{row.machine}; pictures: {row.pictures}" for row in measured_on)
+    shown = [
+        {
+            "what": row["subject"],
+            "unit": row["unit"],
+            **{each: _spread(row, each) for each in ("ours", "theirs", "ratio")},
+            "peer": row["peer"],
+            "note": row["note"],
+        }
+        for row in part.to_dict("records")
+    ]
+    return Section(title, before=[f"{where}."], table=pd.DataFrame(shown))
 
 
 def machine() -> str:
     """The machine and the libraries that the figures belong to."""
     import torch
 
-    about = environment(1)
-    parts = [f"{about.processor}, {joblib.cpu_count()} cores", about.system]
+    here = environment(1)
+    parts = [f"{here.processor}, {joblib.cpu_count()} cores", here.system]
     if torch.cuda.is_available():
         parts.append(torch.cuda.get_device_name())
     return ", ".join([*parts, f"torch {torch.__version__}"])

@@ -22,15 +22,18 @@ def leaderboard(sections: Sequence[Section], warning: str = "", audit: str = "")
         The line an audit left about the data, if any.
     """
     parts = ["# Leaderboard", warning and f"**{plain(warning)}**", plain(audit)]
-    for section in sections:
-        if not section.in_document:
-            continue
-        parts += [f"## {plain(section.title)}", *map(plain, section.before)]
-        if section.table is not None:
-            parts.append(_table(section.table))
-        parts.append(plain(" ".join(section.after)))
-        parts += [f"![{plain(each.shows)}](<{each.file}>)" for each in section.pictures]
+    parts += [section(each) for each in sections if each.in_document]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def section(shown: Section, level: int = 2) -> str:
+    """Write a section as Markdown, its title as a heading of a level."""
+    parts = [f"{'#' * level} {plain(shown.title)}", *map(plain, shown.before)]
+    if shown.table is not None:
+        parts.append(_table(shown.table))
+    parts.append(plain(" ".join(shown.after)))
+    parts += [f"![{plain(each.shows)}](<{each.file}>)" for each in shown.pictures]
+    return "\n\n".join(filter(None, parts))
 
 
 def _table(table: pd.DataFrame) -> str:

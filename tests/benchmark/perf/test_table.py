@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmark.core.store import Results
 from benchmark.perf.table import Measure, write_section
 
 TITLES = {"engine": "Training nets", "card": "On a GPU"}
@@ -26,18 +27,21 @@ def measured(section: str, ours: list[float]) -> dict[str, object]:
 
 def test_a_section_measured_again_takes_the_place_of_its_earlier_rows(tmp_path: Path) -> None:
     for section, ours in (("card", [5.0]), ("engine", [1.0, 3.0]), ("card", [7.0])):
-        write_section(tmp_path, section, [measured(section, ours)], TITLES)
+        write_section(Results(tmp_path), section, [measured(section, ours)], TITLES)
     table = pd.read_csv(tmp_path / "perf.csv")
     assert table[["section", "ours"]].to_numpy().tolist() == [["engine", 2.0], ["card", 7.0]]
     page = (tmp_path / "perf.md").read_text()
     assert page.index("## Training nets") < page.index("## On a GPU")
     assert "2 (1 to 3)" in page
     assert "a machine; pictures: shapes, 90" in page
+    assert Results(tmp_path).sums().keys() == {"perf.csv", "perf.md"}
 
 
 def test_rows_of_a_section_that_is_gone_go(tmp_path: Path) -> None:
-    write_section(tmp_path, "old", [measured("old", [5.0])], {"old": "Of before", **TITLES})
-    write_section(tmp_path, "card", [measured("card", [7.0])], TITLES)
+    write_section(
+        Results(tmp_path), "old", [measured("old", [5.0])], {"old": "Of before", **TITLES}
+    )
+    write_section(Results(tmp_path), "card", [measured("card", [7.0])], TITLES)
     assert pd.read_csv(tmp_path / "perf.csv")["section"].tolist() == ["card"]
 
 
