@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 
 import click
 import pandas as pd
@@ -39,19 +39,18 @@ def write(results: Results, rows: Sequence[Row]) -> None:
         Those of the leaderboard.
     """
     for row in rows:
-        place = row.place
-        home = results.path / "tensorboard" / text.file_name(place.dataset, row.board, place.model)
+        folder = text.file_name(row.place.dataset, row.board, row.place.model)
         for record in row.good:
             history = results.history(record.key)
             if history is None:
                 continue
             sides = {"train": "training", "validation": row.entry.protocol.selected_on}
             for side, name in sides.items():
-                folder = home / f"{record.repeat + 1}" / name
-                _write_side(folder / "events.out.tfevents", record, history, side)
+                file = f"tensorboard/{folder}/{record.repeat + 1}/{name}/events.out.tfevents"
+                results.write_bytes(file, _events(record, history, side))
 
 
-def _write_side(path: Path, record: Record, history: pd.DataFrame, side: str) -> None:
+def _events(record: Record, history: pd.DataFrame, side: str) -> bytes:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.summary.writer.record_writer import RecordWriter
@@ -68,8 +67,8 @@ def _write_side(path: Path, record: Record, history: pd.DataFrame, side: str) ->
         events.append(
             Event(wall_time=began + after, step=epoch["epoch"], summary=Summary(value=values))
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        writer = RecordWriter(file)
-        for event in events:
-            writer.write(event.SerializeToString(deterministic=True))
+    file = io.BytesIO()
+    writer = RecordWriter(file)
+    for event in events:
+        writer.write(event.SerializeToString(deterministic=True))
+    return file.getvalue()

@@ -60,6 +60,8 @@ def test_writing_again_leaves_the_same_bytes(results: Path) -> None:
         written.append({path: path.read_bytes() for path in files})
     assert written[0] == written[1]
     assert len(written[0]) == 2
+    listed = {name for name in Results(results).sums() if name.startswith("tensorboard/")}
+    assert listed == {path.relative_to(results).as_posix() for path in written[0]}
 
 
 def test_without_tensorboard_nothing_is_fitted_and_the_remedy_is_named(
