@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
@@ -13,7 +14,6 @@ import deepnets
 from benchmark import session
 from benchmark.core import models
 from benchmark.core.runs import Run, on_board
-from benchmark.core.store import Results
 from benchmark.options import ONE_SPLIT, Options, command
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import IN_CURVES, METRICS
@@ -22,9 +22,9 @@ from benchmark.scores.worth import WHOLE, worth_of_parts
 from benchmark.view import console, text
 from datasets import InputError
 
-NOTHING = "all of it"
-EVERY_WAY = "all changes of pictures"
-SAYS_HOW_MUCH = {"balance_strength": "balance"}  # of the other, without which it means nothing
+WITHOUT_ALL = "all of it"
+ALL_AUGMENTATIONS = "all changes of pictures"
+STRENGTH_OF = {"balance_strength": "balance"}  # without which it means nothing
 HOW_TO_READ = (
     "Worth is the score of the whole recipe less that without the part: above 0 the part helps. "
     "Its interval is 95 %, for other people and pictures drawn like the test set's (bootstrap by "
@@ -53,29 +53,30 @@ def variants(
     Returns
     -------
     dict
-        By what is left out, in words: `WHOLE` first, `NOTHING` last.
+        By what is left out, in words: `WHOLE` first, `WITHOUT_ALL` last.
 
     Raises
     ------
     InputError
         If the model has no recipe, or this one changes nothing of it.
     """
-    usual, recipes = _parameters(model, settings), {**settings, "recipe": recipe}
-    given = {name: v for name, v in _parameters(model, recipes).items() if v != usual[name]}
-    found = {WHOLE: recipes}
+    usual, whole = _parameters(model, settings), {**settings, "recipe": recipe}
+    given = {name: v for name, v in _parameters(model, whole).items() if v != usual[name]}
+    result = {WHOLE: whole}
     for name, value in given.items():
-        if SAYS_HOW_MUCH.get(name) in given:
+        if STRENGTH_OF.get(name) in given:
             continue
-        together = [name, *(each for each in given if SAYS_HOW_MUCH.get(each) == name)]
-        said = ", ".join(_in_words(each, given[each], usual[each]) for each in together)
+        together = [name, *(each for each in given if STRENGTH_OF.get(each) == name)]
         ways = value.split("+") if name == "augment" else []
         for way in ways:
-            found[way] = {**recipes, name: "+".join(each for each in ways if each != way)}
+            result[way] = {**whole, name: "+".join(each for each in ways if each != way)}
         if len(ways) != 1:
-            found[EVERY_WAY if ways else said] = recipes | {each: usual[each] for each in together}
-    if len(found) == 1:
+            words = ", ".join(_in_words(each, given[each], usual[each]) for each in together)
+            left_out = ALL_AUGMENTATIONS if ways else words
+            result[left_out] = whole | {each: usual[each] for each in together}
+    if len(result) == 1:
         raise InputError(f"the recipe '{recipe}' changes nothing of {model.name}: name another")
-    return {**found, NOTHING: dict(settings)}
+    return {**result, WITHOUT_ALL: dict(settings)}
 
 
 def _in_words(name: str, value: Any, before: Any) -> str:
@@ -91,10 +92,10 @@ def _parameters(model: models.Model, settings: Mapping[str, Any]) -> dict[str, A
     return {**usual, **(parameters.pop("options") or {}), **parameters}
 
 
-def for_people(found: pd.DataFrame) -> pd.DataFrame:
+def for_people(worth: pd.DataFrame) -> pd.DataFrame:
     """The table as text."""
     lines = []
-    for row in found.to_dict(orient="records"):
+    for row in worth.to_dict(orient="records"):
         line: dict[str, str] = {"left out": row["left_out"]}
         if row["status"] != "ok":
             lines.append({**line, "accuracy %": f"{row['status']}: {row['reason']}"})
@@ -105,8 +106,8 @@ def for_people(found: pd.DataFrame) -> pd.DataFrame:
                 text.score(row[f"{score}{end}"], score) for end in ("_sd", "_worth_se")
             )
             line[metric.heading] = text.score(row[score], score) + (repeats and f" ±{repeats}")
-            worth = text.difference(row, f"{score}_worth", score)
-            line[f"worth, {metric.points} (95 %)"] = worth + (again and f" ±{again}")
+            lost = text.difference(row, f"{score}_worth", score)
+            line[f"worth, {metric.points} (95 %)"] = lost + (again and f" ±{again}")
         line["fit s"] = f"{row['fit_seconds']:.0f}"
         lines.append(line)
     return pd.DataFrame(lines).fillna("")
@@ -130,7 +131,7 @@ def main(options: Options) -> int:
     }
     session.begin(options)
     every = [run for several in runs.values() for run in several]
-    ends = [*runs[WHOLE], *runs[NOTHING]]
+    ends = [*runs[WHOLE], *runs[WITHOUT_ALL]]
     records = session.make(every, options, shown=ends)
     board = session.publish(options.results)
     worth = worth_of_parts(
@@ -146,30 +147,29 @@ def main(options: Options) -> int:
 
 def _show(worth: pd.DataFrame, board: Leaderboard, run: Run, options: Options) -> None:
     """Write and print what each part is worth; `run` is one of the whole recipe."""
-    about, model, repeats = run.dataset.name, run.model.name, options.repeats
-    (place, *_) = (row.place[:3] for row in run.board_rows)
-    rows = [row for row in board.rows if row.place[:3] == place]
+    from benchmark.view import markdown, page, plots  # with matplotlib, not for the workers
+    from benchmark.view.sections import Picture, Section
+
+    model, repeats, place = run.model.name, options.repeats, run.board_rows[0].place
+    rows = [row for row in board.rows if row.place[:3] == place[:3]]
     title = (
         f"What each part of the recipe '{options.recipe}' is worth to {model}\n"
         f"{text.heading(rows)}, {repeats} repeat{'s' if repeats > 1 else ''}"
     )
-    name = text.file_name(
-        *("ablation", about, run.protocol.label, run.protocol.split, options.model, options.recipe)
+    name = text.file_name(*("ablation", *place[:3], options.model, options.recipe))
+    scored = worth.iloc[1:].dropna(subset=["accuracy"])
+    picture = Picture(f"{name}.png", "What each part is worth", partial(plots.worth, scored, title))
+    section = Section(
+        title,
+        table=for_people(worth),
+        after=[HOW_TO_READ],
+        pictures=[picture],
+        data={f"{name}.csv": text.csv(worth)},
     )
-    _write(options.results, name, worth, title)
-    console.print_table(title, for_people(worth), console.output())
-    click.echo(HOW_TO_READ)
+    page.write(options.results, [section])
+    options.results.write_text(f"{name}.md", markdown.section(section, level=1) + "\n")
+    console.show([section])
     click.echo(f"written: {options.out / name}.csv, .md and .png, report.html, leaderboard.csv")
-
-
-def _write(results: Results, name: str, worth: pd.DataFrame, title: str) -> None:
-    from benchmark.view import plots  # with matplotlib, which the workers need not load
-
-    results.write_text(f"{name}.csv", text.csv(worth))
-    lines = for_people(worth).to_markdown(index=False, disable_numparse=True)
-    results.write_text(f"{name}.md", f"# {title}\n\n{lines}\n\n{HOW_TO_READ}\n")
-    drawn = plots.worth(worth.iloc[1:].dropna(subset=["accuracy"]), title)
-    results.write_bytes(f"{name}.png", plots.png(drawn))
 
 
 if __name__ == "__main__":

@@ -40,18 +40,17 @@ def publish(results: Results) -> Leaderboard:
     warning = text.HOW_TO_GET_REAL if text.Facts.of(board).generated else ""
     audit = _audit(results, board.table)
     results.write_text("leaderboard.md", markdown.leaderboard(shown, warning, audit))
-    for section in shown:
-        for file, csv in section.data.items():
-            results.write_text(file, csv)
-    _draw(results, shown)
+    write(results, shown)
     page = render("report.html", results, sections=shown, warning=warning, audit=audit)
     results.write_text("report.html", page)
     return board
 
 
-def _draw(results: Results, shown: Sequence[Section]) -> None:
-    """Draw the pictures that are not drawn yet, and remove those that are no more to be shown."""
+def write(results: Results, shown: Sequence[Section]) -> None:
+    """Write the data of sections, draw the pictures that are not drawn yet, and remove others."""
     for section in shown:
+        for file, csv in section.data.items():
+            results.write_text(file, csv)
         for picture in section.pictures:
             if section.where == "folder":
                 results.remove(picture.file)

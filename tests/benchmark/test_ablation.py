@@ -32,14 +32,14 @@ def parameters(settings: dict[str, Any]) -> dict[str, Any]:
 def test_each_part_is_left_out_once_and_nothing_else_changes() -> None:
     asked = ablation.variants(NET, "strong", {})
     whole, usual = parameters(asked.pop(ablation.WHOLE)), parameters({})
-    assert parameters(asked.pop(ablation.NOTHING)) == usual
+    assert parameters(asked.pop(ablation.WITHOUT_ALL)) == usual
     ways = RECIPES["strong"]["augment"].split("+")
     others = [name for name in RECIPES["strong"] if name not in ("augment", "balance_strength")]
     assert len(asked) == len(ways) + 1 + len(others)
     for left_out, settings in asked.items():
         found = parameters(settings)
         changed = {k for k, v in found.items() if v != whole[k]}
-        if left_out in (*ways, ablation.EVERY_WAY):
+        if left_out in (*ways, ablation.ALL_AUGMENTATIONS):
             assert changed == {"augment"}
             left = set(ways) - {left_out} if left_out in ways else {""}
             assert set(found["augment"].split("+")) == left
