@@ -17,7 +17,7 @@ from benchmark.core.store import Results
 from benchmark.options import Options, TrainSize, command
 from benchmark.scores import curves
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.rows import Row, Scores
+from benchmark.scores.rows import Row
 from benchmark.view.text import score
 from datasets import Dataset, InputError
 
@@ -82,7 +82,7 @@ def advice(
     whole = [row for (label, _), row in rows.items() if label == protocols[-1].label]
     if not whole:
         return ["Which model: not known, as no run on all pictures was finished."]
-    best_first = sorted(whole, key=_accuracy, reverse=True)
+    best_first = sorted(whole, key=lambda row: row.mean("accuracy"), reverse=True)
     tied = [row for row in best_first if row.rank == 1]
     useless = any(row.place.model == BASELINE for row in tied)
     pick = tied[0] if useless else min(tied, key=_cost)
@@ -96,15 +96,6 @@ def advice(
     ]
 
 
-def _scores(row: Row) -> Scores:
-    assert row.scores is not None  # as it has a rank
-    return row.scores
-
-
-def _accuracy(row: Row) -> float:
-    return _scores(row).mean("accuracy")
-
-
 def _cost(row: Row) -> int:
     """Seconds to train and to answer, as a number of `COST_STEP`."""
     values = row.columns()
@@ -112,16 +103,12 @@ def _cost(row: Row) -> int:
     return math.ceil((values["fit_seconds"] + answering) / COST_STEP)
 
 
-def _n_test(row: Row) -> str:
-    return f"{len(_scores(row).rows):,} test pictures"
-
-
 def _interval(low: float, high: float) -> str:
     return f"95 % interval {score(low)} to {score(high)}"
 
 
 def _which(rows: Sequence[Row], tied: Sequence[Row], pick: Row, useless: bool) -> str:
-    name, n_test = pick.place.model, _n_test(pick)
+    name, n_test = pick.place.model, f"{pick.n_test:,} test pictures"
     if useless:
         return (
             f"Which model: none yet. On these {n_test} no model is surely better than always "
@@ -132,21 +119,24 @@ def _which(rows: Sequence[Row], tied: Sequence[Row], pick: Row, useless: bool) -
             f"Which model: {name}, surely better than each of the {len(rows) - 1} others tried, "
             f"on {n_test}."
         )
-    others = [f"{row.place.model} {score(_accuracy(row))} %" for row in tied if row is not pick]
+    others = [
+        f"{row.place.model} {score(row.mean('accuracy'))} %" for row in tied if row is not pick
+    ]
     return (
-        f"Which model: {name} ({score(_accuracy(pick))} %). These {n_test} cannot tell it from "
-        f"{', '.join(others)}, which cost more or are right less often."
+        f"Which model: {name} ({score(pick.mean('accuracy'))} %). These {n_test} cannot tell it "
+        f"from {', '.join(others)}, which cost more or are right less often."
     )
 
 
 def _expect(pick: Row) -> str:
-    scores, (low, high) = _scores(pick), pick.intervals["accuracy"]
-    commonest = pick.class_names[int(np.bincount(scores.labels).argmax())]
-    wide = f" So wide an interval says little: test pictures are few ({len(scores.rows):,})."
+    assert pick.scores is not None  # as it has a rank
+    low, high = pick.intervals["accuracy"]
+    commonest = pick.class_names[int(np.bincount(pick.scores.labels).argmax())]
+    wide = f" So wide an interval says little: test pictures are few ({pick.n_test:,})."
     return (
-        f"What to expect: {score(_accuracy(pick))} % of new pictures like these right "
+        f"What to expect: {score(pick.mean('accuracy'))} % of new pictures like these right "
         f"({_interval(low, high)}); always saying '{commonest}' is right on "
-        f"{score(scores.mean('majority_accuracy'))} %.{wide if high - low > WIDE_INTERVAL else ''}"
+        f"{score(pick.mean('majority_accuracy'))} %.{wide if high - low > WIDE_INTERVAL else ''}"
     )
 
 
@@ -205,7 +195,7 @@ def _more_pictures(rows: Sequence[Row]) -> str:
         least = math.ceil(100 * (high - low) / 2)
         return (
             f"More pictures: no sign that they would help: {gained}; a gain below {least} points "
-            f"would not show on {_n_test(rows[-1])}."
+            f"would not show on {rows[-1].n_test:,} test pictures."
         )
     before = curves.gain(rows[-3], rows[-2]).value if len(rows) > 2 else 0.0
     again = (
