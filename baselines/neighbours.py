@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from baselines.base import KNOWN_DEVICES, PictureClassifier
 from baselines.cuda import full_precision
 from baselines.registry import register
-from deepnets.training.device import choose
+from classifiers.device import choose
 
 if TYPE_CHECKING:
     from torch import Tensor

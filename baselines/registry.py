@@ -10,8 +10,6 @@ from typing import Any, TypeVar
 
 from sklearn.base import BaseEstimator
 
-from deepnets.training import device
-
 NOT_SETTINGS = {"device", "random_state"}  # where a model is fitted, and its seed: not a user's
 
 
@@ -42,13 +40,7 @@ def register(name: str, family: str) -> Callable[[Estimator], Estimator]:
 
 
 def make(name: str, /, **settings: Any) -> BaseEstimator:
-    """Make the unfitted classifier of a registered model.
-
-    Parameters
-    ----------
-    name : str
-    **settings
-        Parameters that differ from the usual ones.
+    """Make the unfitted classifier of a registered model, with parameters that differ from its own.
 
     Raises
     ------
@@ -65,8 +57,7 @@ def make(name: str, /, **settings: Any) -> BaseEstimator:
 
 
 def files(name: str) -> set[Path]:
-    """Files with the code that computes a model: its own, and those that define none."""
-    own = inspect.getfile(BASELINES[name].estimator)
+    """Files of this folder with the code that computes a model: its own, and those of no model."""
     families = {Path(inspect.getfile(each.estimator)) for each in BASELINES.values()}
-    shared = set(Path(__file__).parent.glob("*.py")) - families
-    return {Path(own), Path(device.__file__), *shared}
+    own = Path(inspect.getfile(BASELINES[name].estimator))
+    return {own, *set(Path(__file__).parent.glob("*.py")) - families}

@@ -18,8 +18,8 @@ from benchmark.core.store import Results
 from benchmark.options import Options
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import console
+from classifiers.device import choose
 from datasets import Dataset, InputError
-from deepnets.training.device import choose
 
 
 def usable_device(device: str, entries: Sequence[models.Model]) -> str:

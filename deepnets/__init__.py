@@ -21,17 +21,7 @@ __all__ = ["ARCHITECTURES", "TIMM", "Architecture", "architecture", "files", "ma
 def make(name: str, /, **settings: Any) -> "NetClassifier":
     """Make the unfitted classifier of a registered net, or of ``timm:NAME``.
 
-    Parameters
-    ----------
-    name : str
-    **settings
-        Parameters of `NetClassifier` that differ from the net's usual ones, options of its builder
-        such as ``stem``, and ``recipe``, which stands for several.
-
-    Raises
-    ------
-    ValueError
-        If the net has no such parameter, or not with such a value.
+    See `NetClassifier.with_settings` for the settings; the error is a ValueError.
     """
     from deepnets.training.classifier import NetClassifier
 
@@ -39,7 +29,7 @@ def make(name: str, /, **settings: Any) -> "NetClassifier":
 
 
 def files(name: str) -> set[Path]:
-    """Files with the code that computes a net: its own, and those that all nets share."""
+    """Files of this folder with the code that computes a net: its own, and those all nets share."""
     folder = Path(__file__).parent
     own = Path(inspect.getfile(architecture(name).builder))
     return {own, folder / "registry.py", *(folder / "training").glob("*.py")}

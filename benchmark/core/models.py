@@ -9,11 +9,13 @@ import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from sklearn.base import BaseEstimator
 
 import baselines
+import classifiers
 import deepnets
 from datasets import InputError
 
@@ -52,18 +54,22 @@ class Model:
             If the model has no such parameter, or not with such a value.
         """
         try:
-            return (deepnets if self.deep else baselines).make(self.name, **settings)
+            return self._package.make(self.name, **settings)
         except ValueError as error:
             raise InputError(str(error)) from error
 
     def source_hash(self) -> str:
         """Return a hash of the code that computes this model, comments and docstrings left out.
 
-        It covers the file that defines the model and those that all of its package share, so that
-        a change to one family leaves the stored runs of the others valid.
+        It covers the file that defines the model and those that are shared, so that a change to one
+        family leaves the stored runs of the others valid.
         """
-        files = (deepnets if self.deep else baselines).files(self.name)
-        return code_hash(*sorted(map(str, files)))
+        shared = Path(str(classifiers.__file__)).parent.glob("*.py")
+        return code_hash(*sorted(map(str, [*self._package.files(self.name), *shared])))
+
+    @property
+    def _package(self) -> ModuleType:
+        return deepnets if self.deep else baselines
 
 
 @functools.cache
@@ -76,7 +82,7 @@ def code_hash(*files: str) -> str:
     return hashlib.sha256("\0".join(sorted(map(ast.dump, trees))).encode()).hexdigest()
 
 
-OWN_PACKAGES = ("baselines", "benchmark", "datasets", "deepnets")
+OWN_PACKAGES = ("baselines", "benchmark", "classifiers", "datasets", "deepnets")
 
 
 class _Wordless(ast.NodeTransformer):
@@ -105,15 +111,12 @@ class _Wordless(ast.NodeTransformer):
 
 def models() -> dict[str, Model]:
     """Every registered model by name: classical ones first, then nets."""
-    classical = [Model(each.name, each.family, False) for each in baselines.BASELINES.values()]
-    nets = [
-        Model(each.name, each.family, True, bool(each.settings.get("pretrained")))
-        for each in deepnets.ARCHITECTURES.values()
-    ]
-    clash = {model.name for model in classical} & {model.name for model in nets}
-    if clash:
-        raise ValueError(f"a classical model and a net are both called {', '.join(clash)}")
-    return {model.name: model for model in [*classical, *nets]}
+    found = [Model(each.name, each.family, False) for each in baselines.BASELINES.values()]
+    for net in deepnets.ARCHITECTURES.values():
+        if net.name in baselines.BASELINES:
+            raise ValueError(f"a classical model and a net are both called {net.name}")
+        found.append(Model(net.name, net.family, True, bool(net.settings.get("pretrained"))))
+    return {model.name: model for model in found}
 
 
 def find(wanted: str) -> list[Model]:

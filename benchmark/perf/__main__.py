@@ -35,12 +35,12 @@ from benchmark.core.store import Results
 from benchmark.options import Options, command
 from benchmark.perf import loops
 from benchmark.perf.table import Measure, machine, write_section
+from classifiers.device import choose
 from datasets import Source, crops, images, packing
 from datasets.loaders import muxspace
 from datasets.loaders.drawn import faces
 from datasets.pictures import Files
 from datasets.registry import LOADERS
-from deepnets.training.device import choose
 
 SIZE = 32
 SMALL_STEMS = ("resnet18", "seresnet18")  # also measured without their pooling

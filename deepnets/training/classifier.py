@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,9 +12,8 @@ import numpy as np
 import safetensors
 import safetensors.torch
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 
+from classifiers.base import Classifier
 from deepnets.registry import TIMM, architecture, check_choice
 from deepnets.training.device import Backend, backend
 from deepnets.training.engine import Epoch, Pictures, predict, train
@@ -23,14 +21,12 @@ from deepnets.training.layers import Standardised, spare_slow_bf16
 from deepnets.training.pretrained import Weights, find, start
 from deepnets.training.recipes import RECIPES, Recipe
 
-SMALLEST_BATCH = 8  # down to which a batch is halved for lack of memory
-
 # Parameters that say which net it is, and where and how visibly it is trained: not a user's.
 NOT_SETTINGS = {"architecture", "options", "device", "random_state", "on_epoch"}
 
 
 @dataclass(eq=False, repr=False)
-class NetClassifier(ClassifierMixin, BaseEstimator, Recipe):
+class NetClassifier(Classifier, Recipe):
     """A net as a classifier of pictures, trained with Adam on the cross entropy.
 
     Its other parameters are those of a `Recipe`.
@@ -68,7 +64,15 @@ class NetClassifier(ClassifierMixin, BaseEstimator, Recipe):
 
     @classmethod
     def with_settings(cls, name: str, settings: Mapping[str, Any]) -> Self:
-        """Make the classifier of a net with settings of three kinds, as `deepnets.make` says.
+        """Make the classifier of a net with the settings that a user gives.
+
+        Parameters
+        ----------
+        name : str
+            A registered name, or ``timm:NAME``.
+        settings : mapping
+            Parameters that differ from the net's usual ones, options of its builder such as
+            ``stem``, and ``recipe``, which stands for several.
 
         Raises
         ------
@@ -78,12 +82,11 @@ class NetClassifier(ClassifierMixin, BaseEstimator, Recipe):
         net = architecture(name)
         recipe = settings.get("recipe") or "published"
         check_choice("recipe", recipe, RECIPES)
-        parameters = {each.name for each in fields(cls)} - NOT_SETTINGS
-        known = {"recipe", *parameters, *net.options}
-        options = {k: v for k, v in settings.items() if k not in parameters and k != "recipe"}
-        for each in options:
-            if each not in known and (each in NOT_SETTINGS or not name.startswith(TIMM)):
-                has = ", ".join(sorted(known))
+        parameters = cls().get_params().keys() - NOT_SETTINGS
+        options = {k: v for k, v in settings.items() if k not in {"recipe", *parameters}}
+        for each in sorted(options.keys() - net.options.keys()):
+            if each in NOT_SETTINGS or not name.startswith(TIMM):
+                has = ", ".join(sorted({"recipe", *parameters, *net.options}))
                 raise ValueError(f"{name} has no parameter '{each}': it has {has}")
         chosen = {**net.settings, **RECIPES[recipe], **settings}
         self = cls(name, options or None, **{k: v for k, v in chosen.items() if k in parameters})
@@ -93,123 +96,54 @@ class NetClassifier(ClassifierMixin, BaseEstimator, Recipe):
             raise ValueError(f"{name}: {error}") from error
         return self
 
-    def fit(
+    def _fit(
         self,
         X: np.ndarray,
         y: np.ndarray,
-        X_val: np.ndarray | None = None,
-        y_val: np.ndarray | None = None,
-        shares: np.ndarray | None = None,
-    ) -> Self:
-        """Train on labelled pictures.
-
-        Parameters
-        ----------
-        X : ndarray of uint8, shape (n, 3, size, size)
-            RGB planes.
-        y : ndarray of int64, shape (n,)
-            Class indices.
-        X_val, y_val : ndarray, optional
-            Pictures that decide when to stop and which epoch's weights are kept. Without them all
-            epochs are made and the last weights kept.
-        shares : ndarray of float32, shape (n, n_classes), optional
-            What is learned in place of `y`: the share of annotators who chose each class, where
-            `y` is their majority and column k is class k.
-
-        Raises
-        ------
-        ValueError
-            If the device, the architecture or its weights are not to be had.
-        FloatingPointError
-            If the training diverges.
-        """
+        X_val: np.ndarray | None,
+        y_val: np.ndarray | None,
+        shares: np.ndarray | None,
+    ) -> None:
         self.check_values()
         where = backend(self.device, self.cuda_graph)
-        self.classes_ = np.unique(y)
-        self.size_ = X.shape[-1]
         self.device_ = where.device.type
         training = self._pictures(X, y, where, shares)
         validation = None
         if X_val is not None and y_val is not None and len(y_val):
             validation = self._pictures(X_val, y_val, where)
-        self.batch_size_ = self.batch_size
-        halved = ""
-        while (note := self._train(training, validation, where)) is None:
-            self.batch_size_ //= 2
-            halved = f"batch of {self.batch_size_}: no memory on the card for more"
-            if where.device.type == "cuda":
-                torch.cuda.empty_cache()
+        seed = 0 if self.random_state is None else self.random_state
+        repeatable = torch.backends.cudnn.flags(enabled=True, deterministic=True)
+        with torch.random.fork_rng(), repeatable:
+            torch.manual_seed(seed)
+            n_classes, size = len(self.classes_), X.shape[-1]
+            self.net_ = Standardised(self._build(n_classes, size), *_scaling(training.images))
+            backbone = self._start(self.net_, n_classes, size)
+            _place(self.net_, where)
+            self.history_, self.best_epoch_, note = train(
+                self.net_,
+                training,
+                validation,
+                n_classes,
+                self,
+                where,
+                seed,
+                self.on_epoch,
+                backbone,
+            )
         self.n_parameters_ = sum(p.numel() for p in self.net_.parameters() if p.requires_grad)
         epochs = f"epoch {self.best_epoch_} of {len(self.history_)}"
-        self.note_ = "; ".join(filter(None, [epochs, halved, note]))
-        return self
+        self.note_ = "; ".join(filter(None, [epochs, note]))
 
-    def _train(self, training: Pictures, validation: Pictures | None, where: Backend) -> str | None:
-        """Train a new net and say how it ran; None if the card's memory may hold half the batch."""
-        seed = 0 if self.random_state is None else self.random_state
-        recipe = replace(self, batch_size=self.batch_size_)
-        with torch.random.fork_rng(), _repeatable():
-            torch.manual_seed(seed)
-            n_classes = len(self.classes_)
-            statistics = _channel_statistics(training.images)
-            self.net_ = Standardised(self._build(n_classes, self.size_), *statistics)
-            backbone = self._start(self.net_, n_classes, self.size_)
-            _place(self.net_, where)
-            try:
-                self.history_, self.best_epoch_, note = train(
-                    self.net_,
-                    training,
-                    validation,
-                    n_classes,
-                    recipe,
-                    where,
-                    seed,
-                    self.on_epoch,
-                    backbone,
-                )
-            except torch.OutOfMemoryError:
-                del self.net_
-                if self.batch_size_ < 2 * SMALLEST_BATCH:
-                    raise
-                return None
-        return note
-
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """Probability of each class in `classes_`.
-
-        Parameters
-        ----------
-        X : ndarray of uint8, shape (n, 3, size, size)
-            Pictures of the size trained on.
-
-        Returns
-        -------
-        ndarray of float32, shape (n, n_classes)
-            Rows sum to 1.
-
-        Raises
-        ------
-        ValueError
-            If the pictures are of another size.
-        """
-        check_is_fitted(self, "net_")
-        if X.shape[1:] != (3, self.size_, self.size_):
-            raise ValueError(
-                f"pictures of shape {X.shape[1:]}, but the net was trained on "
-                f"{(3, self.size_, self.size_)}: load them at the same size"
-            )
+    def _predict_proba(self, X: np.ndarray) -> np.ndarray:
         where = backend(self.device, self.cuda_graph)
         return predict(self.net_, _tensor(X), where, self.test_time_flip).cpu().numpy()
-
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        """Most probable class of each picture, ``(n,)`` of int64."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def save(self, path: Path) -> None:
         """Write the weights and what is needed to use them as one safetensors file."""
         here_only = ("on_epoch", "weights")  # what the net started from is in it
         parameters = {k: v for k, v in self.get_params().items() if k not in here_only}
-        about = {"parameters": parameters, "classes": self.classes_.tolist(), "size": self.size_}
+        classes, size = self.classes_.tolist(), self.picture_shape_[-1]
+        about = {"parameters": parameters, "classes": classes, "size": size}
         weights = {name: value.cpu().contiguous() for name, value in self.net_.state_dict().items()}
         safetensors.torch.save_file(weights, path, metadata={"classifier": json.dumps(about)})
 
@@ -219,8 +153,9 @@ class NetClassifier(ClassifierMixin, BaseEstimator, Recipe):
         with safetensors.safe_open(path, framework="pt") as file:
             about = json.loads(file.metadata()["classifier"])
         self = cls(**{**about["parameters"], "device": device})
-        self.classes_, self.size_ = np.array(about["classes"]), about["size"]
-        built = self._build(len(self.classes_), self.size_)
+        size = about["size"]
+        self.classes_, self.picture_shape_ = np.array(about["classes"]), (3, size, size)
+        built = self._build(len(self.classes_), size)
         self.net_ = Standardised(built, torch.zeros(3), torch.ones(3))
         self.net_.load_state_dict(safetensors.torch.load_file(path))
         _place(self.net_, backend(device))
@@ -278,23 +213,22 @@ class NetClassifier(ClassifierMixin, BaseEstimator, Recipe):
     def _pictures(
         self, X: np.ndarray, y: np.ndarray, where: Backend, shares: np.ndarray | None = None
     ) -> Pictures:
-        """Pictures on the device if they fit, labels as places in `classes_` (-1: not in it)."""
+        """Pictures, on the device if they fit; labels as places in `classes_` (-1: not in it)."""
         places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
         places = np.where(self.classes_[places] == y, places, -1)
         images, labels = _tensor(X), torch.from_numpy(places.astype(np.int64))
         if shares is not None:  # of the classes that are the majority of some picture
             known = torch.from_numpy(np.ascontiguousarray(shares[:, self.classes_], np.float32))
             labels = known / known.sum(1, keepdim=True)
-        if not where.has_room(images.nbytes):
-            return Pictures(images, labels, resident=False)
-        return Pictures(images.to(where.device), labels.to(where.device))
+        place = where.device if where.has_room(images.nbytes) else "cpu"
+        return Pictures(images.to(place), labels.to(place))
 
 
 def _listed(options: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in options.items())
 
 
-def _channel_statistics(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _scaling(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and standard deviation of each channel over the training pictures, in grey levels."""
     values = torch.arange(256, dtype=torch.float64)
     counts = torch.zeros(3, 256, dtype=torch.int64)
@@ -317,14 +251,3 @@ def _place(net: torch.nn.Module, where: Backend) -> None:
     net.to(memory_format=torch.channels_last)
     if where.bf16 and where.device.type == "cpu":
         spare_slow_bf16(net)
-
-
-@contextmanager
-def _repeatable() -> Iterator[None]:
-    """Ask cuDNN for the algorithms that give the same bits each time, and put its choice back."""
-    before = torch.backends.cudnn.deterministic
-    torch.backends.cudnn.deterministic = True
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.deterministic = before

@@ -1,7 +1,7 @@
 """The training loop: read it from top to bottom.
 
-Pictures stay as uint8 on the device, or stream to it in parts where they do not fit; a step picks a
-batch by index, so there is no loader. What an epoch gave is summed on the device and read once.
+Pictures stay as uint8 on the device, or stream to it where they do not fit; a step picks a batch by
+index, so there is no loader. What an epoch gave is summed on the device and read once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from deepnets.training.recipes import Recipe
 
 # Pixels of the pictures predicted at once, so that memory stays flat.
 PREDICT_PIXELS = {"cpu": 500 * 32 * 32, "cuda": 10_000 * 32 * 32, "mps": 2_000 * 32 * 32}
-STREAM_PIXELS = 100_000 * 32 * 32  # of a part that streams to the device
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,12 @@ class Epoch:
 class Pictures:
     """Pictures ``(n, 3, size, size)`` of uint8 and labels: ``(n,)`` of int64, or soft ones.
 
-    Soft labels are the share of each class, ``(n, n_classes)`` of float32. They lie on the device;
-    or, not `resident`, in the host's memory, and stream to it in parts.
+    Soft labels are the share of each class, ``(n, n_classes)`` of float32. Both lie on the device,
+    or in the host's memory, from where a batch at a time is copied.
     """
 
     images: Tensor
     labels: Tensor
-    resident: bool = True
 
     def batches(self, order: Tensor, size: int, where: Backend) -> Iterator[tuple[Tensor, Tensor]]:
         """Batches of pictures and labels on the device, in an order of rows.
@@ -58,21 +56,16 @@ class Pictures:
         A last batch of a single picture is left out: batch normalisation of 1x1 maps has no
         variance to take from it, and another epoch has another order.
         """
-        if self.resident:
-            yield from self._cut(order.to(where.device), size)
-            return
-        at_once = max(STREAM_PIXELS // self.images[0, 0].numel() // size, 1) * size
-        for rows in order.split(at_once):
+        for rows in order.to(self.images.device).split(size):
+            if len(rows) == 1 < len(order):
+                continue
             images, labels = self.images[rows], self.labels[rows]
-            if where.device.type == "cuda":
-                images = images.pin_memory()
-            part = Pictures(images.to(where.device, non_blocking=True), labels.to(where.device))
-            yield from part._cut(torch.arange(len(rows), device=where.device), size)
-
-    def _cut(self, order: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        for rows in order.split(size):
-            if len(rows) > 1 or len(order) == 1:
-                yield self.images[rows], self.labels[rows]
+            if images.device.type != where.device.type:  # pinned, a copy waits for no step
+                images, labels = images.pin_memory(), labels.pin_memory()
+            yield (
+                images.to(where.device, non_blocking=True),
+                labels.to(where.device, non_blocking=True),
+            )
 
 
 def train(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -12,7 +10,6 @@ from torch import nn
 from datasets import Dataset
 from deepnets import ARCHITECTURES, architecture, register
 from deepnets.training.classifier import NetClassifier
-from deepnets.training.engine import train
 from deepnets.training.layers import Standardised, spare_slow_bf16
 
 
@@ -169,41 +166,6 @@ def test_strided_depthwise_convolutions_stay_in_float32_and_the_others_do_not() 
         net.eval()(torch.zeros(1, 3, 32, 32))
     assert kinds == {True: {torch.float32}, False: {torch.bfloat16}}
     assert list(net.state_dict()) == names
-
-
-def test_out_of_memory_halves_the_batch_and_is_recorded(
-    shapes: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried: list[int] = []
-
-    def card_of_thirty_pictures(net: nn.Module, *rest: Any) -> Any:
-        recipe = rest[3]
-        tried.append(recipe.batch_size)
-        if recipe.batch_size > 30:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return train(net, *rest)
-
-    monkeypatch.setattr("deepnets.training.classifier.train", card_of_thirty_pictures)
-    net = NetClassifier("seresnet18", max_epochs=1, device="cpu", random_state=0)
-    net.fit(shapes.images[:40], shapes.labels[:40])
-    assert tried == [100, 50, 25]
-    assert net.note_ == "epoch 1 of 1; batch of 25: no memory on the card for more"
-    assert net.batch_size == 100, "the parameter stays what the user set"
-
-    smaller = NetClassifier("seresnet18", max_epochs=1, batch_size=25, device="cpu", random_state=0)
-    smaller.fit(shapes.images[:40], shapes.labels[:40])
-    assert np.array_equal(smaller.predict_proba(shapes.images), net.predict_proba(shapes.images))
-
-
-def test_memory_that_does_not_hold_the_smallest_batch_is_an_error(
-    shapes: Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full_card(*_: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr("deepnets.training.classifier.train", full_card)
-    with pytest.raises(torch.OutOfMemoryError):
-        NetClassifier(device="cpu").fit(shapes.images[:40], shapes.labels[:40])
 
 
 @pytest.mark.parametrize(

@@ -294,6 +294,25 @@ def test_a_fault_is_recorded_and_not_a_result(
     assert not Results(tmp_path).is_finished(run.key)
 
 
+def test_a_net_too_large_for_the_cards_memory_is_recorded_and_not_trained_otherwise(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def full_card(net: Any, *rest: Any) -> None:
+        tried.append(rest[3].batch_size)
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr("deepnets.training.classifier.train", full_card)
+    monkeypatch.setattr("benchmark.core.fit._warm_up", lambda *_: None)
+    run = a_run(shapes_folder, shapes, "cnn3", settings={"batch_size": 64})
+    record = execution.execute(run, tmp_path)
+    assert record.status == "out_of_memory"
+    assert record.reason == "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB."
+    assert tried == [64]
+    assert not Results(tmp_path).is_finished(run.key)
+
+
 def _register_failing(*given: Any) -> None:
     baselines.BASELINES["failing"] = baselines.Baseline("failing", "none", Failing)
     _start_worker(*given)

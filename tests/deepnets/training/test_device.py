@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from deepnets.training.device import Backend, backend, choose
+from classifiers.device import choose
+from deepnets.training.device import Backend, backend
 
 
 def test_a_device_that_is_not_here_is_refused() -> None:

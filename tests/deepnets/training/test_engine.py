@@ -137,19 +137,18 @@ def test_a_batch_of_one_is_left_out_unless_it_is_all_there_is() -> None:
     assert sizes(1) == [1]
 
 
-def test_pictures_that_stream_to_the_device_give_the_same_training(
+def test_pictures_in_the_hosts_memory_come_to_the_device_a_batch_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("deepnets.training.engine.STREAM_PIXELS", 16 * 16)  # two batches a part
-    weights = []
-    for resident in (True, False):
-        data = pictures(42)
-        torch.manual_seed(0)
-        net = nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 2))
-        streamed = Pictures(data.images, data.labels, resident)
-        train(net, streamed, data, 2, recipe(max_epochs=3), CPU, seed=1)
-        weights.append(net[2].weight.detach().clone())
-    assert torch.equal(*weights)
+    pinned: list[Tensor] = []
+    monkeypatch.setattr(Tensor, "pin_memory", lambda batch: pinned.append(batch) or batch)
+    data, order = pictures(10), torch.arange(9, -1, -1)
+    elsewhere = Backend(torch.device("meta"), bf16=False)
+    come = [*data.batches(order, 4, elsewhere)]
+    assert [len(labels) for _, labels in come] == [4, 4, 2]
+    assert {batch.device.type for each in come for batch in each} == {"meta"}
+    assert torch.equal(torch.cat(pinned[::2]), data.images[order])
+    assert torch.equal(torch.cat(pinned[1::2]), data.labels[order])
 
 
 def test_a_diverging_training_is_an_error_with_a_remedy() -> None:
