@@ -66,18 +66,16 @@ class HogSvm(PictureClassifier):
     def build(self, rows: np.ndarray, y: np.ndarray) -> CalibratedMachine:  # noqa: D102
         fewest = len(rows) * (FOLDS - 1) // FOLDS - 1  # rows of a calibration fold, centred
         components = max(min(self.n_components, rows.shape[1], fewest), 1)
+        scaler, pca, normalizer = StandardScaler, PCA, "auto"
         if self.device_ == "cuda":
             self.note_ = "scaling and PCA fitted on CUDA; HOG and SVM on the CPU"
             # By QR, because tensors have no LU; the array API would warn and do the same.
-            steps = [
-                CudaScaler(),
-                CudaPCA(
-                    components, power_iteration_normalizer="QR", random_state=self.random_state
-                ),
-            ]
-        else:
-            steps = [StandardScaler(), PCA(components, random_state=self.random_state)]
-        machine = make_pipeline(*steps, SVC(C=self.C, gamma="scale", decision_function_shape="ovo"))
+            scaler, pca, normalizer = CudaScaler, CudaPCA, "QR"
+        machine = make_pipeline(
+            scaler(),
+            pca(components, power_iteration_normalizer=normalizer, random_state=self.random_state),
+            SVC(C=self.C, gamma="scale", decision_function_shape="ovo"),
+        )
         return CalibratedMachine(machine, self.random_state)
 
 

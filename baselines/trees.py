@@ -58,21 +58,16 @@ class Forest(PictureClassifier):
 
     def fit_rows(self, rows: np.ndarray, y: np.ndarray) -> RandomForestClassifier:
         """Grow the forest by cuML on CUDA where that is installed, else by scikit-learn."""
-        if self.device_ == "cuda":
-            try:
-                from cuml.ensemble import RandomForestClassifier as CumlForest
-            except ImportError:
-                self.device_ = "cpu"
-                self.note_ = "grown on the CPU: cuML is not installed"
-            else:
-                bins = min(BINS, len(rows))
-                self.note_ = f"grown by cuML: splits between {bins} bins of a feature's values"
-                forest = CumlForest(
-                    n_estimators=self.n_estimators,
-                    max_depth=None,
-                    n_bins=bins,
-                    random_state=self.random_state,
-                )
-                # As scikit-learn's own forest it predicts, is stored and loaded without a GPU.
-                return forest.fit(rows, y).as_sklearn()
-        return super().fit_rows(rows, y)
+        if self.device_ == "cpu":
+            return super().fit_rows(rows, y)
+        try:
+            from cuml.ensemble import RandomForestClassifier as CumlForest
+        except ImportError:
+            self.device_, self.note_ = "cpu", "grown on the CPU: cuML is not installed"
+            return super().fit_rows(rows, y)
+        bins = min(BINS, len(rows))
+        self.note_ = f"grown by cuML: splits between {bins} bins of a feature's values"
+        how = {"n_estimators": self.n_estimators, "random_state": self.random_state}
+        forest = CumlForest(**how, max_depth=None, n_bins=bins)
+        # As scikit-learn's own forest it predicts, is stored and loaded without a GPU.
+        return forest.fit(rows, y).as_sklearn()

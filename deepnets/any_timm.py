@@ -1,14 +1,9 @@
 """Any architecture of timm, fitted to small pictures by whatever it accepts."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from torch import nn
+from typing import Any
 
 
-def any_timm(n_classes: int, size: int, name: str, **options: Any) -> nn.Module:
+def any_timm(n_classes: int, size: int, name: str, **options: Any) -> Any:
     """Build timm's `name` at the pictures' own size, or at the smallest larger one it works on.
 
     Raises

@@ -1,17 +1,10 @@
 """GoogLeNet (Szegedy et al., arXiv:1409.4842), from torchvision."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from deepnets.registry import check_choice, register
-
-if TYPE_CHECKING:
-    from torch import nn
+from deepnets.registry import Module, check_choice, register
 
 
 @register("googlenet", family="GoogLeNet", settings={"auxiliary_weight": 0.3})
-def googlenet(n_classes: int, size: int, stem: str = "3x3-pool", dropout: float = 0.2) -> nn.Module:
+def googlenet(n_classes: int, size: int, stem: str = "3x3-pool", dropout: float = 0.2) -> Module:
     """Build its 22 layers with two auxiliary heads, weighted 0.3 as published.
 
     Parameters
@@ -25,12 +18,10 @@ def googlenet(n_classes: int, size: int, stem: str = "3x3-pool", dropout: float 
     from torchvision.models import GoogLeNet
     from torchvision.models.googlenet import BasicConv2d
 
-    from deepnets.training.layers import Outputs
-
     check_choice("stem", stem, ("published", "3x3-pool", "3x3"))
     net = GoogLeNet(n_classes, aux_logits=True, init_weights=False, dropout=dropout)
     if stem != "published":
         net.conv1 = BasicConv2d(3, 64, kernel_size=3, padding=1)
         if stem == "3x3":
             net.maxpool1 = nn.Identity()
-    return Outputs(net)
+    return net

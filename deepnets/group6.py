@@ -1,21 +1,12 @@
 """The net of the Group 6 slides on FER-2013."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from deepnets.registry import register
-
-if TYPE_CHECKING:
-    from torch import nn
+from deepnets.registry import Module, register
 
 POOLED = 6  # pixels of the maps that are flattened: those of 48 pixels after three poolings
 
 
 @register("group6-cnn", family="CNN", smallest=8)
-def group6(
-    n_classes: int, size: int, dropout: float = 0.25, head_dropout: float = 0.5
-) -> nn.Module:
+def group6(n_classes: int, size: int, dropout: float = 0.25, head_dropout: float = 0.5) -> Module:
     """Build blocks of two 3x3 convolutions, each pooled and with dropout, and a hidden layer.
 
     The slides break off before the last block; it goes on to 256 filters here.
@@ -27,7 +18,7 @@ def group6(
     """
     from torch import nn
 
-    layers: list[nn.Module] = []
+    layers: list[Module] = []
     n_in = 3
     for narrow, wide in ((32, 64), (128, 128), (256, 256)):
         layers += [nn.Conv2d(n_in, narrow, 3, padding=1), nn.ReLU()]

@@ -1,13 +1,6 @@
 """InceptionV3 (Szegedy et al., arXiv:1512.00567), from torchvision."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from deepnets.registry import check_choice, register
-
-if TYPE_CHECKING:
-    from torch import nn
+from deepnets.registry import Module, check_choice, register
 
 
 @register(
@@ -18,7 +11,7 @@ if TYPE_CHECKING:
 )
 def inceptionv3(
     n_classes: int, size: int, stem: str = "stride1-pool", dropout: float = 0.5
-) -> nn.Module:
+) -> Module:
     """Build its 42 layers of factorised convolutions, with an auxiliary head.
 
     Section 8 of the paper keeps the cost of a smaller picture equal by reducing the stride of the
@@ -34,15 +27,15 @@ def inceptionv3(
     from torch import nn
     from torchvision.models import Inception3
 
-    from deepnets.training.layers import Outputs, Resized, SmallMapAuxiliary
+    from deepnets.training.layers import Resized, SmallMapAuxiliary
 
     check_choice("stem", stem, ("resized", "stride1-pool", "stride1"))
     net = Inception3(n_classes, aux_logits=True, init_weights=False, dropout=dropout)
     net.AuxLogits = SmallMapAuxiliary(768, n_classes)
     if stem == "resized":
-        return Outputs(Resized(net, max(size, 75)))
+        return Resized(net, max(size, 75))
     for layer in (net.Conv2d_1a_3x3, net.Conv2d_2a_3x3, net.Conv2d_4a_3x3):
         layer.conv.stride, layer.conv.padding = (1, 1), (1, 1)
     net.maxpool1 = nn.MaxPool2d(3, 2, padding=1) if stem == "stride1-pool" else nn.Identity()
     net.maxpool2 = nn.MaxPool2d(3, 2, padding=1)
-    return Outputs(net)
+    return net

@@ -1,13 +1,6 @@
 """MobileNet (Howard et al., arXiv:1704.04861), from timm."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from deepnets.registry import register
-
-if TYPE_CHECKING:
-    from torch import nn
+from deepnets.registry import Module, register
 
 
 @register("mobilenet", family="MobileNet")
@@ -18,7 +11,7 @@ def mobilenet(
     resolution: float = 1.0,
     stem_stride: int = 1,
     dropout: float = 0.0,
-) -> nn.Module:
+) -> Module:
     """Build depthwise separable convolutions with the paper's two multipliers.
 
     Parameters

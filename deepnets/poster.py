@@ -1,17 +1,10 @@
 """The nets of the FER-2013 poster: a small one, and a VGG of five blocks, fine-tuned or not."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from deepnets.registry import register
-
-if TYPE_CHECKING:
-    from torch import nn
+from deepnets.registry import Module, register
 
 
 @register("poster-baseline", family="CNN", smallest=4)
-def baseline(n_classes: int, size: int, hidden: int = 128) -> nn.Module:
+def baseline(n_classes: int, size: int, hidden: int = 128) -> Module:
     """Build two pooled 3x3 convolutions and a hidden layer; the poster only says "small".
 
     Parameters
@@ -21,7 +14,7 @@ def baseline(n_classes: int, size: int, hidden: int = 128) -> nn.Module:
     """
     from torch import nn
 
-    layers: list[nn.Module] = [nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    layers: list[Module] = [nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
     layers += [nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
     layers += [nn.Linear(64 * (size // 4) ** 2, hidden), nn.ReLU(), nn.Linear(hidden, n_classes)]
     return nn.Sequential(*layers)
@@ -42,7 +35,7 @@ def vgg(
     batch_norm: bool = True,
     hidden: int = 512,
     dropout: float = 0.5,
-) -> nn.Module:
+) -> Module:
     """Build VGG16's five blocks of 3x3 convolutions, with dropout and one hidden layer.
 
     Parameters
@@ -60,7 +53,7 @@ def vgg(
     from torchvision.models import vgg as parts
 
     features = parts.make_layers(parts.cfgs["D"], batch_norm)
-    head: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout)]
+    head: list[Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout)]
     head += [nn.Linear(512, hidden), nn.ReLU(), nn.Linear(hidden, n_classes)]
     # Named as VGG16's published weights are.
     return nn.Sequential(OrderedDict(features=features, head=nn.Sequential(*head)))

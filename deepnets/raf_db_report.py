@@ -4,15 +4,9 @@ The report gives the layers in words; their widths are those of its authors' pub
 parameter counts in the tests are of.
 """
 
-from __future__ import annotations
-
 import itertools
-from typing import TYPE_CHECKING
 
-from deepnets.registry import register
-
-if TYPE_CHECKING:
-    from torch import nn
+from deepnets.registry import Module, register
 
 WIDTHS = (64, 128, 256, 512)
 REDUCTION = 16  # of the channels, in the layers that weight them
@@ -29,7 +23,7 @@ def cnn(
     squeeze: bool = False,
     dropout: float = 0.2,
     head_dropout: float = 0.5,
-) -> nn.Module:
+) -> Module:
     """Build pooled 3x3 convolutions with batch normalisation, and three linear layers.
 
     Parameters
@@ -45,7 +39,7 @@ def cnn(
     from timm.layers import SqueezeExcite
     from torch import nn
 
-    layers: list[nn.Module] = []
+    layers: list[Module] = []
     n_in = 3
     for width in WIDTHS[:depth]:
         layers += [nn.Conv2d(n_in, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU()]
@@ -57,14 +51,14 @@ def cnn(
 
 
 @register("cnn-se-residual", family="CNN")
-def residual(n_classes: int, size: int, head_dropout: float = 0.5) -> nn.Module:
+def residual(n_classes: int, size: int, head_dropout: float = 0.5) -> Module:
     """Build a convolution with weighted channels, and residual blocks that each halve the map."""
     from timm.layers import SqueezeExcite
     from timm.models.resnet import BasicBlock, downsample_conv
     from torch import nn
 
     first = RESIDUAL_WIDTHS[0]
-    layers: list[nn.Module] = [nn.Conv2d(3, first, 3, padding=1), nn.BatchNorm2d(first), nn.ReLU()]
+    layers: list[Module] = [nn.Conv2d(3, first, 3, padding=1), nn.BatchNorm2d(first), nn.ReLU()]
     layers += [SqueezeExcite(first, rd_channels=first // REDUCTION, bias=False)]
     for n_in, width in itertools.pairwise(RESIDUAL_WIDTHS):
         shortcut = downsample_conv(n_in, width, kernel_size=1, stride=2)
@@ -73,10 +67,10 @@ def residual(n_classes: int, size: int, head_dropout: float = 0.5) -> nn.Module:
     return nn.Sequential(*layers, *_head(widest, 2 * widest, widest, n_classes, head_dropout))
 
 
-def _head(n_in: int, hidden: int, last: int, n_classes: int, dropout: float) -> list[nn.Module]:
+def _head(n_in: int, hidden: int, last: int, n_classes: int, dropout: float) -> list[Module]:
     from torch import nn
 
-    layers: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    layers: list[Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
     layers += [nn.Linear(n_in, hidden), nn.ReLU(), nn.Dropout(dropout)]
     layers += [nn.Linear(hidden, last), nn.ReLU(), nn.Dropout(dropout)]
     return [*layers, nn.Linear(last, n_classes)]

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch.nn import Module
+else:  # torch is slow to import: a net's file does so when the net is built
+    Module = Any
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
@@ -43,7 +45,7 @@ class Architecture:
 
     name: str
     family: str
-    builder: Callable[..., nn.Module]
+    builder: Callable[..., Module]
     fixed: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     smallest: int = 1
@@ -60,7 +62,7 @@ class Architecture:
             if each.default is not each.empty and each.name not in self.fixed
         }
 
-    def build(self, n_classes: int, size: int, **options: Any) -> nn.Module:
+    def build(self, n_classes: int, size: int, **options: Any) -> Module:
         """Build the untrained net for pictures of `size` pixels, enlarged if it needs larger ones.
 
         Raises

@@ -1,13 +1,6 @@
 """ResNet (arXiv:1512.03385) and SE-ResNet (arXiv:1709.01507), from timm."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from deepnets.registry import check_choice, register
-
-if TYPE_CHECKING:
-    from torch import nn
+from deepnets.registry import Module, check_choice, register
 
 
 @register("seresnet34", family="SE-ResNet", timm_name="seresnet34")
@@ -20,7 +13,7 @@ def resnet(
     stem: str = "3x3-pool",
     width: float = 1.0,
     dropout: float = 0.0,
-) -> nn.Module:
+) -> Module:
     """Build a residual net of timm with a stem for small pictures.
 
     Parameters

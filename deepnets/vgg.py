@@ -1,13 +1,6 @@
 """VGG (Simonyan and Zisserman, arXiv:1409.1556), from torchvision's convolutions."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from deepnets.registry import register
-
-if TYPE_CHECKING:
-    from torch import nn
+from deepnets.registry import Module, register
 
 
 @register("vgg19", family="VGG", smallest=32, depth=19)
@@ -21,7 +14,7 @@ def vgg(
     batch_norm: bool = True,
     hidden: int = 0,
     dropout: float = 0.5,
-) -> nn.Module:
+) -> Module:
     """Build a VGG whose five poolings end at ``size / 32`` pixels, averaged to one.
 
     Parameters
@@ -42,7 +35,7 @@ def vgg(
     net = parts.VGG(parts.make_layers(parts.cfgs[published], batch_norm), n_classes)
     net.avgpool = nn.AdaptiveAvgPool2d(1)
     widths = [512, *([hidden, hidden] if hidden else [])]
-    head: list[nn.Module] = []
+    head: list[Module] = []
     for n_in, n_out in zip(widths, [*widths[1:], n_classes], strict=True):
         head += [nn.Dropout(dropout), nn.Linear(n_in, n_out), nn.ReLU(inplace=True)]
     net.classifier = nn.Sequential(*head[:-1])

@@ -35,25 +35,14 @@ class Backend:
 
     def has_room(self, n_bytes: int) -> bool:
         """Whether pictures of this size may stay on the device for a whole training."""
-        if self.device.type != "cuda":
-            return True
-        return n_bytes < RESIDENT_SHARE * torch.cuda.mem_get_info()[0]
+        on_card = self.device.type == "cuda"
+        return not on_card or n_bytes < RESIDENT_SHARE * torch.cuda.mem_get_info()[0]
 
 
 def backend(device: str, graph: bool = True) -> Backend:
-    """Choose where a net computes, with bfloat16 where the hardware has it.
+    """Choose where a net computes, as `choose` does, with bfloat16 where the hardware has it.
 
-    Parameters
-    ----------
-    device : {"auto", "cpu", "cuda", "mps"}
-        See `choose`.
-    graph : bool
-        Whether CUDA graphs are wanted.
-
-    Raises
-    ------
-    ValueError
-        If the device is not here or unknown.
+    `graph` is whether CUDA graphs are wanted. A device that is not here is a ValueError.
     """
     chosen = choose(device)
     if chosen == "cuda":

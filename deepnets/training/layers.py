@@ -65,19 +65,6 @@ class Resized(nn.Module):
         )
 
 
-class Outputs(nn.Module):
-    """A torchvision net with auxiliary heads, its outputs as a plain tuple while training."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, pictures: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Logits; while training, a tuple of them and of each auxiliary head's."""
-        result = self.net(pictures)
-        return result if isinstance(result, Tensor) else tuple(result)
-
-
 class SmallMapAuxiliary(nn.Module):
     """InceptionV3's auxiliary head for maps of a few pixels: padded, without its first pooling."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any, Literal, get_args
@@ -16,14 +16,14 @@ Schedule = Literal["constant", "cosine", "one-cycle"]
 Stop = Literal["stale", "rises"]
 
 CHOICES = {"balance": Balance, "monitor": Monitor, "schedule": Schedule, "stop": Stop}
-LEAST = {
-    "max_epochs": 1,
-    "batch_size": 1,
-    "weight_decay": 0,
-    "sam": 0,
-    "frozen_epochs": 0,
-    "backbone_rate": 0,
-}
+# Where a number must lie, in words and as a test, and the numbers that must.
+RANGES: Sequence[tuple[str, Callable[[float], bool], tuple[str, ...]]] = (
+    ("1 or more", lambda x: x >= 1, ("max_epochs", "batch_size")),
+    ("0 or more", lambda x: x >= 0, ("weight_decay", "sam", "frozen_epochs", "backbone_rate")),
+    ("above 0", lambda x: x > 0, ("learning_rate",)),
+    ("in [0, 1)", lambda x: 0 <= x < 1, ("ema", "label_smoothing")),
+    ("in [0, 1]", lambda x: 0 <= x <= 1, ("balance_strength",)),
+)
 
 
 @dataclass(kw_only=True)
@@ -109,16 +109,10 @@ class Recipe:
         for name in sorted(numbers - ({"patience"} if self.patience is None else set())):
             if not isinstance(getattr(self, name), Real):
                 raise ValueError(f"{name} is '{getattr(self, name)}': it must be a number")
-        for name, least in LEAST.items():
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be {least} or more")
-        for name in ("ema", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}: it must be in [0, 1)")
-        if not 0 <= self.balance_strength <= 1:
-            raise ValueError(f"balance_strength is {self.balance_strength}: it must be in [0, 1]")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate is {self.learning_rate}: it must be above 0")
+        for words, lies_there, names in RANGES:
+            for name in names:
+                if not lies_there(getattr(self, name)):
+                    raise ValueError(f"{name} is {getattr(self, name)}: it must be {words}")
         Augmentation.parse(self.augment)
 
 
