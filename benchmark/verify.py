@@ -29,10 +29,7 @@ RUN_AGAIN = "remove that folder and run its command again"
 WRITE_AGAIN = "write it again with 'python -m benchmark.report --out {out}'"
 PUBLISHED_FROM = ("board.json", "searches.json", "audit.json")  # besides the runs
 # How the names begin of what is listed in a results folder and is not made by `page.publish`.
-NOT_PUBLISHED = (
-    *("board.json", "searches.json", "runs/", "data/"),
-    *("audit", "ablation.", "perf.", "tensorboard/"),  # of other commands
-)
+NOT_PUBLISHED = (*PUBLISHED_FROM, "runs/", "data/", "audit", "ablation.", "perf.", "tensorboard/")
 
 
 @dataclass
@@ -67,8 +64,8 @@ def verify(results: Results, data: str | None = None, require_data: bool = False
     ----------
     results : Results
     data : str, optional
-        Where the pictures are, as `datasets.load` takes it; without it they are looked for by the
-        name the runs know them by.
+        Where the pictures are, as `datasets.load` takes it; without it they are looked for where
+        the runs had them from.
     require_data : bool
         Whether pictures that are not here are a failure.
 
@@ -103,7 +100,9 @@ def check_files(out: Path, sums: dict[str, str]) -> Iterator[str]:
     for name, sum_ in sums.items():
         here = (out / name).is_file() and not name.startswith("runs/")
         if here and file_digest(out / name) != sum_:
-            yield f"{name}: changed since it was written: {WRITE_AGAIN.format(out=out)}"
+            of_report = not name.startswith(NOT_PUBLISHED)
+            remedy = WRITE_AGAIN.format(out=out) if of_report else "run its command again"
+            yield f"{name}: changed since it was written: {remedy}"
     for name in PUBLISHED_FROM:
         if (out / name).is_file() and name not in sums:
             yield f"{name}: not in {SUMS}: bring that file back, or make these results again"
@@ -314,7 +313,7 @@ def _other_picture(stored: bytes, computed: bytes) -> str:
 @click.argument(
     "out", type=click.Path(path_type=Path, exists=True, file_okay=False), default="results"
 )
-@click.option("--data", help="A name, NAME:PATH or a folder.  [default: by the name in OUT]")
+@click.option("--data", help="A name, NAME:PATH or a folder.  [default: where they were]")
 @click.option("--require-data", is_flag=True, help="Fail where the pictures are not here.")
 def main(out: Path, data: str | None, require_data: bool) -> int:
     """Recompute all that OUT shows from its stored predictions; status 1 if anything differs."""

@@ -124,12 +124,12 @@ def _compare(
         steps.append(theirs.schedule(loops.timm_steps, [task]).result())
     label = f"{task.net}[stem={task.options['stem']}]" if task.options else task.net
     for peer, speed in (("DataLoader loop", loop["speed"]), ("timm's benchmark", steps)):
-        yield Measure("engine", label, "images/s", ours["speed"], peer, speed, True)
+        yield Measure(label, "images/s", ours["speed"], peer, speed, True)
     note = f"of trainings of {task.epochs} epochs on {len(task.X):,} pictures, each its own seed"
     accuracies = (ours["accuracy"], "DataLoader loop", loop["accuracy"])
-    yield Measure("engine", label, "accuracy", *accuracies, True, note)
+    yield Measure(label, "accuracy", *accuracies, True, note)
     note = "of the time, for history, keeping the best weights and restoring them, and stopping"
-    yield Measure("engine", label, "%", ours["beside"], note=note)
+    yield Measure(label, "%", ours["beside"], note=note)
 
 
 def _ours(task: loops.Training) -> tuple[float, float]:
@@ -159,13 +159,13 @@ def _ours(task: loops.Training) -> tuple[float, float]:
 def grid(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
     """The slides' models side by side, against one after the other with all threads."""
     jobs = joblib.cpu_count()
-    about, device = describe(load(source, SIZE)), choose("auto")
+    facts, device = describe(load(source, SIZE)), choose("auto")
     epochs = {"max_epochs": GRID_EPOCHS, "patience": None}
 
     def runs(threads: int) -> list[Run]:
         return [
             Run(
-                source, about, SIZE, Slides(), each, epochs if each.deep else {}, 0, device, threads
+                source, facts, SIZE, Slides(), each, epochs if each.deep else {}, 0, device, threads
             )
             for each in models.find(",".join(names))
         ]
@@ -178,7 +178,7 @@ def grid(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Measure]
     peer = f"one after the other, {jobs} threads"
     note = f"the slides' own pictures, nets for {GRID_EPOCHS} epochs, from process start"
     seconds = (taken["ours"], peer, taken["theirs"])
-    yield Measure("grid", f"{len(names)} models", "s", *seconds, note=note)
+    yield Measure(f"{len(names)} models", "s", *seconds, note=note)
 
 
 def _make(runs: Sequence[Run], jobs: int) -> None:
@@ -210,7 +210,7 @@ def loading(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Measu
         edge = int(np.median([max(images.read(Path(p).read_bytes()).shape[:2]) for p in some[:99]]))
         speed = {name: [len(some) / s for s in seconds] for name, seconds in taken.items()}
         subject = f"files of {edge} px to {SIZE} px, one thread"
-        yield Measure("loading", subject, "images/s", speed["ours"], "cv2 loop", speed["cv2"], True)
+        yield Measure(subject, "images/s", speed["ours"], "cv2 loop", speed["cv2"], True)
 
         times = []
         for i in range(rounds):
@@ -222,7 +222,7 @@ def loading(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Measu
         note = "the loop's time is reckoned from the files above"
         for when, seconds in zip(("first time", "again"), zip(*times, strict=True), strict=True):
             subject = f"{len(files):,} files, all cores, {when}"
-            yield Measure("loading", subject, "s", seconds, "cv2 loop", loop, note=note)
+            yield Measure(subject, "s", seconds, "cv2 loop", loop, note=note)
 
 
 def classical(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
@@ -254,7 +254,7 @@ def classical(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Mea
     subject = f"knn, {len(X):,} to {len(X_test):,} pictures, on {choose('auto')}"
     seconds = (taken["ours"], "scikit-learn, one thread", taken["theirs"])
     note = f"{differing} of {len(X_test):,} predictions differ"
-    yield Measure("classical", subject, "s", *seconds, note=note)
+    yield Measure(subject, "s", *seconds, note=note)
 
 
 def card(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Measure]:
@@ -267,11 +267,11 @@ def card(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Measure]
         start = time.perf_counter()
         subprocess.run([sys.executable, *call], check=True, capture_output=True)
         whole = time.perf_counter() - start
-        yield Measure("card", "the whole leaderboard, from process start", "s", [whole])
+        yield Measure("the whole leaderboard, from process start", "s", [whole])
         rows = pd.read_csv(Path(folder) / "leaderboard.csv").to_dict("records")
     for row in rows:
         subject, note = f"{row['model']}, all pictures", f"on {row['device']}; {row['note']}"
-        yield Measure("card", subject, "s to fit", [row["fit_seconds"]], note=note)
+        yield Measure(subject, "s to fit", [row["fit_seconds"]], note=note)
 
 
 SECTIONS = {each.__name__: each for each in (engine, grid, loading, classical, card)}
@@ -296,7 +296,7 @@ def main(options: Options, model: str, only: str, rounds: int) -> None:
         measures = []
         for measure in SECTIONS[name](source, rounds, names):
             measures.append(measure)
-            click.echo(measure, err=True)
+            click.echo(f"{name}: {measure}", err=True)
             write_section(
                 options.results, name, [{**each.row(), **where} for each in measures], titles
             )

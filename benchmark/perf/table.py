@@ -27,14 +27,13 @@ class Measure:
 
     Attributes
     ----------
-    section, subject, unit, peer, note : str
+    subject, unit, peer, note : str
     ours, theirs : sequence of float
         A value a round.
     more_is_better : bool
         Whether the ratio is ours over theirs or theirs over ours.
     """
 
-    section: str
     subject: str
     unit: str
     ours: Sequence[float]
@@ -47,8 +46,7 @@ class Measure:
         """Medians, and the least and the most."""
         pairs = zip(self.ours, self.theirs, strict=False)
         ratios = [a / b if self.more_is_better else b / a for a, b in pairs]
-        row: dict[str, Any] = {"section": self.section, "subject": self.subject, "unit": self.unit}
-        row["peer"] = self.peer
+        row: dict[str, Any] = {"subject": self.subject, "unit": self.unit, "peer": self.peer}
         for name, values in (("ours", self.ours), ("theirs", self.theirs), ("ratio", ratios)):
             some = [*values] or [float("nan")]
             row |= {name: statistics.median(some), f"{name}_lo": min(some), f"{name}_hi": max(some)}
@@ -56,7 +54,7 @@ class Measure:
 
     def __str__(self) -> str:
         row = self.row()
-        text = f"{self.section}: {self.subject}: {row['ours']:.4g} {self.unit}"
+        text = f"{self.subject}: {row['ours']:.4g} {self.unit}"
         if self.peer:
             text += f"; {self.peer} {row['theirs']:.4g}; ratio {row['ratio']:.2f}"
         return f"{text}  {self.note}".rstrip()
@@ -77,6 +75,7 @@ def write_section(
         Title of every section by name, in their order on the page; rows of others go.
     """
     table, file = pd.DataFrame(rows), results.path / "perf.csv"
+    table.insert(0, "section", section)
     if file.is_file():
         earlier = pd.read_csv(file, dtype=str, keep_default_na=False)
         table = pd.concat([earlier[earlier["section"] != section], table])
