@@ -106,8 +106,8 @@ class Trials:
 
     def best(self) -> Trial | None:
         """The best trial, or None if none is ok."""
-        (found,) = (each for each in searches.read(self.options.results) if each.name == self.name)
-        return found.best
+        by_name = {search.name: search for search in searches.read(self.options.results)}
+        return by_name[self.name].best
 
 
 @dataclass(frozen=True)
