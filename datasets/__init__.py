@@ -1,4 +1,9 @@
-"""Where pictures come from: one file per data set, all loaded as the same `Dataset`."""
+"""Where pictures come from: one file per data set, all loaded as the same `Dataset`.
+
+`source` reads what a user types, `registry` says which of `loaders` lists it, `packing` makes a
+`dataset` of each listing (`pictures`, `images`, `crops`, `cache`), `derived` joins them and leaves
+rows out. `splits`, `duplicates` and `audit` work on any `Dataset`.
+"""
 
 from __future__ import annotations
 

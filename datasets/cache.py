@@ -121,10 +121,10 @@ def packed(key: dict[str, Any], size: int, produce: Callable[[], Iterable[Chunk]
     stored = _open(home, size)
     if stored is not None:
         return stored
-    locks = folder() / "locks"
+    lock = folder() / "locks" / home.name
     with _usable():
-        locks.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(locks / home.name):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(lock):
             stored = _open(home, size)  # another process may have made it while we waited
             if stored is None:
                 with written_whole(home) as draft:

@@ -39,10 +39,10 @@ class Table(Pictures):
     Attributes
     ----------
     path : Path
-    starts, lines : ndarray of int64, shape (n,)
-        Where in the file each row begins, in bytes, and the number of its line, from 1.
     column : int
         Which cell of a row has the pixels.
+    starts, lines : ndarray of int64, shape (n,)
+        Where in the file each row begins, in bytes, and the number of its line, from 1.
     labels : ndarray of int64, shape (n,)
         Indices into `CLASSES`.
     parts : ndarray of int8, shape (n,)

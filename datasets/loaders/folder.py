@@ -25,8 +25,6 @@ PARTS = {
     "test": Part.TEST,
     "testing": Part.TEST,
 }
-
-
 Number = Callable[[str, Sequence[str], str], int]  # from a word, the classes and the word's place
 
 
@@ -40,13 +38,8 @@ def find(
     A folder has no order of its own, so rows are put in the order of a hash of their names: classes
     are mixed, as the slides' "first 500 rows" needs, and a new picture does not move the others.
 
-    Parameters
-    ----------
-    root : Path
-    class_names : sequence of str
-        Those of the set; by default the class folders are the classes.
-    number : callable
-        Gives the class of a class folder, as `labels.by_word` and `labels.by_number` do.
+    The classes are `class_names`, of which `number` gives that of a class folder, as
+    `labels.by_word` and `labels.by_number` do; without them each class folder is one.
 
     Raises
     ------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 from datasets import cache
@@ -37,22 +36,15 @@ def person(image: str) -> str:
 def read_legend(path: Path) -> list[tuple[str, int, str]]:
     """File names, emotions (indices into `EMOTIONS`) and contributors in the legend's own order.
 
-    Parameters
-    ----------
-    path : Path
-        A CSV file with the columns ``user.id,image,emotion``.
-
     Raises
     ------
     InputError
         If the file is no such CSV, a row is short or a label is unknown.
     """
-    legend = []
-    labels: dict[str, int] = {}  # of each word as written
-    for where, (who, image, word) in tables.rows(path, COLUMNS):
-        if word not in labels:
-            labels[word] = by_word(word, EMOTIONS, where)
-        legend.append((image, labels[word], sys.intern(who)))
+    legend = [
+        (image, by_word(word, EMOTIONS, where), who)
+        for where, (who, image, word) in tables.rows(path, COLUMNS)
+    ]
     if not legend:
         raise InputError(f"{path} names no picture: get the data again with 'make data'")
     return legend
