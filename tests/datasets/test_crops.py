@@ -11,7 +11,7 @@ import pytest
 import datasets
 from datasets import InputError, Source, crops, images, packing
 from datasets.loaders import muxspace
-from datasets.loaders.drawn import cast, faces
+from datasets.loaders.drawn import faces, sampling
 from datasets.pictures import Files
 from tests.conftest import REAL, write_shapes
 from tests.datasets import samples
@@ -132,8 +132,8 @@ def test_the_second_opening_crops_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 def test_faces_that_lie_in_no_files_are_drawn_larger_to_be_cropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = cast.cast(120)
-    monkeypatch.setattr(cast, "cast", lambda *_: few)
+    few = sampling.sample(120)
+    monkeypatch.setattr(sampling, "sample", lambda *_: few)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     part = datasets.load("generated", 16, "eyes")
     assert (part.name, part.images.shape) == ("generated-eyes", (120, 3, 16, 16))

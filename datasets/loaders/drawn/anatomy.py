@@ -1,4 +1,4 @@
-"""The shapes of a face, in paints and soft shading, as the parameters of a cast make them.
+"""The shapes of a face, in paints and soft shading, as the parameters of a sample make them.
 
 Every shape is a polygon in face units: the origin lies between the cheekbones, x points to the
 picture's right and y down, and the head reaches from y = -1 (crown) to y = +1 (chin).
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.loaders.drawn.cast import Array, Columns
+from datasets.loaders.drawn.sampling import Array, Columns
 
 Curve = tuple[Array, Array]  # x and y, which broadcast to (faces, parts, corners)
 Colours = Mapping[str, Array]  # name -> (faces, 3), 0 .. 255

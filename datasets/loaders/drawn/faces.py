@@ -2,7 +2,7 @@
 
 A picture is a *person* (bone structure, skin, hair, glasses, beard) who makes an *expression* (a
 set of facial action units, the vocabulary of FACS) and is seen in a *view* (pose, light, blur,
-noise, something in front of the face).  `cast` draws all those parameters, `draw` turns rows of
+noise, something in front of the face).  `sample` draws all those parameters, `draw` turns rows of
 them into pixels, `write` stores the pictures as files.  The geometry is computed for many faces at
 once; only filling the polygons goes face by face.
 """
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from datasets import cache
 from datasets.loaders.drawn import anatomy
-from datasets.loaders.drawn.cast import CLASS_NAMES, N_FACES, Cast, Ints, cast
+from datasets.loaders.drawn.sampling import CLASS_NAMES, N_FACES, FaceSample, Ints, sample
 
 SIZES = range(16, 225)  # the picture sizes that `draw` accepts
 OVERSAMPLING = 2  # pictures are painted this much larger, then shrunk
@@ -27,12 +27,14 @@ CONTRIBUTOR = "generated"  # who labelled drawn faces, by which a legend says th
 EXPOSURE = ("light_x", "light_y", "gain", "gamma", "blur", "noise")
 
 
-def draw(cast: Cast, rows: slice | NDArray[np.integer], size: int = 32) -> NDArray[np.uint8]:
+def draw(
+    sample: FaceSample, rows: slice | NDArray[np.integer], size: int = 32
+) -> NDArray[np.uint8]:
     """Draw the faces of some rows.
 
     Parameters
     ----------
-    cast : Cast
+    sample : FaceSample
         The parameters of the faces.
     rows : slice or integer array
         Which to draw: a slice or an array of row numbers.  A face does not depend on the others
@@ -54,18 +56,18 @@ def draw(cast: Cast, rows: slice | NDArray[np.integer], size: int = 32) -> NDArr
     """
     if size not in SIZES:
         raise ValueError(f"size must lie in {SIZES.start} .. {SIZES.stop - 1}, not {size}")
-    numbers = np.arange(len(cast.labels))[rows]
+    numbers = np.arange(len(sample.labels))[rows]
     pictures = np.empty((len(numbers), 3, size, size), np.uint8)
     for start in range(0, len(numbers), BLOCK):
         block = slice(start, start + BLOCK)
-        _draw_block(cast, numbers[block], pictures[block])
+        _draw_block(sample, numbers[block], pictures[block])
     return pictures
 
 
-def _draw_block(cast: Cast, rows: Ints, pictures: NDArray[np.uint8]) -> None:
+def _draw_block(sample: FaceSample, rows: Ints, pictures: NDArray[np.uint8]) -> None:
     """Draw the faces of some rows into `pictures` (len(rows), 3, size, size)."""
     size = pictures.shape[-1]
-    p = {name: values[rows].reshape(-1, 1, 1) for name, values in cast.parameters.items()}
+    p = {name: values[rows].reshape(-1, 1, 1) for name, values in sample.parameters.items()}
     c = anatomy.colours(p)
     painting = anatomy.place(anatomy.painting(p, c), p, OVERSAMPLING * size)
     relief = anatomy.place(anatomy.relief(p), p, RELIEF)
@@ -76,7 +78,7 @@ def _draw_block(cast: Cast, rows: Ints, pictures: NDArray[np.uint8]) -> None:
         _paint(canvas, painting, i)
         _paint(shading, relief, i)
         view = {name: float(p[name][i, 0, 0]) for name in EXPOSURE}
-        noise = np.random.default_rng((cast.seed, row))
+        noise = np.random.default_rng((sample.seed, row))
         pictures[i] = _expose(canvas, shading, size, view, noise)
 
 
@@ -109,11 +111,11 @@ def _expose(
     return levels.transpose(2, 0, 1)
 
 
-def ids(cast: Cast) -> list[str]:
+def ids(sample: FaceSample) -> list[str]:
     """Name the files in row order, `<person>_<number>.jpg`; each person counts from 1."""
     taken: dict[int, int] = {}
     names = []
-    for person in cast.people.tolist():
+    for person in sample.people.tolist():
         taken[person] = taken.get(person, 0) + 1
         names.append(f"generated-person-{person:04d}_{taken[person]:04d}.jpg")
     return names
@@ -123,7 +125,7 @@ def write(folder: Path, n: int = N_FACES, seed: int = 0, size: int = 128) -> Non
     """Store a data set the way muxspace's is: `images/` and `data/legend.csv`.
 
     The legend has the columns user.id (always `CONTRIBUTOR`), image, emotion. The folder is there
-    whole or not at all. `n` and `seed` are as for `cast`, `size` as for `draw`.
+    whole or not at all. `n` and `seed` are as for `sample`, `size` as for `draw`.
 
     Raises
     ------
@@ -132,7 +134,7 @@ def write(folder: Path, n: int = N_FACES, seed: int = 0, size: int = 128) -> Non
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is there already and not an empty folder")
-    faces = cast(n, seed)
+    faces = sample(n, seed)
     names = ids(faces)
     with cache.written_whole(folder) as draft:
         for part in ("images", "data"):

@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 from datasets.errors import InputError
-from datasets.loaders.drawn import anatomy, cast, faces
+from datasets.loaders.drawn import anatomy, faces, sampling
 from datasets.packing import Listing
 from datasets.pictures import Drawn
 from datasets.registry import register
@@ -20,21 +20,21 @@ def generated(root: Path | None) -> Listing:
     """List the default faces, which are drawn when they are asked for."""
     if root is not None:
         raise InputError("generated faces come from no folder: give --data the folder's path alone")
-    drawn_up = cast.cast(cast.N_FACES, SEED)
-    labels = drawn_up.labels.tolist()
+    sampled = sampling.sample(sampling.N_FACES, SEED)
+    labels = sampled.labels.tolist()
     return Listing(
         Drawn(
-            len(labels), f"{_source()} {SEED}", functools.partial(faces.draw, drawn_up), faces.SIZES
+            len(labels), f"{_source()} {SEED}", functools.partial(faces.draw, sampled), faces.SIZES
         ),
-        faces.ids(drawn_up),
+        faces.ids(sampled),
         labels,
-        cast.CLASS_NAMES,
-        people=[str(who) for who in drawn_up.people],
+        sampling.CLASS_NAMES,
+        people=[str(who) for who in sampled.people],
         generated=True,
     )
 
 
 def _source() -> str:
     """SHA-256 of the code that draws."""
-    files = (str(module.__file__) for module in (anatomy, cast, faces))
+    files = (str(module.__file__) for module in (anatomy, sampling, faces))
     return hashlib.sha256(b"".join(Path(file).read_bytes() for file in files)).hexdigest()

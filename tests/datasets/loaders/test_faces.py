@@ -13,16 +13,16 @@ from sklearn.svm import SVC
 import datasets
 from datasets import InputError
 from datasets.loaders.drawn import faces
-from datasets.loaders.drawn.cast import CLASS_NAMES
+from datasets.loaders.drawn.sampling import CLASS_NAMES
 
 
 @pytest.fixture(scope="module")
-def few() -> faces.Cast:
-    return faces.cast(300, seed=3)
+def few() -> faces.FaceSample:
+    return faces.sample(300, seed=3)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(few):
-    again, other = faces.cast(300, seed=3), faces.cast(300, seed=4)
+    again, other = faces.sample(300, seed=3), faces.sample(300, seed=4)
     assert np.array_equal(few.labels, again.labels)
     drawn = faces.draw(few, slice(0, 40))
     assert np.array_equal(drawn, faces.draw(again, slice(0, 40)))
@@ -82,15 +82,15 @@ def test_file_names_number_the_pictures_of_each_person(few):
 
 
 def test_a_written_data_set_reads_back_in_row_order(tmp_path):
-    faces.write(tmp_path / "new" / "drawn_up", n=20, seed=5, size=64)
-    drawn_up = faces.cast(20, seed=5)
-    with (tmp_path / "new" / "drawn_up" / "data" / "legend.csv").open(newline="") as file:
+    faces.write(tmp_path / "new" / "sampled", n=20, seed=5, size=64)
+    sampled = faces.sample(20, seed=5)
+    with (tmp_path / "new" / "sampled" / "data" / "legend.csv").open(newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["user.id", "image", "emotion"]
-    assert [row[1] for row in rows[1:]] == faces.ids(drawn_up)
-    assert [row[2] for row in rows[1:]] == [CLASS_NAMES[label] for label in drawn_up.labels]
-    for (_, name, _), drawn in zip(rows[1:], faces.draw(drawn_up, slice(None), 64), strict=True):
-        stored = cv2.imread(str(tmp_path / "new" / "drawn_up" / "images" / name))
+    assert [row[1] for row in rows[1:]] == faces.ids(sampled)
+    assert [row[2] for row in rows[1:]] == [CLASS_NAMES[label] for label in sampled.labels]
+    for (_, name, _), drawn in zip(rows[1:], faces.draw(sampled, slice(None), 64), strict=True):
+        stored = cv2.imread(str(tmp_path / "new" / "sampled" / "images" / name))
         planes = stored[..., ::-1].transpose(2, 0, 1).astype(float)
         assert np.abs(planes - drawn).mean() < 12  # JPEG is lossy; a swapped plane is far worse
 
@@ -104,10 +104,10 @@ def test_that_faces_are_drawn_is_told_by_who_labelled_them_not_by_their_names(tm
 
 
 def test_writing_fills_an_empty_folder_and_leaves_nothing_beside_it(tmp_path):
-    (tmp_path / "drawn_up").mkdir()
-    faces.write(tmp_path / "drawn_up", n=2, size=16)
-    assert [path.name for path in tmp_path.iterdir()] == ["drawn_up"]
-    assert len(list((tmp_path / "drawn_up" / "images").iterdir())) == 2
+    (tmp_path / "sampled").mkdir()
+    faces.write(tmp_path / "sampled", n=2, size=16)
+    assert [path.name for path in tmp_path.iterdir()] == ["sampled"]
+    assert len(list((tmp_path / "sampled" / "images").iterdir())) == 2
 
 
 def test_writing_over_something_is_refused_and_changes_nothing(tmp_path):
@@ -121,16 +121,16 @@ def test_writing_over_something_is_refused_and_changes_nothing(tmp_path):
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(cv2, "imwrite", lambda *_: False)
     with pytest.raises(OSError, match="could not write"):
-        faces.write(tmp_path / "drawn_up", n=2, size=16)
+        faces.write(tmp_path / "sampled", n=2, size=16)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_model_learns_the_expressions_from_the_pixels():
-    drawn_up = faces.cast(1500)
-    pixels = faces.draw(drawn_up, slice(None))[:, 0].reshape(1500, -1) / 255
+    sampled = faces.sample(1500)
+    pixels = faces.draw(sampled, slice(None))[:, 0].reshape(1500, -1) / 255
     model = make_pipeline(PCA(80, whiten=True, random_state=0), SVC(gamma=0.002, C=3))
-    accuracy = model.fit(pixels[:1000], drawn_up.labels[:1000]).score(
-        pixels[1000:], drawn_up.labels[1000:]
+    accuracy = model.fit(pixels[:1000], sampled.labels[:1000]).score(
+        pixels[1000:], sampled.labels[1000:]
     )
-    majority = np.mean(drawn_up.labels[1000:] == CLASS_NAMES.index("neutral"))
+    majority = np.mean(sampled.labels[1000:] == CLASS_NAMES.index("neutral"))
     assert majority + 0.08 < accuracy < 0.95

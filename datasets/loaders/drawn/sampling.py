@@ -107,7 +107,7 @@ OCCLUDERS = {"none": 0.88, "hand": 0.03, "bar": 0.03, "scarf": 0.03, "sunglasses
 
 
 @dataclass(frozen=True)
-class Cast:
+class FaceSample:
     """The parameters of n faces, one row a face.
 
     Attributes
@@ -131,7 +131,7 @@ class Cast:
     seed: int
 
 
-def cast(n: int = N_FACES, seed: int = 0) -> Cast:
+def sample(n: int = N_FACES, seed: int = 0) -> FaceSample:
     """Draw the parameters of `n` faces.
 
     Parameters
@@ -157,7 +157,7 @@ def cast(n: int = N_FACES, seed: int = 0) -> Cast:
     parameters = {name: values[people] for name, values in traits.items()}
     parameters |= _view_parameters(n, view)
     parameters |= _action_units(expressions, parameters, acting)
-    return Cast(labels, expressions, people, parameters, seed)
+    return FaceSample(labels, expressions, people, parameters, seed)
 
 
 def class_counts(n: int) -> Ints:

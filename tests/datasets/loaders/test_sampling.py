@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from datasets.loaders.drawn import cast
-from datasets.loaders.drawn.cast import CLASS_NAMES, LABEL_NOISE, N_FACES
+from datasets.loaders.drawn import sampling
+from datasets.loaders.drawn.sampling import CLASS_NAMES, LABEL_NOISE, N_FACES
 
 
 @pytest.fixture(scope="module")
-def everyone() -> cast.Cast:
-    return cast.cast()
+def everyone() -> sampling.FaceSample:
+    return sampling.sample()
 
 
 def test_class_names_are_the_eight_emotions_in_alphabetical_order():
@@ -33,8 +33,8 @@ def test_default_class_counts_are_those_of_muxspace(everyone):
 
 @pytest.mark.parametrize("n", [1, 7, 15, 16, 17, 100, 500, 5000])
 def test_other_sizes_keep_the_proportions_and_two_of_each_class_if_there_is_room(n):
-    counts = np.bincount(cast.cast(n).labels, minlength=8)
-    quota = np.array(list(cast.CLASS_COUNTS.values())) * n / N_FACES
+    counts = np.bincount(sampling.sample(n).labels, minlength=8)
+    quota = np.array(list(sampling.CLASS_COUNTS.values())) * n / N_FACES
     assert counts.sum() == n
     if n >= 16:
         assert counts.min() >= 2
@@ -51,8 +51,8 @@ def test_any_prefix_has_about_the_proportions_of_the_whole(everyone):
 
 @pytest.mark.parametrize("n", [50, 300, N_FACES])
 def test_the_stated_share_of_labels_is_wrong_exactly(n):
-    drawn_up = cast.cast(n)
-    assert (drawn_up.labels != drawn_up.expressions).sum() == round(LABEL_NOISE * n)
+    sampled = sampling.sample(n)
+    assert (sampled.labels != sampled.expressions).sum() == round(LABEL_NOISE * n)
 
 
 def test_some_people_have_many_pictures_and_many_have_one(everyone):
@@ -64,7 +64,7 @@ def test_some_people_have_many_pictures_and_many_have_one(everyone):
 
 
 def test_a_person_keeps_their_traits_on_every_picture(everyone):
-    for trait in (*cast.PERSON, *cast.PERSON_CHANCES):
+    for trait in (*sampling.PERSON, *sampling.PERSON_CHANCES):
         values = everyone.parameters[trait]
         first = values[np.unique(everyone.people, return_index=True)[1]]
         assert np.array_equal(values, first[everyone.people])
@@ -77,9 +77,9 @@ def test_about_seven_in_a_hundred_pictures_have_colour(everyone):
 @pytest.mark.parametrize(("n", "seed"), [(0, 0), (-1, 0), (5, -1)])
 def test_a_cast_needs_faces_and_a_seed(n, seed):
     with pytest.raises(ValueError, match="at least"):
-        cast.cast(n, seed)
+        sampling.sample(n, seed)
 
 
 def test_every_expression_is_named_and_only_neutral_moves_nothing():
-    assert set(cast.ACTION_UNITS) == set(CLASS_NAMES)
-    assert [name for name, units in cast.ACTION_UNITS.items() if not units] == ["neutral"]
+    assert set(sampling.ACTION_UNITS) == set(CLASS_NAMES)
+    assert [name for name, units in sampling.ACTION_UNITS.items() if not units] == ["neutral"]
