@@ -65,11 +65,8 @@ def _estimate(runs: Sequence[Run], options: Options) -> None:
     """Print what each run would cost on this machine, and all of them together."""
     jobs = session.jobs(options, runs)
     waiting = pool.unfinished(runs, options.results)
-    with (
-        Display(Console(stderr=True)) as display,
-        pool.Workers(min(jobs, len(waiting)) or 1, waiting) as workers,
-    ):
-        costs = workers.costs(waiting, display)
+    with Display(Console(stderr=True)) as display:
+        costs = pool.estimate(waiting, jobs, display)
     table = Table("protocol", "model", "runs", "minutes", box=None)
     for column in table.columns[2:]:
         column.justify = "right"

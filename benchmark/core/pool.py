@@ -7,7 +7,6 @@ import logging
 import math
 import multiprocessing
 import os
-import queue
 import signal
 import sys
 import threading
@@ -15,13 +14,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
 from multiprocessing.managers import SyncManager
-from typing import Any, Self
+from typing import Any
 
 import joblib
 from pebble import ProcessExpired, ProcessPool
 
-from benchmark.core import schedule as cost
+from benchmark.core import schedule
 from benchmark.core.execute import execute
 from benchmark.core.progress import Display
 from benchmark.core.records import Record
@@ -31,95 +31,19 @@ from benchmark.core.store import Results
 START = "forkserver" if sys.platform == "linux" else "spawn"  # macOS' libraries mind a fork
 FOR_ALL, FOR_NETS = ["__main__", "benchmark.core.execute"], ["deepnets.training.classifier"]
 POLL_SECONDS = 0.2
-TRIAL_LIMIT = 60.0  # seconds; a model that takes longer for a few pictures counts as the longest
-WORTH = 200  # training pictures from which on a run is long against its trial
+TRIAL_SECONDS = 60.0  # a model that takes longer for a few pictures counts as the longest
+LONG_TRAINING = 200  # training pictures from which on a run is long against its trial
 CARD_BYTES = 2e9  # of a card's memory for a run's context, and again for its maps at 32 px
 
 _messages: Any = None  # in a worker: where its epochs are told
 
 
+@dataclass(frozen=True)
 class Workers:
-    """Processes that make runs, one at a time each; use as a context manager.
+    """Processes that do a piece of work at a time each, and the queue of what they tell."""
 
-    Where it is safe they are forked from one process that has imported what they need, and so
-    start at once; it has no threads and never touches a card.
-
-    Parameters
-    ----------
-    jobs : int
-        How many run at once.
-    runs : sequence of Run
-        What they will be asked for, others may come too.
-    """
-
-    def __init__(self, jobs: int, runs: Sequence[Run] = ()) -> None:
-        self.jobs = jobs
-        self.context = multiprocessing.get_context(START)
-        if START == "forkserver":
-            nets = any(run.model.deep for run in runs)
-            self.context.set_forkserver_preload([*FOR_ALL, *(FOR_NETS if nets else ())])
-
-    def __enter__(self) -> Self:
-        self.manager = SyncManager(ctx=self.context)
-        self.manager.start(end_with_parent)
-        self.messages = self.manager.Queue()
-        # What a process is forked from may have been started in another environment.
-        given = self.messages, dict(os.environ)
-        self.pool = ProcessPool(
-            self.jobs, initializer=_start_worker, initargs=given, context=self.context
-        )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.pool.stop()
-        self.pool.join()
-        self.manager.shutdown()
-
-    def costs(self, runs: Sequence[Run], display: Display) -> dict[str, float]:
-        """Expected seconds of each run by its key, from trials where its kind has none yet.
-
-        A run whose trial fails has none: what is wrong with it is found when it is made.
-        """
-        known = cost.remembered()
-        largest = sorted(runs, key=lambda run: len(run.rows().training))  # says most of the others
-        kinds = {run.key: cost.kind(run) for run in runs}
-        unknown = {kinds[run.key]: run for run in largest if kinds[run.key] not in known}
-        display.trying(len(unknown))
-        trials = {
-            kind: self.pool.schedule(_try, args=(run,), timeout=TRIAL_LIMIT)
-            for kind, run in unknown.items()
-        }
-        found = {}
-        for kind, future in trials.items():
-            with contextlib.suppress(Exception):
-                found[kind] = future.result()
-            display.tried()
-        cost.remember(found)
-        known |= found
-        return {
-            run.key: cost.seconds(run, known[kinds[run.key]])
-            for run in runs
-            if kinds[run.key] in known
-        }
-
-    def work_off(
-        self, waiting: Sequence[Run], results: Results, time_limit: float | None, display: Display
-    ) -> dict[str, Record]:
-        """Make runs in the order given; their records by key."""
-        records = {}
-        futures: dict[Any, Run] = {
-            self.pool.schedule(_work, args=(run, results), timeout=time_limit): run
-            for run in waiting
-        }
-        open_futures: set[Any] = set(futures)
-        while open_futures:
-            done, open_futures = wait(open_futures, POLL_SECONDS, FIRST_COMPLETED)
-            _pass_on(self.messages, display)
-            for future in done:
-                run = futures[future]
-                records[run.key] = _outcome(future, run, results, time_limit)
-                display.end(run, records[run.key])
-        return records
+    processes: ProcessPool
+    messages: Any
 
 
 def run_all(
@@ -148,22 +72,22 @@ def run_all(
     display.begin(waiting, reused=len(runs) - len(waiting), jobs=jobs)
     made = {}
     if waiting:
-        with Workers(min(jobs, len(waiting)), waiting) as workers:
+        with start_workers(jobs, waiting) as workers:
             expected = {}
             # The order matters where runs wait for others, and a trial pays where a run is long.
-            if len(waiting) > jobs and any(len(run.rows().training) > WORTH for run in waiting):
-                expected = workers.costs(waiting, display)
+            long = any(len(run.rows().training) > LONG_TRAINING for run in waiting)
+            if len(waiting) > jobs and long:
+                expected = _expected_seconds(workers, waiting, display)
             display.expect(expected)
-            longest = sorted(  # a run of unknown cost may be the longest, a net more likely
-                waiting,
-                key=lambda run: (-expected.get(run.key, math.inf), not run.model.deep, run.key),
+            waiting.sort(  # a run of unknown cost may be the longest, a net more likely
+                key=lambda run: (-expected.get(run.key, math.inf), not run.model.deep, run.key)
             )
-            made = workers.work_off(longest, results, time_limit, display)
-        measured: dict[str, list[cost.Point]] = defaultdict(list)
+            made = make(workers, waiting, results, time_limit, display)
+        points: dict[str, list[schedule.Point]] = defaultdict(list)
         for run in waiting:
-            if (took := made[run.key].measured) is not None:
-                measured[cost.kind(run)].append(cost.measured(run, took))
-        cost.remember(measured)
+            if (measured := made[run.key].measured) is not None:
+                points[schedule.kind(run)].append(schedule.measured(run, measured))
+        schedule.remember(points)
     records = [made.get(run.key) or results.record(run.key) for run in runs]
     return [record for record in records if record is not None]
 
@@ -171,6 +95,12 @@ def run_all(
 def unfinished(runs: Sequence[Run], results: Results) -> list[Run]:
     """Those of the runs that have no result in the results folder."""
     return [run for run in runs if not results.is_finished(run.key)]
+
+
+def estimate(runs: Sequence[Run], jobs: int, display: Display) -> dict[str, float]:
+    """Return the expected seconds of each run by its key; a run whose trial fails has none."""
+    with start_workers(jobs, runs) as workers:
+        return _expected_seconds(workers, runs, display)
 
 
 def default_jobs(device: str, size: int) -> int:
@@ -192,6 +122,84 @@ def default_jobs(device: str, size: int) -> int:
     return max(min(cores, int(free / (CARD_BYTES * (1 + (size / 32) ** 2)))), 1)
 
 
+@contextlib.contextmanager
+def start_workers(jobs: int, runs: Sequence[Run]) -> Iterator[Workers]:
+    """Start processes for runs, `jobs` of them at most.
+
+    Where it is safe they are forked from one process that has imported what they need, and so
+    start at once; it has no threads and never touches a card.
+    """
+    context = multiprocessing.get_context(START)
+    if START == "forkserver":
+        nets = any(run.model.deep for run in runs)
+        context.set_forkserver_preload([*FOR_ALL, *(FOR_NETS if nets else ())])
+    manager = SyncManager(ctx=context)
+    manager.start(end_with_parent)
+    with manager:
+        messages = manager.Queue()
+        # What a process is forked from may have been started in another environment.
+        given = messages, dict(os.environ)
+        processes = ProcessPool(
+            max(min(jobs, len(runs)), 1), initializer=_start_worker, initargs=given, context=context
+        )
+        try:
+            yield Workers(processes, messages)
+        finally:
+            processes.stop()
+            processes.join()
+
+
+def _expected_seconds(workers: Workers, runs: Sequence[Run], display: Display) -> dict[str, float]:
+    """Expected seconds of each run by its key, from trials where its kind was never measured.
+
+    A run whose trial fails has none: what is wrong with it is found when it is made.
+    """
+    points = schedule.remembered()
+    kinds = {run.key: schedule.kind(run) for run in runs}
+    largest = sorted(runs, key=lambda run: len(run.rows().training))  # says most of the others
+    unknown = {kinds[run.key]: run for run in largest if kinds[run.key] not in points}
+    trials = {
+        kind: workers.processes.schedule(_try, args=(run,), timeout=TRIAL_SECONDS)
+        for kind, run in unknown.items()
+    }
+    found = {}
+    for kind in display.measuring([*trials]):
+        with contextlib.suppress(Exception):
+            found[kind] = trials[kind].result()
+    schedule.remember(found)
+    points |= found
+    return {
+        run.key: schedule.seconds(run, points[kinds[run.key]])
+        for run in runs
+        if kinds[run.key] in points
+    }
+
+
+def make(
+    workers: Workers,
+    runs: Sequence[Run],
+    results: Results,
+    time_limit: float | None,
+    display: Display,
+) -> dict[str, Record]:
+    """Make runs in the order given; return their records by key."""
+    records = {}
+    futures: dict[Any, Run] = {
+        workers.processes.schedule(_work, args=(run, results), timeout=time_limit): run
+        for run in runs
+    }
+    waiting: set[Any] = set(futures)
+    while waiting:
+        done, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
+        while not workers.messages.empty():
+            display.progress(*workers.messages.get())
+        for future in done:
+            run = futures[future]
+            records[run.key] = _outcome(future, run, results, time_limit)
+            display.end(run, records[run.key])
+    return records
+
+
 def _outcome(future: Any, run: Run, results: Results, time_limit: float | None) -> Record:
     """The record of a run, written here if its process did not live to write it."""
     try:
@@ -200,13 +208,12 @@ def _outcome(future: Any, run: Run, results: Results, time_limit: float | None) 
         reason = f"not finished after the limit of {time_limit:g} s"
         record = run.record("timeout", reason, seconds=time_limit)
     except ProcessExpired as death:
-        killed = death.exitcode == -signal.SIGKILL
-        record = run.record(
-            "out_of_memory" if killed else "failed",
-            "the system killed the process, most likely for lack of memory"
-            if killed
-            else f"the process ended with exit code {death.exitcode}",
-        )
+        if death.exitcode == -signal.SIGKILL:
+            reason = "the system killed the process, most likely for lack of memory"
+            record = run.record("out_of_memory", reason)
+        else:
+            reason = f"the process ended with exit code {death.exitcode}"
+            record = run.record("failed", reason)
     except OSError as error:  # The worker could not store its run: a full disk, most likely.
         return run.record("failed", f"its result could not be stored: {error}")
     results.put(record)
@@ -242,9 +249,9 @@ def _work(run: Run, results: Results) -> Record:
         return execute(run, results, lambda epoch: _messages.put((run.key, epoch)))
 
 
-def _try(run: Run) -> list[cost.Point]:
+def _try(run: Run) -> list[schedule.Point]:
     with _threads(run):
-        return cost.trial(run)
+        return schedule.trial(run)
 
 
 @contextlib.contextmanager
@@ -257,11 +264,3 @@ def _threads(run: Run) -> Iterator[None]:
 
     with threadpoolctl.threadpool_limits(run.threads):
         yield
-
-
-def _pass_on(messages: Any, display: Display) -> None:
-    while True:
-        try:
-            display.progress(*messages.get_nowait())
-        except queue.Empty:
-            return

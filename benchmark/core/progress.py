@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from types import TracebackType
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from rich.console import Console
@@ -29,34 +28,28 @@ class Display:
 
     def __init__(self, console: Console) -> None:
         self.console = console
-        self.live = console.is_terminal
         self.bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[state]}"),
             console=console,
             transient=True,
-            disable=not self.live,
+            disable=not console.is_terminal,
         )
         self.runs: dict[str, Run] = {}
-        self.share: dict[str, float] = {}  # of the runs under way, by key
+        # By the keys of runs:
+        self.expected: Mapping[str, float] = {}  # seconds
         self.started: dict[str, float] = {}
+        self.share: dict[str, float] = {}  # of the epochs that are made, of the runs under way
+        self.took: dict[str, float] = {}  # seconds, of those that ended
         self.tasks: dict[str, TaskID] = {}
-        self.trials: TaskID | None = None
-        self.expected: dict[str, float] = {}  # seconds, by key
-        self.ended: dict[str, float] = {}  # seconds taken, by key
         self.jobs, self.heard = 1, time.monotonic()
 
     def __enter__(self) -> Self:
         self.bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.bars.stop()
 
     def say(self, line: str) -> None:
@@ -74,29 +67,28 @@ class Display:
             self.say(f"{len(waiting)} runs to make, {jobs} at a time")
             self.total = self.bars.add_task("all runs", total=len(waiting), state="")
 
-    def trying(self, n: int) -> None:
-        """Tell that so many models are tried to see what they cost."""
-        if n:
-            self.say(f"measuring what {n} models cost here, to begin with the longest runs")
-            self.trials = self.bars.add_task("measuring", total=n, state="")
-
-    def tried(self) -> None:
-        """Tell that one of them has been tried."""
-        if self.trials is not None:
-            self.bars.advance(self.trials)
+    def measuring(self, kinds: Sequence[str]) -> Iterator[str]:
+        """Go through the models that are tried to see what they cost, and tell how far."""
+        if kinds:
+            self.say(
+                f"measuring what {len(kinds)} models cost here, to begin with the longest runs"
+            )
+            task = self.bars.add_task("measuring", total=len(kinds), state="")
+            for kind in kinds:
+                yield kind
+                self.bars.advance(task)
+            self.bars.remove_task(task)
 
     def expect(self, seconds: Mapping[str, float]) -> None:
         """Tell how long runs are expected to take, by their keys."""
-        self.expected = dict(seconds)
-        if self.trials is not None:
-            self.bars.remove_task(self.trials)
+        self.expected = seconds
         if seconds:
             self.say(self._left())
 
     def progress(self, key: str, epoch: Any) -> None:
         """Tell that a run has started (`epoch` None) or ended an epoch."""
-        if key not in self.runs:
-            return
+        if key in self.took:
+            return  # it was ended meanwhile
         run = self.runs[key]
         name = f"{run.protocol_facts.board} {run.label}"
         if epoch is None:
@@ -111,32 +103,29 @@ class Display:
         state = (
             f"epoch {epoch.epoch}/{most}  loss {epoch.train_loss:.3f}  {on} accuracy {accuracy:.1%}"
         )
-        if key in self.tasks:
-            self.bars.update(self.tasks[key], completed=self.share[key], state=state)
+        self.bars.update(self.tasks[key], completed=self.share[key], state=state)
         self._refresh()
-        if not self.live and time.monotonic() - self.heard > PLAIN_LINE_SECONDS:
+        if self.bars.disable and time.monotonic() - self.heard > PLAIN_LINE_SECONDS:
             self.say(f"        {name}: {state}, {self._left()}")
 
     def end(self, run: Run, record: Record) -> None:
         """Tell how a run ended."""
-        started = self.started.pop(run.key, time.monotonic())
+        now = time.monotonic()
+        self.took[run.key] = now - self.started.get(run.key, now)
         self.share.pop(run.key, None)
-        self.ended[run.key] = time.monotonic() - started
         if run.key in self.tasks:
             self.bars.remove_task(self.tasks.pop(run.key))
         self._refresh()
         what = f"{record.measured.fit_seconds:.1f} s" if record.measured else record.reason
         repeat = f" repeat {run.repeat + 1}" if run.protocol.repeats > 1 else ""
         self.say(
-            f"[{len(self.ended):>3}/{len(self.runs)}] {run.protocol_facts.board} "
-            f"{run.label}{repeat}: "
-            f"{record.status}, {what}; {self._left()}"
+            f"[{len(self.took):>3}/{len(self.runs)}] {run.protocol_facts.board} "
+            f"{run.label}{repeat}: {record.status}, {what}; {self._left()}"
         )
 
     def _refresh(self) -> None:
-        if self.runs:
-            done = len(self.ended) + sum(self.share.values())
-            self.bars.update(self.total, completed=done, state=self._left())
+        done = len(self.took) + sum(self.share.values())
+        self.bars.update(self.total, completed=done, state=self._left())
 
     def _left(self) -> str:
         seconds = self._seconds_left()
@@ -154,22 +143,24 @@ class Display:
         """
         now = time.monotonic()
         pace = {deep: self._pace(deep) for deep in (True, False)}
-        mean = sum(self.ended.values()) / len(self.ended) if self.ended else None
-        left = longest = 0.0
-        for key in self.runs.keys() - self.ended.keys():
-            known = key in self.expected
-            expected = self.expected[key] * pace[self.runs[key].model.deep] if known else mean
+        left = [0.0]
+        for key in self.runs.keys() - self.took.keys():
+            so_far = now - self.started.get(key, now)
             if self.share.get(key):
-                expected = (now - self.started[key]) / self.share[key]
-            if expected is None:
+                whole = so_far / self.share[key]
+            elif key in self.expected:
+                whole = self.expected[key] * pace[self.runs[key].model.deep]
+            elif self.took:
+                whole = sum(self.took.values()) / len(self.took)
+            else:
                 return None
-            still = max(expected - (now - self.started.get(key, now)), 0.0)
-            left, longest = left + still, max(longest, still)
-        return max(left / self.jobs, longest)
+            left.append(max(whole - so_far, 0.0))
+        return max(sum(left) / self.jobs, *left)
 
     def _pace(self, deep: bool) -> float:
         """How much longer runs take than their trials said: nets that stop early take less."""
-        known = [key for key in self.ended if key in self.expected]
-        known = [key for key in known if self.runs[key].model.deep == deep]
+        known = [
+            k for k in self.took.keys() & self.expected.keys() if self.runs[k].model.deep == deep
+        ]
         planned = sum(self.expected[key] for key in known)
-        return sum(self.ended[key] for key in known) / planned if planned else 1.0
+        return sum(self.took[key] for key in known) / planned if planned else 1.0

@@ -38,41 +38,31 @@ def kind(run: Run) -> str:
 
 
 def trial(run: Run) -> list[Point]:
-    """Fit the run's model to a few of its pictures and take the time.
+    """Fit the run's model to a few of its pictures and take the time; a net's for all epochs."""
+    rows, dataset, estimator = run.rows(), load(run.source, run.size), prepared(run)
 
-    Returns
-    -------
-    list of (int, float, float)
-        Training pictures, seconds to fit, seconds to predict a picture; for a net the fit is that
-        of all its epochs.
-    """
-    rows, dataset = run.rows(), load(run.source, run.size)
-    labels = dataset.labels
-    estimator = prepared(run)
+    def few(rows: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+        some = rows[np.unique(np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int))]
+        return dataset.take(some), dataset.labels[some]
+
     if run.model.deep:
-        few = _spread(rows.training, estimator.batch_size)
+        X, y = few(rows.training, estimator.batch_size)
         estimator.frozen_epochs = 0  # as most epochs of a pre-trained net are
         epochs, estimator.max_epochs = estimator.max_epochs, TRIAL_EPOCHS
-        estimator.fit(dataset.take(few), labels[few])
-        fit = min(epoch.seconds for epoch in estimator.history_[1:]) * epochs
-        return [(len(few), fit, fit / epochs / len(few) * FORWARD_SHARE)]
+        estimator.fit(X, y)
+        epoch = min(epoch.seconds for epoch in estimator.history_[1:])
+        return [(len(X), epoch * epochs, epoch / len(X) * FORWARD_SHARE)]
     points = []
-    test = dataset.take(_spread(rows.scored, TRIAL_PICTURES[0]))
-    few = _spread(rows.training, TRIAL_PICTURES[0])
-    estimator.fit(dataset.take(few), labels[few]).predict_proba(test)  # imports and start-up
+    X_test, _ = few(rows.scored, TRIAL_PICTURES[0])
+    estimator.fit(*few(rows.training, TRIAL_PICTURES[0])).predict_proba(X_test)  # start-up
     for n in sorted({min(n, len(rows.training)) for n in TRIAL_PICTURES}):
-        few = _spread(rows.training, n)
+        X, y = few(rows.training, n)
         start = time.perf_counter()
-        estimator.fit(dataset.take(few), labels[few])
+        estimator.fit(X, y)
         fitted = time.perf_counter()
-        estimator.predict_proba(test)
-        points.append((len(few), fitted - start, (time.perf_counter() - fitted) / len(test)))
+        estimator.predict_proba(X_test)
+        points.append((len(X), fitted - start, (time.perf_counter() - fitted) / len(X_test)))
     return points
-
-
-def _spread(rows: np.ndarray, n: int) -> np.ndarray:
-    """Up to n of the rows, from first to last."""
-    return rows[np.unique(np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int))]
 
 
 def seconds(run: Run, points: Sequence[Point]) -> float:
@@ -83,18 +73,16 @@ def seconds(run: Run, points: Sequence[Point]) -> float:
     """
     rows = run.rows()
     n = len(rows.training)
-    nearest = sorted(points, key=lambda point: abs(math.log(point[0] / n)))
-    at, fit, predict = nearest[0]
+    (at, fit, predict), *others = sorted(points, key=lambda point: abs(math.log(point[0] / n)))
+    if run.model.deep:
+        asked = len(rows.scored) + run.estimator().max_epochs * len(rows.selection)
+        return fit * n / at + predict * asked
     growth, predict_growth = 1.0, 0.0
-    if not run.model.deep and len(points) > 1:
-        other_at, other_fit, other_predict = nearest[1]
+    if others:
+        other_at, other_fit, other_predict = others[0]
         growth = _exponent(other_at / at, fit, other_fit, most=2.0)
         predict_growth = _exponent(other_at / at, predict, other_predict, most=1.0)
-    total = fit * (n / at) ** growth + predict * (n / at) ** predict_growth * len(rows.scored)
-    if run.model.deep:
-        epochs = run.estimator().max_epochs
-        total += epochs * len(rows.selection) * predict
-    return total
+    return fit * (n / at) ** growth + predict * (n / at) ** predict_growth * len(rows.scored)
 
 
 def _exponent(sizes: float, cost: float, other: float, most: float) -> float:
@@ -115,10 +103,8 @@ def measured(run: Run, took: Measured) -> Point:
 def remembered() -> dict[str, list[Point]]:
     """Costs measured on this machine before, by kind."""
     try:
-        return {
-            name: [tuple(point) for point in points]
-            for name, points in json.loads(_file().read_text()).items()
-        }
+        stored = json.loads(_file().read_text())
+        return {name: [tuple(point) for point in points] for name, points in stored.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}  # never measured, or unreadable: it is measured anew
 
@@ -129,7 +115,7 @@ def remember(found: dict[str, list[Point]]) -> None:
     with filelock.FileLock(_file().with_suffix(".lock")):
         kept = remembered()
         for name, points in found.items():
-            kept[name] = [*{p[0]: p for p in [*kept.get(name, []), *points]}.values()]
+            kept[name] = [*{point[0]: point for point in kept.get(name, []) + points}.values()]
         write_file(_file(), json.dumps(kept) + "\n")
 
 

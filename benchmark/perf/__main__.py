@@ -171,8 +171,8 @@ def grid(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Measure]
         ]
 
     for at_once, threads in ((jobs, 1), (1, jobs)):  # what each costs is known to both
-        with Display(Console(quiet=True)) as display, pool.Workers(at_once) as workers:
-            workers.costs(runs(threads), display)
+        with Display(Console(quiet=True)) as display:
+            pool.estimate(runs(threads), at_once, display)
     ways = {"ours": lambda: _make(runs(1), jobs), "theirs": lambda: _make(runs(jobs), 1)}
     taken = in_turn(ways, rounds)
     peer = f"one after the other, {jobs} threads"

@@ -109,7 +109,7 @@ def test_runs_are_packed_on_workers_longest_first() -> None:
 def test_the_longest_runs_are_begun_first_by_what_they_cost_here(
     shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "WORTH", 0)
+    monkeypatch.setattr(pool, "LONG_TRAINING", 0)
     runs = [a_run(shapes_folder, shapes, name) for name in ("majority", "knn", "decision-tree")]
     costs = {"majority": 5.0, "knn": 1.0, "decision-tree": 9.0}
     n_train = len(runs[0].rows().training)
@@ -162,8 +162,8 @@ def test_of_a_kind_the_run_with_most_pictures_is_tried(
 ) -> None:
     sizes = (60, 20, 40)
     runs = [a_run(shapes_folder, shapes, "knn", protocol=Fair(train_size=n)) for n in sizes]
-    with pool.Workers(1) as workers, Display(Console(quiet=True)) as display:
-        workers.costs(runs, display)
+    with Display(Console(quiet=True)) as display:
+        pool.estimate(runs, 1, display)
     points = schedule.remembered()[schedule.kind(runs[0])]
     assert [n for n, _, _ in points] == [len(runs[0].rows().training)]
 
@@ -184,11 +184,11 @@ def test_of_unknown_cost_nets_come_first(
     runs = [a_run(shapes_folder, shapes, name) for name in ("majority", "knn", "resnet18")]
     order: list[str] = []
 
-    def work_off(self: pool.Workers, waiting: list[work.Run], *_: object) -> dict[str, Record]:
-        order.extend(run.model.name for run in waiting)
-        return {run.key: run.record("skipped") for run in waiting}
+    def make(workers: pool.Workers, runs: list[work.Run], *_: object) -> dict[str, Record]:
+        order.extend(run.model.name for run in runs)
+        return {run.key: run.record("skipped") for run in runs}
 
-    monkeypatch.setattr(pool.Workers, "work_off", work_off)
+    monkeypatch.setattr(pool, "make", make)
     with Display(Console(quiet=True)) as display:
         pool.run_all(runs, Results(tmp_path), 3, None, display)
     assert order[0] == "resnet18"
