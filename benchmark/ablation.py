@@ -167,7 +167,7 @@ def _show(worth: pd.DataFrame, board: Leaderboard, run: Run, options: Options) -
         data={f"{name}.csv": text.csv(worth)},
     )
     page.write(options.results, [section])
-    options.results.write_text(f"{name}.md", markdown.section(section, level=1) + "\n")
+    options.results.write(f"{name}.md", markdown.section(section, level=1) + "\n")
     console.show([section])
     click.echo(f"written: {options.out / name}.csv, .md and .png, report.html, leaderboard.csv")
 

@@ -212,10 +212,10 @@ def write(dataset: Dataset, results: Results) -> dict[str, Any]:
     shown = pairs(dataset, record)
     if shown:
         drawn = plots.pairs(shown, f"{dataset.name}: the closest pairs of pictures")
-        results.write_bytes(sheet, plots.png(drawn))
+        results.write(sheet, plots.png(drawn))
     else:
         results.remove(sheet)  # of an earlier audit
-    results.write_text("audit.json", json.dumps(record, indent=2) + "\n")
+    results.write("audit.json", json.dumps(record, indent=2) + "\n")
     by_split: dict[str, list[dict[str, Any]]] = {}
     for shortcut in record["shortcuts"]:
         by_split.setdefault(shortcut["split"], []).append(shortcut)
@@ -231,7 +231,7 @@ def write(dataset: Dataset, results: Results) -> dict[str, Any]:
         faces=record["data"]["faces"],
         people=dataset.groups is not None,
     )
-    results.write_text("audit.html", html)
+    results.write("audit.html", html)
     return record
 
 

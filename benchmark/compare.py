@@ -140,8 +140,7 @@ def _only(repeats: Sequence[int], results: Results, entry: BoardRow) -> Row:
 
 
 def _probabilities(results: Results, row: Row) -> list[bytes]:
-    stored = [results.predictions(record.key) for record in row.good]
-    return [each.scored.probabilities.tobytes() for each in stored if each is not None]
+    return [results.predictions(record).scored.probabilities.tobytes() for record in row.good]
 
 
 def _fit_seconds(row: Row) -> float:

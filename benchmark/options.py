@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -24,6 +25,7 @@ from datasets import InputError, Source, crops
 WRONG_INPUT = 2
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+POSITIVE = click.IntRange(1)
 TRIALS = 20  # points that Optuna chooses
 SCORED_ON_TEST = [name for name in PROTOCOLS if name != Search.name]
 
@@ -69,27 +71,21 @@ class TrainSize(click.ParamType):
         return self.fail(f"'{value}' is {told}", param, ctx)
 
 
-def typed(text: str) -> Any:
-    """Return the number, true, false, null or word that a user wrote."""
-    for kind in (int, float):  # before YAML, to which 1e-3 is a word
-        with contextlib.suppress(ValueError):
-            return kind(text)
-    try:
-        value = yaml.safe_load(text)
-        json.dumps(value)  # dates, lists within themselves and the like stay as they were typed
-    except (yaml.YAMLError, TypeError, ValueError, RecursionError):
-        return text
+class _Loader(yaml.SafeLoader):
+    """YAML as it is meant: 1e-3 is a number, and a date is a word."""
+
+
+NUMBER = re.compile(r"[-+]?\d+(\.\d*)?e[-+]?\d+", re.IGNORECASE)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", NUMBER, [*"-+0123456789"])
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: node.value)
+NO_YAML = (yaml.YAMLError, TypeError, ValueError, RecursionError)  # what `_parse` raises
+
+
+def _parse(text: str) -> Any:
+    """Value of a YAML text, if it is one that JSON has too."""
+    value = yaml.load(text, _Loader)
+    json.dumps(value)
     return value
-
-
-def _settings(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, Any]:
-    settings = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        if not equals or not name:
-            raise click.BadParameter(f"'{value}' is not of the form NAME=VALUE")
-        settings[name] = typed(text)
-    return settings
 
 
 def read_yaml(path: Path) -> Any:
@@ -101,9 +97,21 @@ def read_yaml(path: Path) -> Any:
         If it cannot be read.
     """
     try:
-        return yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        return _parse(path.read_text())
+    except (OSError, *NO_YAML) as error:
         raise click.UsageError(f"{path} cannot be read as YAML: {error}") from error
+
+
+def _settings(ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"'{value}' is not of the form NAME=VALUE")
+        settings[name] = text
+        with contextlib.suppress(*NO_YAML):
+            settings[name] = _parse(text)
+    return settings
 
 
 def _read_config(ctx: click.Context, param: click.Parameter, path: Path | None) -> Path | None:
@@ -122,9 +130,9 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: Path | None) 
         several = value if isinstance(value, list) else [value]
         if any(isinstance(each, list | dict) for each in several):
             raise click.UsageError(f"{path}: '{key}' must be a value or a list of values")
-        if not flags[key].multiple and isinstance(value, list):
-            value = ",".join(map(str, several))
-        ctx.default_map[str(flags[key].name)] = several if flags[key].multiple else value
+        if value is not None:
+            together = several if flags[key].multiple else ",".join(map(str, several))
+            ctx.default_map[str(flags[key].name)] = together
     return path
 
 
@@ -154,13 +162,9 @@ class Options:
     recipe: str = flag("strong", help="What the net is trained by.")
     grid: str = flag("", required=True, help="YAML file, or a name: raf-db-report.")
     sampler: str = flag(
-        "grid",
-        type=click.Choice(["grid", "optuna"]),
-        help="Every point, or those that Optuna chooses.",
+        "grid", type=click.Choice(["grid", "optuna"]), help="Every point, or those Optuna chooses."
     )
-    trials: int | None = flag(
-        type=click.IntRange(1), help=f"Points that Optuna chooses.  [default: {TRIALS}]"
-    )
+    trials: int | None = flag(type=POSITIVE, help=f"Points for Optuna.  [default: {TRIALS}]")
     metric: str = flag(
         "accuracy",
         type=click.Choice(CAN_CHOOSE),
@@ -168,19 +172,15 @@ class Options:
     )
     data: str | None = flag(help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
     test_data: tuple[str, ...] = flag(
-        (),
-        multiple=True,
-        help="Test on this too, on the classes both have; several times: on each in its turn.",
+        (), multiple=True, help="Test on this too, on the classes both have; several: on each."
     )
     drop_class: tuple[str, ...] = flag(
-        (), multiple=True, help="Leave out a class; may be given several times."
+        (), multiple=True, help="Leave out a class; may be repeated."
     )
     drop_duplicates: bool = flag(
-        False, is_flag=True, help="Keep identical pictures once, and none whose labels conflict."
+        False, help="Keep identical pictures once, and none whose labels conflict."
     )
-    crop: str = flag(
-        crops.NONE, type=click.Choice(crops.CROPS), help="Part of the face that is looked at."
-    )
+    crop: str = flag("none", type=click.Choice(crops.CROPS), help="Part of the face looked at.")
     protocol: tuple[str, ...] = flag(
         ("fair",), type=Words(SCORED_ON_TEST), help=f"{', '.join(SCORED_ON_TEST)}: commas."
     )
@@ -189,7 +189,7 @@ class Options:
         type=TrainSize(),
         help="Pictures fair lets a model learn from, curve at most.",
     )
-    repeats: int = flag(1, type=click.IntRange(1), help="Runs of each model.")
+    repeats: int = flag(1, type=POSITIVE, help="Runs of each model.")
     size: int = flag(32, type=click.IntRange(8, 1024), help="Pixels.")
     split: tuple[Split, ...] = flag(
         (),
@@ -200,34 +200,27 @@ class Options:
     )
     device: str = flag("auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
     jobs: int | None = flag(
-        type=click.IntRange(1),
-        help="Runs at once.  [default: the cores; on a card no more than fit]",
+        type=POSITIVE, help="Runs at once.  [default: the cores; on a card no more than fit]"
     )
-    threads: int = flag(1, type=click.IntRange(1), help="Of one run.")
+    threads: int = flag(1, type=POSITIVE, help="Of one run.")
     time_limit: float | None = flag(
         type=click.FloatRange(0, min_open=True), help="Seconds a run may take."
     )
     settings: dict[str, Any] = flag(
         dict, "--set", multiple=True, callback=_settings, help="A parameter: NAME=VALUE."
     )
-    pretrained: bool = flag(
-        False, is_flag=True, help="Start nets from the weights timm publishes for them."
-    )
-    weights: Path | None = flag(
-        type=FILE, help="Safetensors file that nets start from in place of those."
-    )
+    pretrained: bool = flag(False, help="Start nets from the weights timm publishes for them.")
+    weights: Path | None = flag(type=FILE, help="Safetensors file to start from in their place.")
     out: Path = flag(Path("results"), type=FOLDER, help="Folder of the results.")
     config: Path | None = flag(
         type=FILE,
         is_eager=True,
         callback=_read_config,
-        help="YAML file whose keys are these flags' names.",
+        help="YAML file; keys are the flags' names.",
     )
-    tensorboard: bool = flag(
-        False, is_flag=True, help="Write the nets' epochs for TensorBoard too."
-    )
-    estimate: bool = flag(False, is_flag=True, help="Say what the runs would cost here; make none.")
-    list: bool = flag(False, is_flag=True, help="Show the models and the data sets.")
+    tensorboard: bool = flag(False, help="Write the nets' epochs for TensorBoard too.")
+    estimate: bool = flag(False, help="Say what the runs would cost here; make none.")
+    list: bool = flag(False, help="Show the models and the data sets.")
 
     @property
     def results(self) -> Results:
@@ -297,7 +290,8 @@ def command(*names: str, **changed: Mapping[str, Any]) -> Callable[..., Callable
 
 def _option(of: Field[Any], changed: Mapping[str, Any]) -> click.Option:
     names = of.metadata["names"] or (f"--{of.name.replace('_', '-')}",)
-    how = {"show_default": True, **of.metadata["how"], **changed}
+    usual = {"show_default": True, "is_flag": of.default is False}
+    how = {**usual, **of.metadata["how"], **changed}
     if of.default not in (MISSING, None) and not how.get("required"):
         how.setdefault("default", of.default)
     return click.Option([of.name, *names], **how)

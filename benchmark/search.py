@@ -15,7 +15,7 @@ from benchmark.core import models
 from benchmark.core.protocols import Fair, Search, derive_seed
 from benchmark.core.records import Trial
 from benchmark.core.runs import Run
-from benchmark.options import ONE_SPLIT, TRIALS, Options, command, read_yaml, typed
+from benchmark.options import ONE_SPLIT, TRIALS, Options, command, read_yaml
 from benchmark.scores import searches
 from benchmark.scores.rows import read_row
 from benchmark.view import console
@@ -236,19 +236,7 @@ def read(wanted: str) -> Space:
     parts = content if isinstance(content, list) else [content]
     if not parts or not all(isinstance(part, dict) and part for part in parts):
         raise InputError(f"{path} is no grid: write lines of 'parameter: [values]'")
-    return Space(path.stem, [{str(name): _typed(part[name]) for name in part} for part in parts])
-
-
-def _typed(values: Any) -> Any:
-    """Values as meant: to YAML 1e-3 is a word."""
-    if isinstance(values, str):
-        return typed(values)
-    if isinstance(values, Sequence):
-        return [_typed(value) for value in values]
-    if isinstance(values, Mapping):
-        return {name: _typed(value) for name, value in values.items()}
-    plain = values is None or isinstance(values, int | float)
-    return values if plain else str(values)  # dates and the like are kept as words
+    return Space(path.stem, [{str(name): part[name] for name in part} for part in parts])
 
 
 if __name__ == "__main__":

@@ -116,18 +116,19 @@ def check_runs(
         for repeat, key in enumerate(row.keys):
             if key in findings.records or not results.run_folder(key).is_dir():
                 continue  # not run yet, and that is what its row must say
+            record = None
             try:
                 wrong = _wrong_files(results, key, sums, findings)
-                if not wrong:
-                    record = results.read_record(key)
+                record = None if wrong else results.record(key)
+                if record:
                     wrong = _wrong_record(record, row, repeat)
-                if not wrong and record.status == "ok":
-                    results.read_predictions(record)
+                    if not wrong and record.status == "ok":
+                        results.predictions(record)
             except DAMAGE as error:
-                wrong = f"damaged: {one_line(error)}"
+                wrong = one_line(error)
             if wrong:
                 yield f"runs/{key}: {wrong}, of row {row.place}: {RUN_AGAIN}"
-            else:
+            elif record:
                 findings.records[key] = record
 
 
@@ -135,7 +136,7 @@ def _wrong_files(results: Results, key: str, sums: dict[str, str], findings: Fin
     prefix = f"runs/{key}/"
     listed = {name.removeprefix(prefix): sums[name] for name in sums if name.startswith(prefix)}
     present = {path.name: file_digest(path) for path in results.run_folder(key).iterdir()}
-    for name in sorted(present.keys() | listed):
+    for name in sorted({"run.json"} | present.keys() | listed):
         if name not in listed:
             return f"{name} is not in {SUMS}"
         if name in present and present[name] != listed[name]:
@@ -207,7 +208,7 @@ def _load(facts: DataFacts, given: str | None, several: bool) -> Dataset:
 def _differs_from_data(results: Results, record: Record, dataset: Dataset) -> str:
     if record.status != "ok":
         return ""
-    predictions, settings = results.read_predictions(record), dict(record.parts["protocol"])
+    predictions, settings = results.predictions(record), dict(record.parts["protocol"])
     try:
         protocol = PROTOCOLS[settings.pop("name")](**settings)
         rows = protocol.rows(dataset, record.model.deep, record.repeat).by_part()

@@ -10,7 +10,7 @@ from typing import Any
 from benchmark.core.fit import fit_and_predict
 from benchmark.core.records import Record
 from benchmark.core.runs import Run, load
-from benchmark.core.store import Results, file_digest
+from benchmark.core.store import Results, file_digest, one_line
 
 
 def execute(run: Run, results: Results, on_epoch: Callable[[Any], None] | None = None) -> Record:
@@ -45,10 +45,9 @@ def execute(run: Run, results: Results, on_epoch: Callable[[Any], None] | None =
         results.put(record, predictions, getattr(estimator, "history_", ()), kept)
     except Exception as error:  # Any fault of a run becomes its row; the other runs go on.
         no_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
         record = run.record(
             "out_of_memory" if no_memory else "failed",
-            reason[:300],
+            one_line(error),
             seconds=time.perf_counter() - start,
             traceback=traceback.format_exc(),
         )

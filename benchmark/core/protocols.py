@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, Self
@@ -27,13 +28,10 @@ def possible_splits(dataset: Dataset) -> list[Split]:
     """Splits that a data set allows, the soundest first."""
     if dataset.other is not None:
         return ["across"]
-    parts = set() if dataset.parts is None else set(dataset.parts)
-    allowed: dict[Split, bool] = {
-        "official": {Part.TRAINING, Part.TEST} <= parts,
-        "identity": dataset.groups is not None,
-        "random": True,
-    }
-    return [split for split, is_allowed in allowed.items() if is_allowed]
+    parted = dataset.parts is not None and {Part.TRAINING, Part.TEST} <= {*dataset.parts}
+    official: list[Split] = ["official"] if parted else []
+    identity: list[Split] = ["identity"] if dataset.groups is not None else []
+    return [*official, *identity, "random"]
 
 
 def derive_seed(*parts: object) -> int:
@@ -71,7 +69,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Protocol:
+class Protocol(ABC):
     """Which rows a model may train on, what it may select on, how often, and what it is scored on.
 
     Attributes
@@ -105,6 +103,7 @@ class Protocol:
         """Return the split where none is asked for, of those of `possible_splits`."""
         return "random"
 
+    @abstractmethod
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
         """Row numbers for one run.
 
@@ -122,7 +121,6 @@ class Protocol:
         InputError
             If the data set cannot be divided so.
         """
-        raise TypeError("a protocol says which rows a model sees")
 
     def series(self, dataset: Dataset) -> list[Self]:
         """Return the protocols a user means by this one: itself, unless it is one of several."""
@@ -171,9 +169,8 @@ class Slides(Protocol):
         """Rows as published; the same for every repeat."""
         _check_split(dataset, self.split)
         training, test = _of_slides(min(self.NET_ROWS, len(dataset)) if deep else len(dataset))
-        if len(np.unique(dataset.labels[training])) < 2:
-            raise InputError("the slides' training rows show one class only: use --protocol fair")
-        return Rows(training, test if deep else test[:0], {TEST: test})
+        rows = Rows(training, test if deep else test[:0], {TEST: test})
+        return _two_classes(rows, dataset, "use --protocol fair")
 
     def settings(self, model: str, deep: bool) -> Mapping[str, Any]:
         """Return the parameters the slides state, or that their date implies."""
@@ -203,25 +200,23 @@ class Fair(Protocol):
 
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
         """Rows of one repeat; those of a smaller `train_size` are among those of a larger."""
-        training, selection, test = _divided(dataset, self.split, repeat)
+        rows = _divided(dataset, self.split, repeat)
         if self.train_size is not None:
+            training, selection = rows.training, rows.selection
             n_pool = len(training) + len(selection)
             if self.train_size > n_pool:
                 raise InputError(
                     f"--train-size {self.train_size} is more than the {n_pool} pictures that "
                     "are left beside the test set: use a smaller number, or all"
                 )
-            n_selection = max(round(self.train_size / self.VALIDATION_PARTS), 1)
             # An official validation part may be smaller or larger than a fifth.
-            n_selection = min(n_selection, len(selection))
-            n_selection = max(n_selection, self.train_size - len(training))
-            training = training[: self.train_size - n_selection]
-            selection = selection[:n_selection]
-        if len(np.unique(dataset.labels[training])) < 2:
-            raise InputError(
-                f"the {len(training)} training pictures show one class only: raise --train-size"
+            n_selection = min(
+                max(round(self.train_size / self.VALIDATION_PARTS), 1), len(selection)
             )
-        return Rows(training, selection, test)
+            n_selection = max(n_selection, self.train_size - len(training))
+            training, selection = training[: self.train_size - n_selection], selection[:n_selection]
+            rows = replace(rows, training=training, selection=selection)
+        return _two_classes(rows, dataset, "raise --train-size")
 
 
 def _of_slides(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -230,19 +225,43 @@ def _of_slides(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.lru_cache(maxsize=16)  # keeping people together takes a second
-def _divided(
-    dataset: Dataset, split: Split, repeat: int
-) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+def _divided(dataset: Dataset, split: Split, repeat: int) -> Rows:
     """All rows to train on, to select on and to be scored on."""
     _check_split(dataset, split)
+    groups = split_groups(dataset) if split in ("identity", "across") else None
+    selection = np.empty(0, np.int64)
     if split in ("official", "across"):
-        return _as_it_comes(dataset, split, repeat)
-    if split == "slides":
-        pool, test = _of_slides(len(dataset))
-        return *_without_validation(dataset, split, repeat, pool, None), {TEST: test}
-    groups = split_groups(dataset) if split == "identity" else None
-    pool, test = hold_out(dataset.labels, groups, TEST_PARTS, derive_seed("test set", split))
-    return *_without_validation(dataset, split, repeat, pool, groups), {TEST: test}
+        pool, selection, tested = (np.flatnonzero(dataset.parts == part) for part in Part)
+    elif split == "slides":
+        pool, tested = _of_slides(len(dataset))
+    else:
+        seed = derive_seed("test set", split)
+        pool, tested = hold_out(dataset.labels, groups, TEST_PARTS, seed)
+    test = {TEST: tested}
+    if dataset.other is not None:
+        test = {WITHIN: tested[~dataset.other[tested]], ACROSS: tested[dataset.other[tested]]}
+    if len(selection):
+        rng = np.random.default_rng(derive_seed("order", split, repeat))
+        training, selection = (
+            rows[stratified_order(dataset.labels[rows], rng)] for rows in (pool, selection)
+        )
+        return Rows(training, selection, test)
+    kept, held = hold_out(
+        dataset.labels[pool],
+        None if groups is None else groups[pool],
+        Fair.VALIDATION_PARTS,
+        derive_seed("validation", split, repeat),
+    )
+    return Rows(pool[kept], pool[held], test)
+
+
+def _two_classes(rows: Rows, dataset: Dataset, remedy: str) -> Rows:
+    """The rows, if those to train on show two classes at least."""
+    if len(np.unique(dataset.labels[rows.training])) < 2:
+        raise InputError(
+            f"the {len(rows.training)} training pictures show one class only: {remedy}"
+        )
+    return rows
 
 
 def _check_split(dataset: Dataset, split: Split) -> None:
@@ -264,36 +283,6 @@ def _check_split(dataset: Dataset, split: Split) -> None:
     )
 
 
-def _as_it_comes(
-    dataset: Dataset, split: Split, repeat: int
-) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    training, selection, tested = (np.flatnonzero(dataset.parts == part) for part in Part)
-    test = {TEST: tested}
-    if dataset.other is not None:
-        test = {WITHIN: tested[~dataset.other[tested]], ACROSS: tested[dataset.other[tested]]}
-    if len(selection) == 0:
-        groups = split_groups(dataset) if split == "across" else None
-        return *_without_validation(dataset, split, repeat, training, groups), test
-    rng = np.random.default_rng(derive_seed("order", split, repeat))
-    training, selection = (
-        rows[stratified_order(dataset.labels[rows], rng)] for rows in (training, selection)
-    )
-    return training, selection, test
-
-
-def _without_validation(
-    dataset: Dataset, split: Split, repeat: int, pool: np.ndarray, groups: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the pool to train on, and a fifth of them to select on."""
-    kept, held = hold_out(
-        dataset.labels[pool],
-        None if groups is None else groups[pool],
-        Fair.VALIDATION_PARTS,
-        derive_seed("validation", split, repeat),
-    )
-    return pool[kept], pool[held]
-
-
 @dataclass(frozen=True)
 class Whole(Fair):
     """Fair with nothing selected: models learn from the validation pictures too.
@@ -308,7 +297,8 @@ class Whole(Fair):
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
         """Rows of fair, those to select on among those to train on."""
         rows = super().rows(dataset, deep, repeat)
-        return Rows(np.concatenate([rows.training, rows.selection]), rows.selection[:0], rows.test)
+        everything = np.concatenate([rows.training, rows.selection])
+        return replace(rows, training=everything, selection=everything[:0])
 
 
 @dataclass(frozen=True)

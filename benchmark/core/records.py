@@ -10,14 +10,13 @@ import functools
 import json
 import types
 import typing
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 SCHEMA = 2  # of run.json, board.json and searches.json
 SELECTION, TEST, WITHIN, ACROSS = "selection", "test", "within", "across"  # parts of predictions
 
-T = TypeVar("T")
+_hints = functools.cache(typing.get_type_hints)
 
 
 class Place(NamedTuple):
@@ -34,48 +33,22 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class DataFacts:
-    """A data set, as a record tells of it.
+    """A data set, as a record tells of it."""
 
-    Attributes
-    ----------
-    name, described : str
-        For tables and files; the sentence for a reader.
-    size, n : int
-        Width and height of the pictures in pixels, and how many there are.
-    splits : tuple of str
-        Those the data allow, the soundest first.
-    class_counts : dict
-        Pictures of each class, in the order of the classes' numbers.
-    fingerprint : str
-        Digest of all pictures and what is said of them.
-    generated, faces : bool
-        Whether they are drawn by this project, and whether they show faces.
-    crop : str
-        Part of the face that was cut out, see `datasets.crops`.
-    crop_found : float or None
-        Share of the pictures in which that part was found.
-    left_out : tuple of (str, str)
-        Files that could not be read, and why.
-    remarks : tuple of str
-        What was done to a set as it came.
-    source : str
-        What `datasets.Source.parse` reads as what it was loaded from; empty where not recorded.
-    """
-
-    name: str
-    described: str
-    size: int
-    n: int
-    splits: tuple[str, ...]
-    class_counts: dict[str, int]
-    fingerprint: str
-    generated: bool = False
-    faces: bool = False
-    crop: str = "none"
-    crop_found: float | None = None
-    left_out: tuple[tuple[str, str], ...] = ()
-    remarks: tuple[str, ...] = ()
-    source: str = ""
+    name: str  # for tables and files
+    described: str  # the sentence for a reader
+    size: int  # width and height of the pictures in pixels
+    n: int  # pictures
+    splits: tuple[str, ...]  # those the data allow, the soundest first
+    class_counts: dict[str, int]  # pictures of each class, in the order of the classes' numbers
+    fingerprint: str  # digest of all pictures and what is said of them
+    generated: bool = False  # drawn by this project
+    faces: bool = False  # the pictures show faces
+    crop: str = "none"  # part of the face that was cut out, see `datasets.crops`
+    crop_found: float | None = None  # share of the pictures in which that part was found
+    left_out: tuple[tuple[str, str], ...] = ()  # files that could not be read, and why
+    remarks: tuple[str, ...] = ()  # what was done to a set as it came
+    source: str = ""  # what `datasets.Source.parse` reads as what it was loaded from, if recorded
 
     def __post_init__(self) -> None:
         if "/" in self.name or self.name.startswith("."):
@@ -94,31 +67,15 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class ProtocolFacts:
-    """A protocol on a data set.
+    """A protocol on a data set."""
 
-    Attributes
-    ----------
-    name, label : str
-        Such as ``fair`` and ``fair-500``.
-    train_size : int or None
-        Pictures that a model may learn from, those to select on included; None is all.
-    split : str
-        That of the protocol; of a set tested on two sets, ``within`` or ``across``.
-    usual_split : str
-        The one that the protocol uses by itself on these data.
-    selected_on : str
-        ``test``, ``validation`` or ``nothing``.
-    note : str
-        What a reader of the row must know, if anything.
-    """
-
-    name: str
-    label: str
-    train_size: int | None
-    split: str
-    usual_split: str
-    selected_on: str
-    note: str = ""
+    name: str  # such as ``fair``
+    label: str  # such as ``fair-500``
+    train_size: int | None  # pictures to learn from, those to select on included; None is all
+    split: str  # that of the protocol; of a set tested on two sets, ``within`` or ``across``
+    usual_split: str  # the one that the protocol uses by itself on these data
+    selected_on: str  # ``test``, ``validation`` or ``nothing``
+    note: str = ""  # what a reader of the row must know, if anything
 
     @property
     def board(self) -> str:
@@ -146,39 +103,19 @@ class Environment:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run that is ``ok`` took and gave, besides its predictions.
+    """What a run that is ``ok`` took and gave, besides its predictions."""
 
-    Attributes
-    ----------
-    n_train, n_validation, n_test : int
-        Pictures learnt from, selected on and scored on.
-    fit_seconds, predict_seconds : float
-        Of the training pictures, and of all test pictures.
-    peak_memory_mb : float
-        Resident memory that fitting and predicting added, in units of 10**6 bytes.
-    parameters : int or None
-        Of a net.
-    epochs : int
-        0 for a classical model.
-    device : str
-        Where it was computed.
-    note : str
-        What the model says of its fit.
-    trained_classes : tuple of int
-        Numbers of the classes that it was shown.
-    """
-
-    n_train: int
-    n_validation: int
-    n_test: int
+    n_train: int  # pictures learnt from
+    n_validation: int  # pictures selected on
+    n_test: int  # pictures scored on
     fit_seconds: float
-    predict_seconds: float
-    peak_memory_mb: float
-    parameters: int | None
-    epochs: int
-    device: str
-    note: str
-    trained_classes: tuple[int, ...]
+    predict_seconds: float  # of all test pictures
+    peak_memory_mb: float  # that fitting and predicting added, in units of 10**6 bytes
+    parameters: int | None  # of a net
+    epochs: int  # 0 for a classical model
+    device: str  # where it was computed
+    note: str  # what the model says of its fit
+    trained_classes: tuple[int, ...]  # numbers of the classes that it was shown
 
 
 @dataclass(frozen=True)
@@ -196,40 +133,18 @@ class _OfRow:
 
 @dataclass(frozen=True)
 class Record(_OfRow):
-    """``run.json``: what a run was, and what became of it.
+    """``run.json``: what a run was, and what became of it."""
 
-    Attributes
-    ----------
-    key : str
-        Digest of `parts`, and the name of its folder.
-    status : {"ok", "failed", "timeout", "out_of_memory", "skipped"}
-    reason : str
-        Why it is not ``ok``.
-    repeat : int
-        From 0.
-    parts : dict
-        Everything that decides the result.
-    environment : Environment
-    finished : str
-        Date and time in ISO 8601.
-    seconds : float or None
-        Until it failed.
-    traceback : str
-        Of the failure.
-    measured : Measured or None
-        If it is ``ok``.
-    """
-
-    key: str
-    status: str
-    reason: str
-    repeat: int
-    parts: dict[str, Any]
+    key: str  # digest of `parts`, and the name of its folder
+    status: str  # ``ok``, ``failed``, ``timeout``, ``out_of_memory`` or ``skipped``
+    reason: str  # why it is not ``ok``
+    repeat: int  # from 0
+    parts: dict[str, Any]  # everything that decides the result
     environment: Environment
-    finished: str
-    seconds: float | None = None
-    traceback: str = ""
-    measured: Measured | None = None
+    finished: str  # date and time in ISO 8601
+    seconds: float | None = None  # until it failed
+    traceback: str = ""  # of the failure
+    measured: Measured | None = None  # if it is ``ok``
 
 
 @dataclass(frozen=True)
@@ -255,23 +170,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class SearchRecord(_OfRow):
-    """An entry of ``searches.json``.
+    """An entry of ``searches.json``."""
 
-    Attributes
-    ----------
-    scored_under : str
-        Label of the protocol that the best trial is scored under.
-    space, sampler, metric : str
-        The grid's name, how it is gone through, and what the best is best in.
-    trials : tuple of Trial
-        In the order tried.
-    """
-
-    scored_under: str
-    space: str
-    sampler: str
-    metric: str
-    trials: tuple[Trial, ...]
+    scored_under: str  # label of the protocol that the best trial is scored under
+    space: str  # the grid's name
+    sampler: str  # how it is gone through
+    metric: str  # what the best is best in
+    trials: tuple[Trial, ...]  # in the order tried
 
     @property
     def name(self) -> str:
@@ -289,17 +194,12 @@ class SearchRecord(_OfRow):
         ]
 
 
-def to_json(record: Any) -> dict[str, Any]:
-    """Return a record as a JSON object."""
-    return dataclasses.asdict(record)
-
-
 def to_text(value: Any) -> str:
     """Write a JSON value as the files of a results folder hold it."""
     return json.dumps(value, indent=2, default=str) + "\n"
 
 
-def from_json(kind: type[T], value: Any, name: str = "") -> T:
+def from_json(kind: Any, value: Any, name: str = "") -> Any:
     """Build a record from a JSON object.
 
     Parameters
@@ -316,36 +216,25 @@ def from_json(kind: type[T], value: Any, name: str = "") -> T:
     ValueError
         Which field is missing, unknown or of another type.
     """
-    return typing.cast(T, _read(kind, value, name))
-
-
-def _read(kind: Any, value: Any, name: str) -> Any:
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if kind is Any:
         return value
     if origin is types.UnionType:  # of a type and None
-        return None if value is None else _read(inner[0], value, name)
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, Mapping):
-        hints = _hints(kind)
-        fields = dataclasses.fields(kind)
+        return None if value is None else from_json(inner[0], value, name)
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, dict):
+        hints, fields = _hints(kind), dataclasses.fields(kind)
         needed = {each.name for each in fields if each.default is dataclasses.MISSING}
         if odd := sorted((needed - value.keys()) | (value.keys() - hints.keys())):
             raise ValueError(f"{name or kind.__name__} lacks or does not know '{odd[0]}'")
-        read = {each: _read(hints[each], value[each], f"{name}.{each}") for each in value}
-        return kind(**read)
+        return kind(**{key: from_json(hints[key], value[key], f"{name}.{key}") for key in value})
     if origin is tuple and isinstance(value, list):
         several = [inner[0]] * len(value) if inner[-1] is Ellipsis else list(inner)
         if len(several) == len(value):
-            return tuple(map(_read, several, value, [name] * len(value)))
+            return tuple(map(from_json, several, value, [name] * len(value)))
     if origin is dict and isinstance(value, dict):
-        return {key: _read(inner[1], each, f"{name}.{key}") for key, each in value.items()}
+        return {key: from_json(inner[1], each, f"{name}.{key}") for key, each in value.items()}
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is kind:
         return value
     raise ValueError(f"{name.lstrip('.')} is not of type {getattr(kind, '__name__', kind)}")
-
-
-@functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)

@@ -46,34 +46,17 @@ NOTES = {"slides": "test set used for selection", "search": "scored on the valid
 class Run:
     """One run, by everything that decides its result.
 
-    Attributes
-    ----------
-    source : Source
-        What the data set is loaded from.
-    dataset : DataFacts
-        What a reader is told of the data: see `describe`.
-    size : int
-        Width and height of the pictures in pixels.
-    protocol : Protocol
-    model : Model
-    settings : mapping
-        Parameters the user set.
-    repeat : int
-        From 0.
-    device : {"cpu", "cuda", "mps"}
-        Where nets are trained, and the classical models that can use it.
-    threads : int
-        Threads of one run; sums in another order round otherwise, so it is part of the key.
+    Sums in another order round otherwise, so the number of threads is part of the key.
     """
 
-    source: Source
-    dataset: DataFacts
-    size: int
+    source: Source  # what the data set is loaded from
+    dataset: DataFacts  # what a reader is told of the data: see `describe`
+    size: int  # width and height of the pictures in pixels
     protocol: Protocol
     model: Model
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)  # parameters the user set
     repeat: int = 0
-    device: str = "cpu"
+    device: str = "cpu"  # or ``cuda``, ``mps``: for nets and what else can use it
     threads: int = 1
 
     @functools.cached_property
@@ -139,13 +122,8 @@ class Run:
 
         Only what differs from the usual counts, so that a new option that is off moves no number.
         """
-        what = [
-            self.dataset.fingerprint,
-            self.protocol.key_parts(),
-            self.model.name,
-            self.changed,
-            self.repeat,
-        ]
+        data, protocol = self.dataset.fingerprint, self.protocol.key_parts()
+        what = [data, protocol, self.model.name, self.changed, self.repeat]
         return derive_seed(json.dumps(what, sort_keys=True))
 
     @functools.cached_property
@@ -155,10 +133,8 @@ class Run:
             {**parameters, **(parameters.get("options") or {})}
             for parameters in (self.model.make().get_params(), self.estimator().get_params())
         )
-        left_out = {*NOT_IN_KEY, "options"}
-        return {
-            k: v for k, v in own.items() if k not in left_out and (k not in usual or usual[k] != v)
-        }
+        counted = own.keys() - {*NOT_IN_KEY, "options"}
+        return {k: own[k] for k in own if k in counted and (k not in usual or usual[k] != own[k])}
 
     def rows(self) -> Rows:
         """Rows of the data set that the run sees, and for what."""
@@ -195,13 +171,13 @@ class Run:
     @functools.cached_property
     def parts(self) -> dict[str, Any]:
         """Everything that decides the result."""
-        only_nets: dict[str, Any] = {}
+        of_nets: dict[str, Any] = {}
         if self.model.deep:
             from deepnets.training.device import backend
 
-            only_nets["bf16"] = backend(self.device).bf16
+            of_nets["bf16"] = backend(self.device).bf16
         if self.weights is not None:
-            only_nets["weights"] = store.file_digest(self.weights.path)
+            of_nets["weights"] = store.file_digest(self.weights.path)
         return {
             "data": self.dataset.fingerprint,
             "protocol": self.protocol.key_parts(),
@@ -211,7 +187,7 @@ class Run:
             "seed": self.seed,
             "device": self.where,
             "threads": self.threads,
-            **only_nets,
+            **of_nets,
             "source": {"model": self.model.source_hash(), "procedure": _procedure()},
             "versions": versions(self),
         }
@@ -222,29 +198,21 @@ class Run:
         return store.digest(self.parts)
 
     def record(
-        self,
-        status: str,
-        reason: str = "",
-        seconds: float | None = None,
-        traceback: str = "",
-        measured: Measured | None = None,
+        self, status: str, reason: str = "", measured: Measured | None = None, **failure: Any
     ) -> Record:
-        """``run.json`` of this run with a status and what else is known."""
+        """``run.json`` of this run; of a `failure` its ``seconds`` and its ``traceback``."""
         return Record(
-            self.model_facts,
-            self.protocol_facts,
-            self.dataset,
-            measured.device if measured else self.where,
-            self.key,
-            status,
-            reason,
-            self.repeat,
-            self.parts,
-            environment(self.threads),
-            datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            seconds,
-            traceback,
-            measured,
+            *(self.model_facts, self.protocol_facts, self.dataset),
+            device=measured.device if measured else self.where,
+            key=self.key,
+            status=status,
+            reason=reason,
+            repeat=self.repeat,
+            parts=self.parts,
+            environment=environment(self.threads),
+            finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            measured=measured,
+            **failure,
         )
 
 
@@ -282,12 +250,11 @@ def describe(dataset: Dataset) -> DataFacts:
 def versions(run: Run) -> dict[str, str]:
     """Releases of the libraries whose change may change a run's result."""
     names = ["numpy", "opencv-python-headless", "scikit-learn", "scipy"]
-    if run.uses_torch:
-        names += ["torch"]
+    names += ["torch"] if run.uses_torch else []
     if run.model.deep:
         names += ["torchvision", "timm"]
-    if run.where == "cuda" and not run.model.deep:
-        names += [name for name in ("cuml-cu13",) if importlib.util.find_spec("cuml")]
+    elif run.where == "cuda" and importlib.util.find_spec("cuml"):
+        names += ["cuml-cu13"]
     found = {name: importlib.metadata.version(name) for name in names}
     return {"python": ".".join(platform.python_version_tuple()[:2]), **found}
 

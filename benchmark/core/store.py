@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import logging
-import os
 import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,16 +22,8 @@ import pandas as pd
 
 from benchmark.core import model_files
 from benchmark.core.predictions import Predictions
-from benchmark.core.records import (
-    SCHEMA,
-    BoardRow,
-    Record,
-    SearchRecord,
-    from_json,
-    to_json,
-    to_text,
-)
-from datasets import Dataset, InputError
+from benchmark.core.records import SCHEMA, BoardRow, Record, SearchRecord, from_json, to_text
+from datasets import Dataset, InputError, cache
 from datasets.dataset import Part
 
 logger = logging.getLogger(__name__)
@@ -44,6 +36,10 @@ DAMAGE = (
 )
 
 T = TypeVar("T", BoardRow, SearchRecord)
+
+
+class DamagedError(ValueError):
+    """A stored file is not what was written."""
 
 
 def digest(value: Any) -> str:
@@ -59,16 +55,8 @@ def file_digest(path: Path) -> str:
 
 def write_file(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-        Path(draft).chmod(0o644)
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    with cache.written_whole(path) as draft:
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 class Results:
@@ -160,8 +148,8 @@ class Results:
         with self._lock:
             kept = {name_of(entry): entry for entry in self._entries(name, kind)}
             kept |= {name_of(entry): entry for entry in entries}
-            together = [to_json(entry) for entry in kept.values()]
-            self.write_text(name, to_text({"schema": SCHEMA, "entries": together}))
+            together = [asdict(entry) for entry in kept.values()]
+            self.write(name, to_text({"schema": SCHEMA, "entries": together}))
 
     # Runs: a folder each.
 
@@ -198,9 +186,10 @@ class Results:
         """
         home = self.run_folder(record.key)
         home.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{home.name[:12]}.", dir=home.parent))
-        try:
-            (draft / "run.json").write_text(to_text({"schema": SCHEMA, **to_json(record)}))
+        with tempfile.TemporaryDirectory(prefix=".draft-", dir=home.parent) as aside:
+            draft = Path(aside) / home.name
+            draft.mkdir()
+            (draft / "run.json").write_text(to_text({"schema": SCHEMA, **asdict(record)}))
             if predictions is not None:
                 np.savez_compressed(draft / "predictions.npz", **vars(predictions))
             if history:
@@ -208,71 +197,61 @@ class Results:
                 table.to_csv(draft / "history.csv", index=False)
             if model is not None:
                 model_files.save(draft, model, record)
-            files = {f"runs/{home.name}/{path.name}": path for path in draft.iterdir()}
-            sums = {name: file_digest(path) for name, path in files.items()}
-            draft.chmod(0o755)
+            folder = f"runs/{home.name}/"
+            sums = {f"{folder}{path.name}": file_digest(path) for path in draft.iterdir()}
             with self._lock:
                 if home.exists():
                     shutil.rmtree(home)
                 draft.rename(home)
-                self._list(sums, instead_of=f"runs/{home.name}/")
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
+                self._list(sums, instead_of=folder)
 
     def record(self, key: str) -> Record | None:
-        """Return the record of a run, or None if it was never made or is damaged.
+        """Return the record of a run, or None if it was never made.
 
         Raises
         ------
+        DamagedError
         InputError
             If another version of the project wrote it.
         """
         path = self.run_folder(key) / "run.json"
         if not path.is_file():
             return None
-        try:
-            return self.read_record(key)
-        except InputError:
-            raise
-        except DAMAGE as error:
-            logger.warning("%s is damaged (%s): the run does not count", path, one_line(error))
-        return None
+        with _reading(path):
+            found = json.loads(path.read_bytes())
+            schema = found.pop("schema")
+            if schema == SCHEMA:
+                return from_json(Record, found)
+        raise InputError(
+            f"{path} is of schema {schema}, this version reads {SCHEMA}: "
+            "use the version that wrote it, or another --out"
+        )
 
-    def read_record(self, key: str) -> Record:
-        """Return the record of a run that is there; raises one of `DAMAGE` or `InputError`."""
-        path = self.run_folder(key) / "run.json"
-        found = json.loads(path.read_bytes())
-        schema = found.pop("schema")
-        if schema != SCHEMA:
-            raise InputError(
-                f"{path} is of schema {schema}, this version reads {SCHEMA}: "
-                "use the version that wrote it, or another --out"
-            )
-        return from_json(Record, found)
+    def predictions(self, record: Record) -> Predictions:
+        """Return what a run that is ``ok`` said of its pictures.
 
-    def predictions(self, key: str) -> Predictions | None:
-        """Return what a run said of its pictures, or None if that is not there or is damaged."""
-        path, record = self.run_folder(key) / "predictions.npz", self.record(key)
-        if record is None or not path.is_file():
-            return None
-        try:
-            return self.read_predictions(record)
-        except DAMAGE as error:
-            logger.warning("%s is damaged (%s): the run does not count", path, one_line(error))
-        return None
-
-    def read_predictions(self, record: Record) -> Predictions:
-        """Return the predictions of a run that has some; raises one of `DAMAGE`."""
+        Raises
+        ------
+        DamagedError
+            Or not there.
+        """
         path = self.run_folder(record.key) / "predictions.npz"
-        with np.load(path, allow_pickle=False) as arrays:
+        with _reading(path), np.load(path, allow_pickle=False) as arrays:
             predictions = Predictions(*(arrays[each.name] for each in fields(Predictions)))
-        predictions.check(record)
-        return predictions
+            predictions.check(record)
+            return predictions
 
     def is_finished(self, key: str) -> bool:
         """Whether a run has a result; failed and damaged ones have none and are tried again."""
-        record = self.record(key)
-        return record is not None and record.status == "ok" and self.predictions(key) is not None
+        try:
+            record = self.record(key)
+            if record is None or record.status != "ok":
+                return False
+            self.predictions(record)
+        except DamagedError as error:
+            logger.warning("%s: the run does not count", error)
+            return False
+        return True
 
     def history(self, key: str) -> pd.DataFrame | None:
         """Return a net's epochs, a row each, or None for a model that has none."""
@@ -296,31 +275,22 @@ class Results:
         name = f"data/{dataset.fingerprint[:12]}.csv"
         if (self.path / name).is_file():
             return
-        none = [""] * len(dataset)
-        parts = (
-            none if dataset.parts is None else [Part(each).name.lower() for each in dataset.parts]
-        )
-        other = np.zeros(len(dataset), bool) if dataset.other is None else dataset.other
-        table = pd.DataFrame(
-            {
-                "row": np.arange(len(dataset)),
-                "file": dataset.ids,
-                "label": [dataset.class_names[label] for label in dataset.labels],
-                "person": none if dataset.groups is None else dataset.groups,
-                "part": np.where(other, "other set", parts),
-            }
-        )
-        self.write_text(name, table.to_csv(index=False))
+        table = pd.DataFrame({"row": range(len(dataset)), "file": dataset.ids})
+        table["label"] = np.array(dataset.class_names)[dataset.labels]
+        table["person"] = "" if dataset.groups is None else dataset.groups
+        table["part"] = ""
+        if dataset.parts is not None:
+            table["part"] = [Part(part).name.lower() for part in dataset.parts]
+        if dataset.other is not None:
+            table.loc[dataset.other, "part"] = "other set"
+        self.write(name, table.to_csv(index=False))
 
-    def write_text(self, name: str, text: str) -> None:
-        """Write a file, named from the results folder on."""
-        self.write_bytes(name, text.encode())
-
-    def write_bytes(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: str | bytes) -> None:
         """Write a file, named from the results folder on."""
         with self._lock:
-            write_file(self._inside(name), content)
-            self._list({name: hashlib.sha256(content).hexdigest()})
+            path = self._inside(name)
+            write_file(path, content)
+            self._list({name: file_digest(path)})
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -347,7 +317,7 @@ class Results:
         try:
             listed = self.sums()
         except ValueError as error:
-            logger.warning("%s is damaged (%s): begun anew", self.path / SUMS, error)
+            logger.warning("%s: begun anew", error)
             listed = {}
         kept = {name: each for name, each in listed.items() if not name.startswith(instead_of)}
         write_file(self.path / SUMS, _listed({**kept, **sums}))
@@ -364,6 +334,15 @@ class Results:
         return filelock.FileLock(self.path / ".lock")  # the same one may be taken again inside
 
 
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say of what reading a file raises that it is damaged."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise DamagedError(f"{path} is damaged ({one_line(error)})") from error
+
+
 def _listed(sums: Mapping[str, str]) -> str:
     """What ``sha256sum`` writes."""
     return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
@@ -371,4 +350,4 @@ def _listed(sums: Mapping[str, str]) -> str:
 
 def one_line(error: BaseException) -> str:
     """What went wrong, cut to one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -83,14 +83,14 @@ def write_section(
     table = table.sort_values(
         "section", key=lambda column: column.map([*titles].index), kind="stable"
     )
-    results.write_text("perf.csv", table.to_csv(index=False))
+    results.write("perf.csv", table.to_csv(index=False))
     parts = [
         _section(titles[str(name)], part) for name, part in table.groupby("section", sort=False)
     ]
     if "card" not in set(table["section"]):
         parts.append(Section("GPU", before=["Not measured yet: no CUDA device was there."]))
     lines = ["# Speed", HOW_TO_READ, *map(markdown.section, parts)]
-    results.write_text("perf.md", "\n\n".join(lines) + "\n")
+    results.write("perf.md", "\n\n".join(lines) + "\n")
 
 
 def _section(title: str, part: pd.DataFrame) -> Section:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,11 @@ import pandas as pd
 from benchmark.core.predictions import Predictions
 from benchmark.core.protocols import Curve
 from benchmark.core.records import BoardRow, Measured, Place, Record
-from benchmark.core.store import Results
+from benchmark.core.store import DamagedError, Results
 from benchmark.scores import metrics, published
 from benchmark.scores.metrics import METRICS, with_ends
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -321,15 +324,12 @@ def read_row(results: Results, entry: BoardRow) -> Row:
     """Read the runs of one row."""
     records, good = [], []
     for repeat, key in enumerate(entry.keys):
-        record = results.record(key)
-        if record is None:
-            record = entry.without_result(repeat, "skipped", "not run yet")
-        elif record.status == "ok":
-            predictions = results.predictions(key)
-            if predictions is None:
-                reason = "its predictions are damaged: run it again"
-                record = entry.without_result(repeat, "failed", reason)
-            else:
-                good.append(predictions.of(entry.protocol.part))
+        try:
+            record = results.record(key) or entry.without_result(repeat, "skipped", "not run yet")
+            if record.status == "ok":
+                good.append(results.predictions(record).of(entry.protocol.part))
+        except DamagedError as error:
+            logger.warning("%s: the run does not count", error)
+            record = entry.without_result(repeat, "failed", "its files are damaged: run it again")
         records.append(record)
     return Row(entry, records, Scores.of(good) if good else None)

@@ -39,10 +39,10 @@ def publish(results: Results) -> Leaderboard:
     shown = sections.every(board)
     warning = text.HOW_TO_GET_REAL if text.Facts.of(board).generated else ""
     audit = _audit(results, board.table)
-    results.write_text("leaderboard.md", markdown.leaderboard(shown, warning, audit))
+    results.write("leaderboard.md", markdown.leaderboard(shown, warning, audit))
     write(results, shown)
     page = render("report.html", results, sections=shown, warning=warning, audit=audit)
-    results.write_text("report.html", page)
+    results.write("report.html", page)
     return board
 
 
@@ -50,14 +50,14 @@ def write(results: Results, shown: Sequence[Section]) -> None:
     """Write the data of sections, draw the pictures that are not drawn yet, and remove others."""
     for section in shown:
         for file, csv in section.data.items():
-            results.write_text(file, csv)
+            results.write(file, csv)
         for picture in section.pictures:
             if section.where == "folder":
                 results.remove(picture.file)
                 continue
             mark = _mark(picture)
             if not mark or not plots.is_current(results.path / picture.file, mark):
-                results.write_bytes(picture.file, plots.png(picture.draw(), mark))
+                results.write(picture.file, plots.png(picture.draw(), mark))
 
 
 def _mark(picture: Picture) -> str:

@@ -47,7 +47,7 @@ def write(results: Results, rows: Sequence[Row]) -> None:
             sides = {"train": "training", "validation": row.entry.protocol.selected_on}
             for side, name in sides.items():
                 file = f"tensorboard/{folder}/{record.repeat + 1}/{name}/events.out.tfevents"
-                results.write_bytes(file, _events(record, history, side))
+                results.write(file, _events(record, history, side))
 
 
 def _events(record: Record, history: pd.DataFrame, side: str) -> bytes:

@@ -122,10 +122,8 @@ def test_only_repeats_that_both_have_are_compared(sides: tuple[Path, Path]) -> N
     put(sides[0], "knn", 120)
     put(sides[1], "knn", 120, repeats=2)
     results = Results(sides[1])
-    key = results.rows()[0].keys[1]
-    ran, stored = results.record(key), results.predictions(key)
-    assert ran is not None
-    assert stored is not None
+    ran = results.record(results.rows()[0].keys[1])
+    stored = results.predictions(ran)
     flipped = dataclasses.replace(stored, probabilities=stored.probabilities[:, ::-1])
     results.put(ran, flipped)
     row = the_row(sides)

@@ -92,9 +92,9 @@ def test_every_score_is_that_of_the_stored_predictions(results: Path, table: pd.
     for entry in Results(results).rows():
         _, protocol, _, model = entry.place
         row = table[(table["protocol"] == protocol) & (table["model"] == model)].iloc[0]
-        stored = [Results(results).predictions(key) for key in entry.keys]
-        assert len(stored) == 2
-        tested = [each.of("test") for each in stored if each]
+        records = [Results(results).record(key) for key in entry.keys]
+        assert len(records) == 2
+        tested = [Results(results).predictions(record).of("test") for record in records]
         scores = pd.DataFrame([metrics.score(p.labels, p.probabilities) for p in tested])
         for name, value in scores.mean().items():
             assert row[name] == pytest.approx(value, rel=1e-9), (entry.place, name)

@@ -117,8 +117,7 @@ def test_a_search_of_which_no_trial_is_ok_says_so(
 def test_trials_are_scored_on_validation_pictures(searched: Path, shapes: Dataset) -> None:
     rows = Fair(train_size=40).rows(shapes, deep=False, repeat=0)
     for key in trials.read(Results(searched))[0].table["run"][1:]:
-        predictions = Results(searched).predictions(key)
-        assert predictions is not None
+        predictions = Results(searched).predictions(Results(searched).record(key))
         assert (predictions.rows == rows.selection).all()
 
 

@@ -220,11 +220,9 @@ def test_a_fitted_model_need_not_be_kept_but_all_else_must(results: Path) -> Non
 
 def rewrite(out: Path, model: str, **changes: np.ndarray) -> None:
     """Store other predictions as if the run had made them, digests and all."""
-    results, key = Results(out), home(out, model).name
-    predictions, record = results.predictions(key), results.record(key)
-    assert predictions is not None
-    assert record is not None
-    results.put(record, Predictions(**{**vars(predictions), **changes}))
+    results = Results(out)
+    record = results.record(home(out, model).name)
+    results.put(record, Predictions(**{**vars(results.predictions(record)), **changes}))
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -253,7 +251,8 @@ def test_predictions_that_cannot_be_are_found(
     change: Callable[[Any], np.ndarray],
     words: str,
 ) -> None:
-    predictions = Results(results).predictions(home(results, "decision-tree").name)
+    stored = Results(results)
+    predictions = stored.predictions(stored.record(home(results, "decision-tree").name))
     rewrite(results, "decision-tree", **{part: change(getattr(predictions, part))})
     (failure,) = verify.verify(Results(results), str(shapes_folder), require_data=True).failures
     assert words in failure
@@ -268,8 +267,7 @@ def test_a_class_nothing_is_known_of_is_no_fault(results: Path) -> None:
 @pytest.mark.usefixtures("undrawn")
 def test_a_record_under_a_key_that_is_not_that_of_its_parts_is_found(results: Path) -> None:
     record = Results(results).record(home(results, "decision-tree").name)
-    assert record is not None
-    predictions = Results(results).predictions(record.key)
+    predictions = Results(results).predictions(record)
     Results(results).put(replace(record, parts={**record.parts, "threads": 2}), predictions)
     (failure,) = verify.verify(Results(results)).failures
     assert "the key is not that of its parts" in failure

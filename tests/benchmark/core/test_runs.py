@@ -27,7 +27,7 @@ from benchmark.core import models, pool
 from benchmark.core import runs as work
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair, Slides
-from benchmark.core.records import SCHEMA, to_json
+from benchmark.core.records import SCHEMA
 from benchmark.core.store import Results
 from benchmark.scores.leaderboard import Leaderboard
 from datasets import Dataset, Source, duplicates, splits
@@ -97,7 +97,7 @@ def test_of_pretrained_weights_the_content_counts_and_the_reader_is_told(
     )
     assert len({anew.key, others[0].key, others[2].key}) == 3
     assert others[1].key == others[0].key, "a copy under another name"
-    assert str(tmp_path) not in str(to_json(others[0].record("ok")))
+    assert str(tmp_path) not in str(dataclasses.asdict(others[0].record("ok")))
     assert others[0].label == "timm:test_resnet[max_epochs=1,pretrained=a.safetensors]"
     hub = dataclasses.replace(anew, settings={"pretrained": True})
     assert hub.label == "timm:test_resnet[pretrained]"
@@ -125,8 +125,7 @@ def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: 
     stored = json.loads((home / "run.json").read_text())
     assert stored["schema"] == SCHEMA
     assert stored["parts"] == run.parts
-    predictions = Results(tmp_path).predictions(run.key)
-    assert predictions is not None
+    predictions = Results(tmp_path).predictions(record)
     assert predictions.probabilities.dtype == np.float32
     assert (
         predictions.of("test").rows.tolist()
@@ -140,9 +139,8 @@ def test_predictions_tell_who_is_shown(tmp_path: Path) -> None:
     faces.write(tmp_path / "faces", n=150, seed=0, size=32)
     data = work.load(Source.parse(str(tmp_path / "faces")), 32)
     run = a_run(tmp_path / "faces", data, "majority")
-    assert execution.execute(run, Results(tmp_path / "out")).status == "ok"
-    predictions = Results(tmp_path / "out").predictions(run.key)
-    assert predictions is not None
+    record = execution.execute(run, Results(tmp_path / "out"))
+    predictions = Results(tmp_path / "out").predictions(record)
     assert data.groups is not None
     assert (predictions.groups == data.groups[predictions.rows]).all()
 
@@ -166,11 +164,11 @@ def test_nets_learn_from_the_votes_where_the_data_have_them_and_are_scored_by_th
     (net,) = models.find("poster-baseline")
     protocol = Fair(split="official")
     run = work.Run(source, work.describe(dataset), 32, protocol, net, {"max_epochs": 1})
-    assert execution.execute(run, Results(tmp_path / "out")).status == "ok"
+    record = execution.execute(run, Results(tmp_path / "out"))
     rows = run.rows()
     assert (given["shares"] == dataset.distribution[rows.training]).all()
     assert (
-        Results(tmp_path / "out").predictions(run.key).labels
+        Results(tmp_path / "out").predictions(record).labels
         == dataset.labels[[*rows.scored, *rows.selection]]
     ).all()
 
@@ -184,9 +182,8 @@ def test_a_stored_model_says_what_its_answers_mean(run: work.Run, tmp_path: Path
 def test_predictions_hold_the_selection_rows_and_each_row_has_its_file(
     run: work.Run, shapes: Dataset, tmp_path: Path
 ) -> None:
-    execution.execute(run, Results(tmp_path))
-    stored, rows = Results(tmp_path).predictions(run.key), run.rows()
-    assert stored is not None
+    record = execution.execute(run, Results(tmp_path))
+    stored, rows = Results(tmp_path).predictions(record), run.rows()
     assert stored.of("selection").rows.tolist() == rows.selection.tolist()
     assert stored.scored.rows.tolist() == rows.test["test"].tolist()
     files = pd.read_csv(tmp_path / "data" / f"{shapes.fingerprint[:12]}.csv")
@@ -199,9 +196,8 @@ def test_under_slides_the_pictures_selected_on_are_stored_once(
 ) -> None:
     net = a_run(shapes_folder, shapes, "poster-baseline", settings={"max_epochs": 1})
     net = dataclasses.replace(net, protocol=Slides())
-    execution.execute(net, Results(tmp_path))
-    stored = Results(tmp_path).predictions(net.key)
-    assert stored is not None
+    record = execution.execute(net, Results(tmp_path))
+    stored = Results(tmp_path).predictions(record)
     assert set(stored.part) == {"test"}
 
 
@@ -247,9 +243,8 @@ def test_a_run_is_used_again_unless_the_code_that_decides_its_rows_changed(
 
 
 def test_the_stored_model_gives_the_stored_predictions(run: work.Run, tmp_path: Path) -> None:
-    execution.execute(run, Results(tmp_path))
-    predictions = Results(tmp_path).predictions(run.key)
-    assert predictions is not None
+    record = execution.execute(run, Results(tmp_path))
+    predictions = Results(tmp_path).predictions(record)
     images = work.load(run.source, 32).images[predictions.rows]
     model = Results(tmp_path).model(run.key)
     assert (model.predict_proba(images).astype(np.float32) == predictions.probabilities).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.core.records import SCHEMA, Record, from_json, to_json
-from benchmark.core.store import Results, file_digest
+from benchmark.core.records import SCHEMA, Record, from_json
+from benchmark.core.store import DamagedError, Results, file_digest
 from datasets import InputError
 from tests.benchmark.made_up import board_row, predictions, record
 
@@ -20,7 +21,7 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     ran = record(board_row(left_out=(("a.png", "is empty"),)), parts={"settings": {"a": [1, None]}})
     Results(tmp_path).put(ran)
     assert Results(tmp_path).record("k") == ran
-    assert from_json(Record, json.loads(json.dumps(to_json(ran)))) == ran
+    assert from_json(Record, json.loads(json.dumps(dataclasses.asdict(ran)))) == ran
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,8 @@ def test_a_record_that_lacks_a_field_or_has_another_type_is_not_made(
     stored = json.loads(path.read_text())
     damage(stored)
     path.write_text(json.dumps(stored))
-    assert Results(tmp_path).record("k") is None
+    with pytest.raises(DamagedError):
+        Results(tmp_path).record("k")
     assert not Results(tmp_path).is_finished("k")
     assert "is damaged" in caplog.messages[0]
 
@@ -55,7 +57,8 @@ def test_a_record_that_lacks_a_field_or_has_another_type_is_not_made(
 def test_files_that_are_no_json_are_damaged(content: bytes, tmp_path: Path) -> None:
     Results(tmp_path).put(record(board_row()))
     (tmp_path / "runs" / "k" / "run.json").write_bytes(content)
-    assert Results(tmp_path).record("k") is None
+    with pytest.raises(DamagedError):
+        Results(tmp_path).record("k")
     (tmp_path / "board.json").write_bytes(content)
     with pytest.raises(InputError, match="remove it and run the same command"):
         Results(tmp_path).rows()
@@ -81,8 +84,8 @@ def test_every_file_is_listed_with_its_digest(tmp_path: Path) -> None:
     results = Results(tmp_path)
     results.put_rows([board_row()])
     results.put(record(board_row()), predictions(np.arange(100) % 2, np.ones(100, bool)))
-    results.write_text("confusion/a.csv", "a")
-    results.write_text("gone.csv", "b")
+    results.write("confusion/a.csv", "a")
+    results.write("gone.csv", "b")
     results.remove("gone.csv")
     files = {path for path in tmp_path.rglob("*") if path.is_file() and path.name[0] != "."}
     files.remove(tmp_path / "SHA256SUMS")
@@ -97,7 +100,7 @@ def test_nothing_is_written_or_read_outside_the_folder(tmp_path: Path) -> None:
     results = Results(tmp_path / "results")
     for name in ("../a.csv", "/a.csv"):
         with pytest.raises(InputError, match="no name of a file"):
-            results.write_text(name, "")
+            results.write(name, "")
     with pytest.raises(InputError, match="no name of a file"):
         results.record("../../k")
 
