@@ -8,12 +8,11 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from benchmark.core import models, pool
+from benchmark.core import models, pool, runs
 from benchmark.core.progress import Display
 from benchmark.core.protocols import PROTOCOLS, Protocol, Slides, possible_splits
 from benchmark.core.records import Record
-from benchmark.core.runs import Run, describe, on_board
-from benchmark.core.runs import load as load_once
+from benchmark.core.runs import Run
 from benchmark.core.store import Results
 from benchmark.options import Options
 from benchmark.scores.leaderboard import Leaderboard
@@ -24,8 +23,7 @@ from datasets import Dataset, InputError
 
 def usable_device(device: str, entries: Sequence[models.Model]) -> str:
     """Return where models compute that can choose, for the flag ``--device``."""
-    can_choose = any("device" in each.make().get_params() for each in entries)
-    if device == "auto" and not can_choose:
+    if device == "auto" and not any("device" in each.make().get_params() for each in entries):
         return "cpu"
     try:
         return choose(device)
@@ -42,23 +40,20 @@ def load(options: Options) -> list[Dataset]:
         If one cannot be used, or the results would lie among its pictures and be taken for some.
     """
     out = options.out.resolve()
-    for folder in (each for source in options.sources for each in source.folders):
-        if out.is_relative_to(folder.resolve()):
-            raise InputError(
-                f"the results folder {options.out} is among the pictures in {folder}, where its "
-                "files would be taken for pictures: name another --out"
-            )
-    return [load_once(source, options.size) for source in options.sources]
+    for source in options.sources:
+        for folder in source.folders:
+            if out.is_relative_to(folder.resolve()):
+                raise InputError(
+                    f"the results folder {options.out} is among the pictures in {folder}, where "
+                    "its files would be taken for pictures: name another --out"
+                )
+    return [runs.load(source, options.size) for source in options.sources]
 
 
 def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
     """Return the runs of every model on every data set under every protocol that is asked for.
 
-    Parameters
-    ----------
-    options : Options
-    given : sequence of Protocol
-        Protocols in place of those that the options name.
+    Protocols that are `given` take the place of those that the options name.
 
     Raises
     ------
@@ -68,9 +63,9 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
     """
     entries = models.find(options.model)
     device = usable_device(options.device, entries)
-    runs = []
+    planned = []
     for source, dataset in zip(options.sources, load(options), strict=True):
-        about = describe(dataset)
+        about = runs.describe(dataset)
         here = [
             Run(
                 *(source, about, options.size, protocol, entry, options.parameters),
@@ -86,8 +81,8 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
             run.check()
         for run in {(run.protocol, run.model.deep, run.repeat): run for run in here}.values():
             run.protocol.rows(dataset, run.model.deep, run.repeat)
-        runs += here
-    return runs
+        planned += here
+    return planned
 
 
 def protocols(options: Options, dataset: Dataset) -> list[Protocol]:
@@ -96,9 +91,8 @@ def protocols(options: Options, dataset: Dataset) -> list[Protocol]:
     # others, so that nobody takes the one for the other.
     possible = possible_splits(dataset)
     wanted: list[Protocol] = []
-    for name in options.protocol:
-        kind = PROTOCOLS[name]
-        if name == Slides.name and len(options.protocol) > 1:
+    for kind in (PROTOCOLS[name] for name in options.protocol):
+        if kind is Slides and len(options.protocol) > 1:
             wanted.append(kind(repeats=options.repeats))
             continue
         for split in options.split or (kind.usual_split(possible),):
@@ -113,26 +107,23 @@ def begin(options: Options) -> None:
         console.describe(dataset, Console(stderr=True))
 
 
-def make(runs: Sequence[Run], options: Options, shown: Sequence[Run] | None = None) -> list[Record]:
+def make(
+    wanted: Sequence[Run], options: Options, shown: Sequence[Run] | None = None
+) -> list[Record]:
     """Make the runs that have no result yet; return the records of all.
 
-    Parameters
-    ----------
-    runs : sequence of Run
-    options : Options
-        Where results are kept, how many runs go side by side, and how long one may take.
-    shown : sequence of Run, optional
-        Those that the leaderboard shows, if not all.
+    The leaderboard shows those that are `shown`, which is all of them if nothing else is said.
     """
     # First, so that the runs of an interrupted call are shown.
-    options.results.put_rows(on_board(runs if shown is None else shown))
+    options.results.put_rows(runs.on_board(wanted if shown is None else shown))
+    n, limit = jobs(options, wanted), options.time_limit
     with Display(Console(stderr=True)) as display:
-        return pool.run_all(runs, options.results, jobs(options, runs), options.time_limit, display)
+        return pool.run_all(wanted, options.results, n, limit, display)
 
 
-def jobs(options: Options, runs: Sequence[Run]) -> int:
+def jobs(options: Options, wanted: Sequence[Run]) -> int:
     """How many runs go side by side."""
-    return options.jobs or pool.default_jobs(runs[0].device, options.size)
+    return options.jobs or pool.default_jobs(wanted[0].device, options.size)
 
 
 def publish(results: Results) -> Leaderboard:

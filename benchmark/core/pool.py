@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
 from multiprocessing.managers import SyncManager
 from typing import Any
 
@@ -35,15 +34,8 @@ TRIAL_SECONDS = 60.0  # a model that takes longer for a few pictures counts as t
 LONG_TRAINING = 200  # training pictures from which on a run is long against its trial
 CARD_BYTES = 2e9  # of a card's memory for a run's context, and again for its maps at 32 px
 
+Workers = tuple[ProcessPool, Any]  # processes with a run each, and the queue of what they tell
 _messages: Any = None  # in a worker: where its epochs are told
-
-
-@dataclass(frozen=True)
-class Workers:
-    """Processes that do a piece of work at a time each, and the queue of what they tell."""
-
-    processes: ProcessPool
-    messages: Any
 
 
 def run_all(
@@ -143,7 +135,7 @@ def start_workers(jobs: int, runs: Sequence[Run]) -> Iterator[Workers]:
             max(min(jobs, len(runs)), 1), initializer=_start_worker, initargs=given, context=context
         )
         try:
-            yield Workers(processes, messages)
+            yield processes, messages
         finally:
             processes.stop()
             processes.join()
@@ -158,8 +150,9 @@ def _expected_seconds(workers: Workers, runs: Sequence[Run], display: Display) -
     kinds = {run.key: schedule.kind(run) for run in runs}
     largest = sorted(runs, key=lambda run: len(run.rows().training))  # says most of the others
     unknown = {kinds[run.key]: run for run in largest if kinds[run.key] not in points}
+    processes, _ = workers
     trials = {
-        kind: workers.processes.schedule(_try, args=(run,), timeout=TRIAL_SECONDS)
+        kind: processes.schedule(_try, args=(run,), timeout=TRIAL_SECONDS)
         for kind, run in unknown.items()
     }
     found = {}
@@ -183,16 +176,16 @@ def make(
     display: Display,
 ) -> dict[str, Record]:
     """Make runs in the order given; return their records by key."""
+    processes, messages = workers
     records = {}
     futures: dict[Any, Run] = {
-        workers.processes.schedule(_work, args=(run, results), timeout=time_limit): run
-        for run in runs
+        processes.schedule(_work, args=(run, results), timeout=time_limit): run for run in runs
     }
     waiting: set[Any] = set(futures)
     while waiting:
         done, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
-        while not workers.messages.empty():
-            display.progress(*workers.messages.get())
+        while not messages.empty():
+            display.progress(*messages.get())
         for future in done:
             run = futures[future]
             records[run.key] = _outcome(future, run, results, time_limit)
