@@ -89,13 +89,7 @@ def _parse(text: str) -> Any:
 
 
 def read_yaml(path: Path) -> Any:
-    """Read a YAML file.
-
-    Raises
-    ------
-    click.UsageError
-        If it cannot be read.
-    """
+    """Read a YAML file, or raise click.UsageError."""
     try:
         return _parse(path.read_text())
     except (OSError, *NO_YAML) as error:
@@ -137,16 +131,9 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: Path | None) 
 
 
 def flag(usual: Any = None, *names: str, **how: Any) -> Any:
-    """A field of `Options` and the arguments of its `click.Option`.
+    """A field of `Options`, and `how` its `click.Option` is made.
 
-    Parameters
-    ----------
-    usual : object
-        Where the flag is not given; a class is called for it.
-    names : str
-        What the flag is called, if not as the field is.
-    how : object
-        See `click.Option`.
+    The flag is called as the field is, unless by `names`; a class is called for the usual value.
     """
     metadata = {"names": names, "how": how}
     if isinstance(usual, type):
@@ -261,12 +248,8 @@ ONE_SPLIT = {
 def command(*names: str, **changed: Mapping[str, Any]) -> Callable[..., Callable[[], NoReturn]]:
     """Make a function a command: wrong input is one line on standard error and status 2.
 
-    Parameters
-    ----------
-    names : str
-        Fields of `Options` that are flags of the command, which then takes an `Options` first.
-    changed : mapping
-        By field, arguments of its `click.Option` that are others here.
+    The `names` are fields of `Options` that are its flags, and the function takes an `Options`
+    first if there are any; `changed` are arguments of a field's `click.Option` that differ here.
     """
     taken = [each for each in fields(Options) if each.name in names or each.name in changed]
 

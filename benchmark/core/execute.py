@@ -14,16 +14,7 @@ from benchmark.core.store import Results, file_digest, one_line
 
 
 def execute(run: Run, results: Results, on_epoch: Callable[[Any], None] | None = None) -> Record:
-    """Make a run and store it, whatever becomes of it.
-
-    Parameters
-    ----------
-    run : Run
-        What to do.
-    results : Results
-        Where it is stored.
-    on_epoch : callable, optional
-        Told of every epoch of a net.
+    """Make a run and store it, whatever becomes of it; `on_epoch` is told a net's epochs.
 
     Returns
     -------
@@ -45,11 +36,8 @@ def execute(run: Run, results: Results, on_epoch: Callable[[Any], None] | None =
         results.put(record, predictions, getattr(estimator, "history_", ()), kept)
     except Exception as error:  # Any fault of a run becomes its row; the other runs go on.
         no_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-        record = run.record(
-            "out_of_memory" if no_memory else "failed",
-            one_line(error),
-            seconds=time.perf_counter() - start,
-            traceback=traceback.format_exc(),
-        )
+        status, took = "out_of_memory" if no_memory else "failed", time.perf_counter() - start
+        trace = traceback.format_exc()
+        record = run.record(status, one_line(error), seconds=took, traceback=trace)
         results.put(record)
     return record

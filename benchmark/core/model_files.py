@@ -9,7 +9,7 @@ from benchmark.core.records import Record, to_text
 
 
 def save(draft: Path, model: Any, record: Record) -> None:
-    """Save a fitted model, and beside it what pictures it takes and what its answers mean."""
+    """Save a fitted model, a net as ``.safetensors`` and others by skops: nothing is pickled."""
     names = [*record.dataset.class_counts]
     trained = record.measured.trained_classes if record.measured else ()
     use = {
@@ -44,10 +44,8 @@ def load(home: Path) -> Any:
 
     path = home / "model.skops"
     asked = skops.io.get_untrusted_types(file=path)
-    foreign = [
-        name for name in asked if name.split(".")[0] not in ("baselines", "numpy", "sklearn")
-    ]
-    if foreign:
+    trusted = "baselines", "numpy", "sklearn"
+    if foreign := [name for name in asked if name.split(".")[0] not in trusted]:
         raise ValueError(
             f"{path} asks for {', '.join(foreign)}: it was not written by this project"
         )

@@ -41,24 +41,14 @@ _messages: Any = None  # in a worker: where its epochs are told
 def run_all(
     runs: Sequence[Run], results: Results, jobs: int, time_limit: float | None, display: Display
 ) -> list[Record]:
-    """Make the runs that have no result yet, those that take longest first.
+    """Make the runs that have no result yet, `jobs` at a time, those that take longest first.
 
-    Parameters
-    ----------
-    runs : sequence of Run
-        In the order wanted of the records.
-    results : Results
-    jobs : int
-        How many run at once.
-    time_limit : float or None
-        Seconds after which a run is ended and recorded as a time-out.
-    display : Display
-        Told of all that happens.
+    A run that takes more seconds than the time limit is ended and recorded as a time-out.
 
     Returns
     -------
     list of Record
-        The record of every run, in the order given.
+        Of every run, in the order given.
     """
     waiting = unfinished(runs, results)
     display.begin(waiting, reused=len(runs) - len(waiting), jobs=jobs)
@@ -96,15 +86,7 @@ def estimate(runs: Sequence[Run], jobs: int, display: Display) -> dict[str, floa
 
 
 def default_jobs(device: str, size: int) -> int:
-    """Return how many runs go side by side: the cores, and on a card what its memory holds.
-
-    Parameters
-    ----------
-    device : str
-        Where nets are trained.
-    size : int
-        Width and height of the pictures in pixels.
-    """
+    """Return how many runs go side by side: the cores, and on a card what its memory holds."""
     cores = joblib.cpu_count()
     if device != "cuda":
         return cores
@@ -169,17 +151,13 @@ def _expected_seconds(workers: Workers, runs: Sequence[Run], display: Display) -
 
 
 def make(
-    workers: Workers,
-    runs: Sequence[Run],
-    results: Results,
-    time_limit: float | None,
-    display: Display,
+    workers: Workers, runs: Sequence[Run], results: Results, limit: float | None, display: Display
 ) -> dict[str, Record]:
     """Make runs in the order given; return their records by key."""
     processes, messages = workers
     records = {}
     futures: dict[Any, Run] = {
-        processes.schedule(_work, args=(run, results), timeout=time_limit): run for run in runs
+        processes.schedule(_work, args=(run, results), timeout=limit): run for run in runs
     }
     waiting: set[Any] = set(futures)
     while waiting:
@@ -188,18 +166,18 @@ def make(
             display.progress(*messages.get())
         for future in done:
             run = futures[future]
-            records[run.key] = _outcome(future, run, results, time_limit)
+            records[run.key] = _outcome(future, run, results, limit)
             display.end(run, records[run.key])
     return records
 
 
-def _outcome(future: Any, run: Run, results: Results, time_limit: float | None) -> Record:
+def _outcome(future: Any, run: Run, results: Results, limit: float | None) -> Record:
     """The record of a run, written here if its process did not live to write it."""
     try:
         return future.result()
     except FutureTimeout:
-        reason = f"not finished after the limit of {time_limit:g} s"
-        record = run.record("timeout", reason, seconds=time_limit)
+        reason = f"not finished after the limit of {limit:g} s"
+        record = run.record("timeout", reason, seconds=limit)
     except ProcessExpired as death:
         if death.exitcode == -signal.SIGKILL:
             reason = "the system killed the process, most likely for lack of memory"

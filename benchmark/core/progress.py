@@ -18,15 +18,10 @@ PLAIN_LINE_SECONDS = 30.0  # how often a long run is heard of where there is no 
 
 
 class Display:
-    """Follows a set of runs; use as a context manager.
-
-    Parameters
-    ----------
-    console : Console
-        Standard error: what a user redirects from standard output is the result alone.
-    """
+    """Follows a set of runs; use as a context manager."""
 
     def __init__(self, console: Console) -> None:
+        # Standard error: what a user redirects from standard output is the result alone.
         self.console = console
         self.bars = Progress(
             TextColumn("{task.description}"),

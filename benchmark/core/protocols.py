@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import logging
@@ -42,20 +43,11 @@ def derive_seed(*parts: object) -> int:
 
 @dataclass(frozen=True)
 class Rows:
-    """Row numbers of a data set, each an ndarray of int64.
-
-    Attributes
-    ----------
-    training : ndarray
-    selection : ndarray
-        What epochs are chosen and training is stopped on; may be empty.
-    test : dict of ndarray
-        Test sets by name: ``test``, or ``within`` and ``across``.
-    """
+    """Row numbers of a data set, each an ndarray of int64."""
 
     training: np.ndarray
-    selection: np.ndarray
-    test: dict[str, np.ndarray]
+    selection: np.ndarray  # what epochs are chosen and training is stopped on; may be empty
+    test: dict[str, np.ndarray]  # by name: ``test``, or ``within`` and ``across``
 
     @property
     def scored(self) -> np.ndarray:
@@ -65,7 +57,7 @@ class Rows:
     def by_part(self) -> dict[str, np.ndarray]:
         """Return the rows to predict: the test sets, then those selected on in none of them."""
         left = self.selection[~np.isin(self.selection, self.scored)]
-        return {**self.test, **({SELECTION: left} if len(left) else {})}
+        return {**self.test, SELECTION: left} if len(left) else self.test
 
 
 @dataclass(frozen=True)
@@ -105,16 +97,7 @@ class Protocol(ABC):
 
     @abstractmethod
     def rows(self, dataset: Dataset, deep: bool, repeat: int) -> Rows:
-        """Row numbers for one run.
-
-        Parameters
-        ----------
-        dataset : Dataset
-            What is split.
-        deep : bool
-            Whether the model is a net.
-        repeat : int
-            From 0.
+        """Row numbers for one run; `deep` is whether it is a net's, and `repeat` counts from 0.
 
         Raises
         ------
@@ -350,12 +333,11 @@ class Curve(Fair):
 
     def shows_two_classes(self, dataset: Dataset) -> bool:
         """Whether every repeat has two classes to learn from, at a size the data set has."""
-        try:
+        with contextlib.suppress(InputError):  # as the size is not too large, it is that
             for repeat in range(self.repeats):
                 self.rows(dataset, deep=False, repeat=repeat)
-        except InputError:  # the size is not too large, so that is what is wrong
-            return False
-        return True
+            return True
+        return False
 
 
 @dataclass(frozen=True)

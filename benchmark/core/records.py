@@ -200,16 +200,7 @@ def to_text(value: Any) -> str:
 
 
 def from_json(kind: Any, value: Any, name: str = "") -> Any:
-    """Build a record from a JSON object.
-
-    Parameters
-    ----------
-    kind : type
-        A dataclass of this module, or the type of one of its fields.
-    value : object
-        As `json.loads` gives it.
-    name : str
-        What the value is called in an error.
+    """Build a dataclass, or what a field of one holds, from what `json.loads` gives.
 
     Raises
     ------

@@ -60,28 +60,16 @@ def write_file(path: Path, content: str | bytes) -> None:
 
 
 class Results:
-    """A results folder; what is written there is listed with its digest in ``SHA256SUMS``.
-
-    Parameters
-    ----------
-    path : Path
-        The folder; made when something is written.
-    """
+    """A results folder; what is written there is listed with its digest in ``SHA256SUMS``."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path  # made when something is written
 
     def __reduce__(self) -> tuple[type[Results], tuple[Path]]:
         return Results, (self.path,)  # a worker has a lock of its own
 
     def check_writable(self) -> None:
-        """Make the folder, and see that a file can be written there.
-
-        Raises
-        ------
-        InputError
-            If not, before hours of work are found to have nowhere to go.
-        """
+        """Raise InputError if no file can be written, before hours of work have nowhere to go."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self.path):
@@ -92,16 +80,11 @@ class Results:
                 "name another --out"
             ) from error
 
-    # Rows of the leaderboard and searches: lists in one file each.
+    # Rows of the leaderboard and searches: lists in one file each, and an InputError if that is
+    # damaged or of another schema.
 
     def rows(self) -> list[BoardRow]:
-        """Return the rows of the leaderboard with the keys of their runs.
-
-        Raises
-        ------
-        InputError
-            If the file is damaged or of another schema.
-        """
+        """Return the rows of the leaderboard with the keys of their runs."""
         return self._entries("board.json", BoardRow)
 
     def check_not_empty(self) -> None:
@@ -114,13 +97,7 @@ class Results:
         self._put("board.json", BoardRow, rows, lambda row: str(row.place))
 
     def searches(self) -> list[SearchRecord]:
-        """Return the searches with the keys of their trials' runs.
-
-        Raises
-        ------
-        InputError
-            If the file is damaged or of another schema.
-        """
+        """Return the searches with the keys of their trials' runs."""
         return self._entries("searches.json", SearchRecord)
 
     def put_search(self, search: SearchRecord) -> None:
@@ -154,13 +131,7 @@ class Results:
     # Runs: a folder each.
 
     def run_folder(self, key: str) -> Path:
-        """Return where the run of this key is kept.
-
-        Raises
-        ------
-        InputError
-            If this would be outside the results.
-        """
+        """Return where the run of this key is kept; raises InputError if outside the results."""
         return self._inside(f"runs/{key}")
 
     def put(
@@ -170,19 +141,9 @@ class Results:
         history: Sequence[Any] = (),
         model: Any = None,
     ) -> None:
-        """Keep a run, in place of an earlier one of the same key.
+        """Keep a run, in place of an earlier one of the same key; a dataclass an epoch of history.
 
-        Parameters
-        ----------
-        record : Record
-            ``run.json``.
-        predictions : Predictions, optional
-            ``predictions.npz``.
-        history : sequence of dataclasses
-            Rows of ``history.csv``.
-        model : fitted classifier, optional
-            Kept as ``model.safetensors`` (nets) or ``model.skops``; nothing is pickled. Class
-            names, size and crop of the pictures are in ``model.json``.
+        The files are ``run.json``, ``predictions.npz``, ``history.csv`` and those of `model_files`.
         """
         home = self.run_folder(record.key)
         home.parent.mkdir(parents=True, exist_ok=True)
@@ -259,13 +220,7 @@ class Results:
         return pd.read_csv(path) if path.is_file() else None
 
     def model(self, key: str) -> Any:
-        """Load the fitted classifier of a run, ready to predict.
-
-        Raises
-        ------
-        ValueError
-            If the file asks for code that is neither ours nor scikit-learn's or numpy's.
-        """
+        """Load the fitted classifier of a run, ready to predict; see `model_files.load`."""
         return model_files.load(self.run_folder(key))
 
     # All other files.
@@ -303,20 +258,20 @@ class Results:
 
         Raises
         ------
-        ValueError
-            If the list is damaged.
+        DamagedError
         """
         path = self.path / SUMS
-        text = path.read_text() if path.is_file() else ""
-        sums = {line[66:]: line[:64] for line in text.splitlines()}
-        if text != _listed(sums):
-            raise ValueError(f"{path} is damaged")
-        return sums
+        with _reading(path):
+            text = path.read_text() if path.is_file() else ""
+            sums = {line[66:]: line[:64] for line in text.splitlines()}
+            if text != _listed(sums):
+                raise ValueError("not as it was written")
+            return sums
 
     def _list(self, sums: Mapping[str, str], instead_of: str = "\n") -> None:
         try:
             listed = self.sums()
-        except ValueError as error:
+        except DamagedError as error:
             logger.warning("%s: begun anew", error)
             listed = {}
         kept = {name: each for name, each in listed.items() if not name.startswith(instead_of)}
