@@ -136,7 +136,7 @@ def _wrong_files(results: Results, key: str, sums: dict[str, str], findings: Fin
     prefix = f"runs/{key}/"
     listed = {name.removeprefix(prefix): sums[name] for name in sums if name.startswith(prefix)}
     present = {path.name: file_digest(path) for path in results.run_folder(key).iterdir()}
-    for name in sorted({"run.json"} | present.keys() | listed):
+    for name in sorted({"run.json", *present, *listed}):
         if name not in listed:
             return f"{name} is not in {SUMS}"
         if name in present and present[name] != listed[name]:

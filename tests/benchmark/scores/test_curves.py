@@ -240,7 +240,7 @@ def test_what_is_left_of_a_curve_that_is_gone_is_named(tmp_path: Path) -> None:
     put(tmp_path, "knn", [0.6], "fair-500")
     publish(Results(tmp_path))
     assert not (tmp_path / "learning-curves.csv").exists()
-    Results(tmp_path).write_text("crossovers.csv", "")
+    Results(tmp_path).write("crossovers.csv", "")
     (failure,) = verify.check_published(tmp_path, verify.Findings())
     assert failure == "crossovers.csv: no run on the board makes this file: remove it"
 
