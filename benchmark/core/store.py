@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import json
@@ -54,7 +55,9 @@ def file_digest(path: Path) -> str:
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; a folder of that name is left alone."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a folder is there", str(path))
     with cache.written_whole(path) as draft:
         draft.write_bytes(content.encode() if isinstance(content, str) else content)
 

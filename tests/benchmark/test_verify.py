@@ -85,9 +85,9 @@ def test_what_is_missing_and_what_is_stale_is_named(results: Path, run_command: 
         "splits.csv",
     )
     for stale in gone:
-        Results(results).write_text(stale, "of rows that are gone")
+        Results(results).write(stale, "of rows that are gone")
     for name in ("perf.md", "ablation.shapes.csv", "tensorboard/knn/1/training/events"):
-        Results(results).write_text(name, "of another command")
+        Results(results).write(name, "of another command")
     (results / "README.md").write_text("of the user")
     status, out, _ = run_command(verify.main, results)
     assert status == 1
@@ -151,13 +151,11 @@ def test_pictures_may_be_packed_otherwise_but_not_look_otherwise(results: Path) 
     assert embedded in page
     as_packed = page.replace(embedded, base64.b64encode(packed(pixels)))
     for name, content in (("classes.shapes.png", packed(pixels)), ("report.html", as_packed)):
-        Results(results).write_bytes(name, content)
+        Results(results).write(name, content)
     assert verify.verify(Results(results)).failures == []
     pixels[50, 50, 0] ^= 32
     assert not verify.same_picture(packed(pixels), stored)
-    Results(results).write_bytes(
-        "report.html", page.replace(embedded, base64.b64encode(packed(pixels)))
-    )
+    Results(results).write("report.html", page.replace(embedded, base64.b64encode(packed(pixels))))
     (failure,) = verify.verify(Results(results)).failures
     assert failure.startswith("report.html: line ")
 
