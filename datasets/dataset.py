@@ -53,13 +53,6 @@ class Pixels:
     def __len__(self) -> int:
         return sum(map(len, self.arrays)) if self.rows is None else len(self.rows)
 
-    @property
-    def whole(self) -> np.ndarray:
-        """All pictures as one array: the map itself, or a copy where they are a selection."""
-        if self.rows is None and len(self.arrays) == 1:
-            return self.arrays[0]
-        return self.take(np.arange(len(self)))
-
     def select(self, rows: np.ndarray) -> Pixels:
         """Some rows, in their order, without copying a picture."""
         return Pixels(self.arrays, self.digests, rows if self.rows is None else self.rows[rows])
@@ -197,7 +190,9 @@ class Dataset:
         A read-only memory map where the set is as it lies on disk, else a copy: see `take`.
         ``images.reshape(n, -1)`` is the flat form that the classical models use.
         """
-        return self.pixels.whole
+        if self.pixels.rows is None and len(self.pixels.arrays) == 1:
+            return self.pixels.arrays[0]
+        return self.take(np.arange(len(self)))
 
     @property
     def class_counts(self) -> dict[str, int]:

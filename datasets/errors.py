@@ -17,4 +17,4 @@ def reading(what: str | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         why = error.strerror or str(error)
-        raise InputError(f"{what or error.filename} cannot be read: {why}") from error
+        raise InputError(f"{what or error.filename or 'a file'} cannot be read: {why}") from error

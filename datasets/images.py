@@ -18,7 +18,7 @@ JPEG = b"\xff\xd8"
 
 # Colours of JPEG files whose pixels simplejpeg and cv2 (both libjpeg-turbo) agree on, and to what
 # simplejpeg decodes them.
-PLAIN = {"Gray": "GRAY", "YCbCr": "RGB"}
+PLAIN_COLOURS = {"Gray": "GRAY", "YCbCr": "RGB"}
 APP1 = re.compile(b"\xff\xe1")  # finds it in half the time of `in`
 
 # Of one picture; what has more is refused before it is read or decoded.
@@ -106,12 +106,12 @@ def _read_jpeg(data: bytes) -> np.ndarray | None:
         return None
     _check_size(width, height)
     try:
-        picture = simplejpeg.decode_jpeg(data, PLAIN.get(colours, "CMYK"))
+        picture = simplejpeg.decode_jpeg(data, PLAIN_COLOURS.get(colours, "CMYK"))
     except ValueError as error:
         if "premature end" in str(error).lower():
             raise ValueError("the picture is truncated") from error
         return None
-    return None if colours not in PLAIN or APP1.search(data) else picture
+    return None if colours not in PLAIN_COLOURS or APP1.search(data) else picture
 
 
 def _check_png(data: bytes) -> None:

@@ -22,7 +22,7 @@ from datasets.registry import register
 CLASSES = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 FRAME = re.compile(r"(?P<person>S\d+)_\d+_\d+\.\w+")
 FRAMES = "cohn-kanade-images"
-SMALL = "CK+48"
+SMALL_FRAMES = "CK+48"
 FRAMES_TAKEN = 3
 
 
@@ -50,7 +50,7 @@ def read_films(root: Path) -> Listing:
 
 
 def _looks_like(root: Path) -> bool:
-    named = any((root / name).is_dir() for name in (FRAMES, SMALL))
+    named = any((root / name).is_dir() for name in (FRAMES, SMALL_FRAMES))
     return named or any(root.glob("*/S[0-9]*_[0-9]*_[0-9]*.png"))
 
 
@@ -67,7 +67,7 @@ def ckplus(root: Path) -> Listing:
 
     Either of ``cohn-kanade-images`` and ``Emotion``, or of CK+48's class folders.
     """
-    small = root / SMALL if (root / SMALL).is_dir() else root
+    small = root / SMALL_FRAMES if (root / SMALL_FRAMES).is_dir() else root
     films = (root / FRAMES).is_dir()
     listing = read_films(root) if films else folder.find(small, CLASSES, by_word)
     people = [_person(listing.pictures.where(row), name) for row, name in enumerate(listing.ids)]

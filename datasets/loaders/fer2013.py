@@ -22,7 +22,7 @@ from datasets.packing import Listing
 from datasets.pictures import Pictures, file_stamp
 from datasets.registry import register
 
-ASKED = "kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge"
+PAGE = "kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge"
 TABLES = ("fer2013.csv", "icml_face_data.csv", "fer2013/fer2013.csv")
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 COLUMNS = ("emotion", "pixels", "usage")
@@ -121,7 +121,7 @@ def read_table(path: Path) -> Table:
                 rows.append((start, line, by_number(number, CLASSES, where), USAGES[usage]))
             start += len(text)
     if not rows:
-        raise InputError(f"{path} has no rows: get it again from {ASKED}")
+        raise InputError(f"{path} has no rows: get it again from {PAGE}")
     starts, lines, labels, parts = np.array(rows, np.int64).T.copy()
     return Table(path, pixels, starts, lines, labels, parts.astype(np.int8))
 
@@ -166,7 +166,7 @@ def picture(pixels: bytes) -> np.ndarray:
     described="FER2013",
     folder_variable="FER2013_DIR",
     looks_like=lambda root: tables.first_there(root, TABLES) is not None,
-    get=f"get them from {ASKED}",
+    get=f"get them from {PAGE}",
 )
 def fer2013(root: Path) -> Listing:
     """List the CSV in its own order, or class folders.

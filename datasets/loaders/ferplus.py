@@ -19,7 +19,7 @@ from datasets.loaders import fer2013, tables
 from datasets.packing import Listing
 from datasets.registry import register
 
-GET = f"get them from github.com/microsoft/FERPlus, and FER2013's CSV from {fer2013.ASKED}"
+GET = f"get them from github.com/microsoft/FERPlus, and FER2013's CSV from {fer2013.PAGE}"
 VOTES = "fer2013new.csv"
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 NAME = re.compile("fer[0-9]{7}[.]png")

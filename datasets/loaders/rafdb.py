@@ -18,7 +18,7 @@ from datasets.packing import Listing
 from datasets.pictures import Files
 from datasets.registry import register
 
-ASKED = "its owners, by e-mail as whdeng.cn/RAF/model1.html says"
+OWNERS = "its owners, by e-mail as whdeng.cn/RAF/model1.html says"
 CLASSES = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 LISTS = ("EmoLabel/list_patition_label.txt", "basic/EmoLabel/list_patition_label.txt")  # spelled so
 PARTS = {"train": Part.TRAINING, "test": Part.TEST}
@@ -46,7 +46,7 @@ def read_list(path: Path) -> Listing:
         labels.append(from_one(cells[1], CLASSES, where))
         parts.append(part)
     if not ids:
-        raise InputError(f"{path} names no picture: get it again from {ASKED}")
+        raise InputError(f"{path} names no picture: get it again from {OWNERS}")
     home = path.parent.parent / "Image/aligned"
     missing = f"{path} names it: unpack Image/aligned.zip, or take the line out"
     return Listing(Files(home, ids, missing), ids, labels, CLASSES, root=home, parts=parts)
@@ -84,7 +84,7 @@ def _looks_like(root: Path) -> bool:
     described="RAF-DB",
     folder_variable="RAFDB_DIR",
     looks_like=_looks_like,
-    get=f"get them from {ASKED}",
+    get=f"get them from {OWNERS}",
 )
 def rafdb(root: Path) -> Listing:
     """List the aligned pictures.
