@@ -32,7 +32,7 @@ from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair, Slides
 from benchmark.core.runs import Run, describe, load
 from benchmark.core.store import Results
-from benchmark.options import Options, command
+from benchmark.options import Options, Words, command
 from benchmark.perf import loops
 from benchmark.perf.table import Measure, machine, write_section
 from classifiers.device import choose
@@ -275,31 +275,25 @@ def card(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Measure]
 
 
 SECTIONS = {each.__name__: each for each in (engine, grid, loading, classical, card)}
+ALL_SECTIONS = ",".join(SECTIONS)
 
 
-@command("data", "out")
-@click.option("--model", default="all", show_default=True, help="Names, 'vgg*'; commas.")
-@click.option("--only", default=",".join(SECTIONS), show_default=True, help="Sections; commas.")
+@command("model", "data", "out")
+@click.option("--only", type=Words([*SECTIONS]), default=ALL_SECTIONS, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
-def main(options: Options, model: str, only: str, rounds: int) -> None:
+def main(options: Options, only: tuple[str, ...], rounds: int) -> None:
     """Measure speed side by side with plain ways of doing the same; write OUT/perf.md and .csv."""
-    wanted = [name.strip() for name in only.split(",")]
-    for name in wanted:
-        if name not in SECTIONS:
-            raise click.UsageError(f"no section is called '{name}': use {', '.join(SECTIONS)}")
     (source,), (dataset,) = options.sources, session.load(options)
     options.results.check_writable()
-    names = [each.name for each in models.find(model)]
+    names = [each.name for each in models.find(options.model)]
     where = {"pictures": f"{dataset.described}, {len(dataset):,}", "machine": machine()}
     titles = {name: measure.__doc__ or "" for name, measure in SECTIONS.items()}
-    for name in wanted:
-        measures = []
+    for name in only:
+        rows = []
         for measure in SECTIONS[name](source, rounds, names):
-            measures.append(measure)
+            rows.append({**measure.row(), **where})
             click.echo(f"{name}: {measure}", err=True)
-            write_section(
-                options.results, name, [{**each.row(), **where} for each in measures], titles
-            )
+            write_section(options.results, name, rows, titles)
     click.echo(f"written: {options.out / 'perf.md'}, perf.csv")
 
 
