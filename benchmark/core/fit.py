@@ -39,14 +39,12 @@ def fit_and_predict(
     if len(rows.selection):
         validation = (dataset.take(rows.selection), labels[rows.selection])
     X_test = dataset.take(rows.scored)
-    soft = {}
-    if run.model.deep and dataset.distribution is not None:
-        soft = {"shares": dataset.distribution[rows.training]}
+    shares = None if dataset.distribution is None else dataset.distribution[rows.training]
 
     _warm_up(estimator, X, y)
     peak = Peak()
     start = time.perf_counter()
-    estimator.fit(X, y, *validation, **soft)
+    estimator.fit(X, y, *validation, shares=shares)
     fitted = time.perf_counter()
     known = [estimator.predict_proba(X_test)]
     end = time.perf_counter()

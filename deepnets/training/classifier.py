@@ -116,7 +116,7 @@ class NetClassifier(Classifier, Recipe):
         with torch.random.fork_rng(), repeatable:
             torch.manual_seed(seed)
             n_classes, size = len(self.classes_), X.shape[-1]
-            self.net_ = Standardised(self._build(n_classes, size), *_scaling(training.images))
+            self.net_ = self._net(n_classes, size, *_scaling(training.images))
             backbone = self._start(self.net_, n_classes, size)
             _place(self.net_, where)
             self.history_, self.best_epoch_, note = train(
@@ -155,8 +155,7 @@ class NetClassifier(Classifier, Recipe):
         self = cls(**{**about["parameters"], "device": device})
         size = about["size"]
         self.classes_, self.picture_shape_ = np.array(about["classes"]), (3, size, size)
-        built = self._build(len(self.classes_), size)
-        self.net_ = Standardised(built, torch.zeros(3), torch.ones(3))
+        self.net_ = self._net(len(self.classes_), size)
         self.net_.load_state_dict(safetensors.torch.load_file(path))
         _place(self.net_, backend(device))
         return self
@@ -188,15 +187,14 @@ class NetClassifier(Classifier, Recipe):
         """
         try:
             with torch.device("meta"), torch.no_grad():  # shapes alone: nothing is computed
-                self._build(2, size).eval()(torch.zeros(1, 3, size, size))
+                self._net(2, size).eval()(torch.zeros(1, 3, size, size))
         except Exception as error:  # Whatever the builder and the layers it is made of raise.
             given = f" with {_listed(self.options)}" if self.options else f" at {size} px"
             usual = _listed(architecture(self.architecture).options)
             reason = " ".join(str(error).split())[:200] + (f" (usual: {usual})" if usual else "")
             raise ValueError(f"{self.architecture} cannot be built{given}: {reason}") from error
         if self.starting_weights() is not None:
-            net = Standardised(self._build(2, size), torch.zeros(3), torch.ones(3))
-            self._start(net, 2, size)
+            self._start(self._net(2, size), 2, size)
 
     def _start(self, net: Standardised, n_classes: int, size: int) -> list[torch.Tensor]:
         """Give a net its pre-trained weights, if it is to have any; the backbone's parameters."""
@@ -204,11 +202,13 @@ class NetClassifier(Classifier, Recipe):
         if weights is None:
             return []
         with torch.device("meta"):
-            other = Standardised(self._build(n_classes + 1, size), torch.zeros(3), torch.ones(3))
+            other = self._net(n_classes + 1, size)
         return start(net, other, architecture(self.architecture), weights)
 
-    def _build(self, n_classes: int, size: int) -> torch.nn.Module:
-        return architecture(self.architecture).build(n_classes, size, **(self.options or {}))
+    def _net(self, n_classes: int, size: int, *scaling: torch.Tensor) -> Standardised:
+        """Build the untrained net behind the scaling of its input, which may be loaded later."""
+        net = architecture(self.architecture).build(n_classes, size, **(self.options or {}))
+        return Standardised(net, *(scaling or (torch.zeros(3), torch.ones(3))))
 
     def _pictures(
         self, X: np.ndarray, y: np.ndarray, where: Backend, shares: np.ndarray | None = None

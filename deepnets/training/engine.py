@@ -190,16 +190,9 @@ def train(
             raise FloatingPointError(
                 f"the training loss is not a number in epoch {number}: lower the learning rate"
             )
-        history.append(
-            Epoch(
-                number,
-                train_loss / seen,
-                train_right / seen,
-                loss_now,
-                accuracy_now,
-                time.perf_counter() - start,
-            )
-        )
+        learnt = (train_loss / seen, train_right / seen)
+        seconds = time.perf_counter() - start
+        history.append(Epoch(number, *learnt, loss_now, accuracy_now, seconds))
         if on_epoch is not None:
             on_epoch(history[-1])
         if validation is None:

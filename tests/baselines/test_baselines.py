@@ -107,13 +107,6 @@ def test_the_class_named_is_the_one_with_most_votes_of_the_machine_itself() -> N
     assert np.array_equal(named[~tied], voted[~tied])
 
 
-def test_pictures_of_another_kind_are_refused(shapes: Dataset) -> None:
-    with pytest.raises(ValueError, match="uint8"):
-        Neighbours().fit(shapes.images.astype(np.float32), shapes.labels)
-    with pytest.raises(ValueError, match="uint8"):
-        Neighbours().fit(shapes.images.reshape(len(shapes), -1), shapes.labels)
-
-
 @pytest.mark.real
 def test_hog_svm_says_of_500_pictures_which_it_is_sure_of(real: Dataset) -> None:
     rows = np.random.default_rng(0).permutation(len(real))

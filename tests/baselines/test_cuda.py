@@ -61,7 +61,7 @@ def test_a_model_fitted_on_the_cpu_says_so(name: str, no_gpu: None, shapes: Data
     assert "CUDA" not in model.note_
 
 
-def test_models_on_the_cpu_do_without_torch() -> None:
+def test_models_on_the_cpu_do_without_torch_and_the_nets() -> None:
     script = """
 import sys
 import numpy as np
@@ -70,7 +70,7 @@ X = np.random.default_rng(0).integers(0, 256, (30, 3, 16, 16), dtype=np.uint8)
 for name in ("logistic-regression", "random-forest", "hog-svm"):
     model = BASELINES[name].estimator(device="cpu").fit(X, np.arange(30) % 3)
     model.predict_proba(X)
-assert "torch" not in sys.modules
+assert not {"torch", "deepnets"} & sys.modules.keys()
 """
     subprocess.run([sys.executable, "-c", script], check=True)
 

@@ -301,7 +301,7 @@ def test_a_net_too_large_for_the_cards_memory_is_recorded_and_not_trained_otherw
     monkeypatch.setattr("deepnets.training.classifier.train", full_card)
     monkeypatch.setattr("benchmark.core.fit._warm_up", lambda *_: None)
     run = a_run(shapes_folder, shapes, "cnn3", settings={"batch_size": 64})
-    record = execution.execute(run, tmp_path)
+    record = execution.execute(run, Results(tmp_path))
     assert record.status == "out_of_memory"
     assert record.reason == "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB."
     assert tried == [64]

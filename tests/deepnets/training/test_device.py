@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from classifiers.device import choose
 from deepnets.training.device import Backend, backend
 
 
@@ -37,11 +36,11 @@ def test_a_card_is_taken_where_there_is_one_with_graphs_unless_they_are_switched
     assert backend("cpu").device.type == "cpu"
 
 
-def test_apples_device_is_taken_where_there_is_no_card(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_apples_device_there_is_neither_bfloat16_nor_a_graph(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    assert choose("auto") == "mps"
-    assert choose("auto", ("cuda", "cpu")) == "cpu", "of what the model can compute on"
     assert backend("auto") == Backend(torch.device("mps"), bf16=False, graph=False)
 
 
