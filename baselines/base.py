@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from classifiers.base import Classifier
-from classifiers.device import choose
+from baselines.classifier import Classifier
+from baselines.device import choose
 
 KNOWN_DEVICES = ("cuda", "cpu")
 

@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from baselines.base import KNOWN_DEVICES, PictureClassifier
 from baselines.cuda import full_precision
+from baselines.device import choose
 from baselines.registry import register
-from classifiers.device import choose
 
 if TYPE_CHECKING:
     from torch import Tensor

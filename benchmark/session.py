@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from baselines.device import choose
 from benchmark.core import models, pool, runs
 from benchmark.core.progress import Display
 from benchmark.core.protocols import PROTOCOLS, Protocol, Slides, possible_splits
@@ -17,7 +18,6 @@ from benchmark.core.store import Results
 from benchmark.options import Options
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import console
-from classifiers.device import choose
 from datasets import Dataset, InputError
 
 

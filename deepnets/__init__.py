@@ -10,6 +10,7 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from baselines import classifier, device
 from deepnets.registry import ARCHITECTURES, TIMM, Architecture, architecture, register
 
 if TYPE_CHECKING:
@@ -29,10 +30,12 @@ def make(name: str, /, **settings: Any) -> "NetClassifier":
 
 
 def files(name: str) -> set[Path]:
-    """Files of this folder with the code that computes a net: its own, and those all nets share."""
+    """Files with the code that computes a net: its own, and those that all nets share."""
     folder = Path(__file__).parent
     own = Path(inspect.getfile(architecture(name).builder))
-    return {own, folder / "registry.py", *(folder / "training").glob("*.py")}
+    with_classical = {Path(str(each.__file__)) for each in (classifier, device)}
+    shared = {folder / "registry.py", *(folder / "training").glob("*.py")}
+    return {own, *with_classical, *shared}
 
 
 for _file in pkgutil.iter_modules(__path__):

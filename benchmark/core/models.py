@@ -15,7 +15,6 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 import baselines
-import classifiers
 import deepnets
 from datasets import InputError
 
@@ -64,8 +63,7 @@ class Model:
         It covers the file that defines the model and those that are shared, so that a change to one
         family leaves the stored runs of the others valid.
         """
-        shared = Path(str(classifiers.__file__)).parent.glob("*.py")
-        return code_hash(*sorted(map(str, [*self._package.files(self.name), *shared])))
+        return code_hash(*sorted(map(str, self._package.files(self.name))))
 
     @property
     def _package(self) -> ModuleType:
@@ -82,7 +80,7 @@ def code_hash(*files: str) -> str:
     return hashlib.sha256("\0".join(sorted(map(ast.dump, trees))).encode()).hexdigest()
 
 
-OWN_PACKAGES = ("baselines", "benchmark", "classifiers", "datasets", "deepnets")
+OWN_PACKAGES = ("baselines", "benchmark", "datasets", "deepnets")
 
 
 class _Wordless(ast.NodeTransformer):

@@ -26,6 +26,7 @@ from pebble import ProcessPool
 from rich.console import Console
 
 import deepnets
+from baselines.device import choose
 from benchmark import session
 from benchmark.core import models, pool
 from benchmark.core.progress import Display
@@ -35,7 +36,6 @@ from benchmark.core.store import Results
 from benchmark.options import Options, Words, command
 from benchmark.perf import loops
 from benchmark.perf.table import Measure, machine, write_section
-from classifiers.device import choose
 from datasets import Source, crops, images, packing
 from datasets.loaders import muxspace
 from datasets.loaders.drawn import faces

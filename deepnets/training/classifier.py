@@ -13,7 +13,7 @@ import safetensors
 import safetensors.torch
 import torch
 
-from classifiers.base import Classifier
+from baselines.classifier import Classifier
 from deepnets.registry import TIMM, architecture, check_choice
 from deepnets.training.device import Backend, backend
 from deepnets.training.engine import Epoch, Pictures, predict, train

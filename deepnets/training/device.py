@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from classifiers.device import choose
+from baselines.device import choose
 
 RESIDENT_SHARE = 0.2  # of a card's free memory, which several runs may share
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from classifiers.device import choose
+from baselines.device import choose
 
 
 def test_a_device_that_is_unknown_or_not_here_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

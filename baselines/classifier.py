@@ -1,4 +1,4 @@
-"""What a classifier of pictures is asked, and what it answers."""
+"""What every model is: a classifier of pictures, classical or deep."""
 
 from __future__ import annotations
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from baselines.classifier import Classifier
 from baselines.neighbours import Neighbours
-from classifiers.base import Classifier
 from datasets import Dataset
 from deepnets.training.classifier import NetClassifier
 
