@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 import datasets
@@ -67,9 +67,8 @@ def _estimate(runs: Sequence[Run], options: Options) -> None:
     waiting = pool.unfinished(runs, options.results)
     with Display(Console(stderr=True)) as display:
         costs = pool.estimate(waiting, jobs, display)
-    table = Table("protocol", "model", "runs", "minutes", box=None)
-    for column in table.columns[2:]:
-        column.justify = "right"
+    numbers = [Column(name, justify="right") for name in ("runs", "minutes")]
+    table = Table("protocol", "model", *numbers, box=None)
     rows: dict[tuple[str, str], list[float]] = {}
     for run in waiting:
         row = run.protocol_facts.board, run.label

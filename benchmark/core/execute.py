@@ -36,8 +36,8 @@ def execute(run: Run, results: Results, on_epoch: Callable[[Any], None] | None =
         results.put(record, predictions, getattr(estimator, "history_", ()), kept)
     except Exception as error:  # Any fault of a run becomes its row; the other runs go on.
         no_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-        status, took = "out_of_memory" if no_memory else "failed", time.perf_counter() - start
-        trace = traceback.format_exc()
+        status = "out_of_memory" if no_memory else "failed"
+        took, trace = time.perf_counter() - start, traceback.format_exc()
         record = run.record(status, one_line(error), seconds=took, traceback=trace)
         results.put(record)
     return record

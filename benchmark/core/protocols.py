@@ -64,22 +64,15 @@ class Rows:
 class Protocol(ABC):
     """Which rows a model may train on, what it may select on, how often, and what it is scored on.
 
-    Attributes
-    ----------
-    split : {"random", "identity", "official", "across", "slides"}
-        ``identity`` keeps each person, and a picture under two people's names, on one side;
-        ``official`` takes the parts that the data set comes with; ``across`` takes those of two
-        sets, to learn from one and be tested on both (see `datasets.derived.tested_on`);
-        ``slides`` takes the test set of the slides, whoever is shown.
-    repeats : int
-        Runs of each model, with seeds of their own.
-    train_size : int or None
-        Pictures a model may learn from, those to select on included; None is all.
+    The split ``identity`` keeps each person, and a picture under two people's names, on one side;
+    ``official`` takes the parts that the data set comes with; ``across`` takes those of two sets,
+    to learn from one and be tested on both (see `datasets.derived.tested_on`); ``slides`` takes the
+    test set of the slides, whoever is shown.
     """
 
     split: Split = "random"
-    repeats: int = 1
-    train_size: int | None = None
+    repeats: int = 1  # runs of each model, with seeds of their own
+    train_size: int | None = None  # pictures to learn from, those to select on included; None: all
 
     name: ClassVar[str]
     selected_on: ClassVar[str]
