@@ -43,6 +43,7 @@ class DataFacts:
     class_counts: dict[str, int]  # pictures of each class, in the order of the classes' numbers
     fingerprint: str  # digest of all pictures and what is said of them
     generated: bool = False  # drawn by this project
+    joined: bool = False  # of several sets, to learn from or to test on
     faces: bool = False  # the pictures show faces
     crop: str = "none"  # part of the face that was cut out, see `datasets.crops`
     crop_found: float | None = None  # share of the pictures in which that part was found

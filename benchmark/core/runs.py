@@ -228,7 +228,7 @@ def on_board(runs: Iterable[Run]) -> list[BoardRow]:
 
 def describe(dataset: Dataset) -> DataFacts:
     """What the record of a run tells of its data."""
-    found = dataset.crop_found
+    found, source = dataset.crop_found, dataset.source
     return DataFacts(
         name=dataset.name,
         described=dataset.described,
@@ -238,12 +238,13 @@ def describe(dataset: Dataset) -> DataFacts:
         class_counts=dataset.class_counts,
         fingerprint=dataset.fingerprint,
         generated=dataset.generated,
+        joined=source is not None and len((*source.sets, *source.tested_on)) > 1,
         faces=dataset.faces,
-        crop=dataset.source.crop if dataset.source is not None else "none",
+        crop="none" if source is None else source.crop,
         crop_found=None if found is None else float(found.mean()),
         left_out=dataset.left_out,
         remarks=dataset.remarks,
-        source=str(dataset.source or ""),
+        source=str(source or ""),
     )
 
 

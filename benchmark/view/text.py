@@ -129,10 +129,9 @@ def any_of(numbers: Iterable[int | None]) -> str:
 
 def data_name(data: DataFacts) -> str:
     """What a reader is told the data are: drawn faces never pass for a set of photographs."""
-    said = data.name.removesuffix(f"-{data.crop}")
+    said = data.name
     if data.generated:
-        joined = "+" in said or "-on-" in said
-        said = f"{said} (generated faces among them)" if joined else "generated faces"
+        said = f"{said} (generated faces among them)" if data.joined else "generated faces"
     return said if data.crop == crops.NONE else f"{said}, {crops.WORDS[data.crop]}"
 
 

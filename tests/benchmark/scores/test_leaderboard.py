@@ -252,7 +252,7 @@ def test_a_figure_on_an_unsaid_number_of_pictures_is_shown_without_a_rank(tmp_pa
     assert "its rank" not in whole.table
     assert "published" in whole.table
     assert whole.title.startswith("fer2013:")
-    assert cropped.title.startswith("fer2013, eye strip:")
+    assert cropped.title.startswith("fer2013-eyes, eye strip:")
 
 
 def test_the_split_that_is_usual_goes_without_saying(tmp_path: Path) -> None:
