@@ -14,7 +14,16 @@ from datasets.dataset import Dataset
 from datasets.errors import InputError
 
 # Each registers itself, in the order in which they are asked whether a folder is theirs.
-from datasets.loaders import ckplus, fer2013, ferplus, folder, muxspace, rafdb  # noqa: F401
+from datasets.loaders import (  # noqa: F401
+    ckplus,
+    digits,
+    fer2013,
+    ferplus,
+    folder,
+    medmnist,
+    muxspace,
+    rafdb,
+)
 from datasets.loaders.drawn import generated  # noqa: F401
 from datasets.registry import LOADERS
 from datasets.source import Source

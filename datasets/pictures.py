@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from abc import ABC, abstractmethod
@@ -108,6 +109,43 @@ class Files(Pictures):
         with Path(self.where(row)).open("rb", buffering=0) as file:  # a buffer only copies it again
             # No more than it says it has, since some of the system's files never end.
             return file.read(os.fstat(file.fileno()).st_size)
+
+
+@dataclass(frozen=True, eq=False)
+class Stack(Pictures):
+    """Pictures that are rows of one array.
+
+    Attributes
+    ----------
+    rows : ndarray of uint8, shape (n, height, width) or (n, height, width, 3)
+    of : str
+        The file or the package it is from, for a message.
+    """
+
+    mend: ClassVar[str] = "get the array again"
+
+    rows: np.ndarray
+    of: str
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def where(self, row: int) -> str:
+        """Array and row."""
+        return f"{self.of}, row {row}"
+
+    def stamp(self) -> object:
+        """Digest of all pixels."""
+        return [self.of, hashlib.sha256(np.ascontiguousarray(self.rows).data).hexdigest()]
+
+    def content(self, row: int) -> bytes:
+        """Return a row's pixels."""
+        return self.rows[row].tobytes()
+
+    def decode(self, content: bytes) -> np.ndarray:
+        """Give the pixels their shape again."""
+        height, width, *channels = self.rows.shape[1:]
+        return np.frombuffer(content, np.uint8).reshape(height, width, *(channels or [1]))
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,16 @@ def write_ferplus(root: Path, n: int = 24) -> None:
     )
 
 
+def write_medmnist(root: Path, **arrays: np.ndarray) -> None:
+    """Write ``bloodmnist.npz``: 24 grey pictures of three classes in three parts, or others."""
+    root.mkdir(parents=True, exist_ok=True)
+    usual: dict[str, np.ndarray] = {}
+    for k, (part, n) in enumerate((("train", 12), ("val", 6), ("test", 6))):
+        usual[f"{part}_images"] = np.stack([face(100 * k + i, (28, 28)) for i in range(n)])
+        usual[f"{part}_labels"] = np.arange(n, dtype=np.uint8)[:, None] % 3
+    np.savez_compressed(root / "bloodmnist.npz", **(usual | arrays))
+
+
 # Film and emotion; two people made two films each.
 FILMS = {"S010_004": "anger", "S010_006": "surprise", "S005_001": "anger", "S999_003": "surprise"}
 NUMBERS = {"anger": "   1.0000000e+00\r\n", "surprise": "   7.0000000e+00\n"}

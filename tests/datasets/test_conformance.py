@@ -22,6 +22,8 @@ SAMPLES: dict[str, Callable[[Path], object] | None] = {
     "folder": lambda root: write_shapes(root, per_class=8),
     "muxspace": lambda root: faces.write(root, n=200, seed=1, size=40),
     "generated": None,
+    "digits": None,
+    "medmnist": samples.write_medmnist,
     "fer2013": samples.write_fer2013,
     "ferplus": samples.write_ferplus,
     "ferplus-distribution": samples.write_ferplus,
@@ -68,7 +70,7 @@ def test_it_keeps_the_contract(loaded: Callable[..., Dataset]) -> None:
     assert data.parts is None or data.parts.shape == (n,)
     assert data.parts is None or set(data.parts) <= set(Part)
     assert data.other is None
-    assert data.faces == (data.name != "sample")
+    assert data.faces == (data.name not in ("sample", "digits", "bloodmnist"))
     if data.distribution is not None:
         assert data.distribution.shape == (n, len(data.class_names))
         assert data.distribution.dtype == np.float32
