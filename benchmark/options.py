@@ -193,6 +193,10 @@ class Options:
     time_limit: float | None = flag(
         type=click.FloatRange(0, min_open=True), help="Seconds a run may take."
     )
+    budget: float | None = flag(
+        type=click.FloatRange(0, min_open=True),
+        help="Arithmetic of each net's training, 10**12 operations.  [default: its epochs]",
+    )
     settings: dict[str, Any] = flag(
         dict, "--set", multiple=True, callback=_settings, help="A parameter: NAME=VALUE."
     )
@@ -230,12 +234,16 @@ class Options:
             for tested in dict.fromkeys(self.test_data) or [None]
         ]
 
-    @property
-    def parameters(self) -> Mapping[str, Any]:
-        """Parameters of the models: those that are set, and what nets start from."""
+    def parameters(self, deep: bool) -> Mapping[str, Any]:
+        """Parameters of a model: those that are set, what nets start from, and their budget."""
+        more: dict[str, Any] = {}
         if self.weights is not None:
-            return {**self.settings, "weights": str(self.weights.resolve())}
-        return {**self.settings, "pretrained": True} if self.pretrained else self.settings
+            more["weights"] = str(self.weights.resolve())
+        elif self.pretrained:
+            more["pretrained"] = True
+        if deep and self.budget is not None:
+            more["budget"] = self.budget
+        return {**self.settings, **more}
 
 
 # Changes of a flag where a command is about one split.

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 @command(
     *("model", "data", "test_data", "drop_class", "drop_duplicates", "crop", "protocol"),
     *("train_size", "repeats", "size", "split", "device", "jobs", "threads", "time_limit"),
-    *("settings", "pretrained", "weights", "out", "config", "tensorboard", "estimate", "list"),
+    *("budget", "settings", "pretrained", "weights", "out", "config", "tensorboard", "estimate"),
+    "list",
 )
 def main(options: Options) -> int:
     """Fit and score models on pictures; write the leaderboard and its pictures to OUT."""

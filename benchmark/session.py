@@ -68,7 +68,7 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
         about = runs.describe(dataset)
         here = [
             Run(
-                *(source, about, options.size, protocol, entry, options.parameters),
+                *(source, about, options.size, protocol, entry, options.parameters(entry.deep)),
                 *(repeat, device, options.threads),
             )
             for protocol in given or protocols(options, dataset)

@@ -94,5 +94,5 @@ def _warm_up(estimator: BaseEstimator, X: np.ndarray, y: np.ndarray) -> None:
     few = np.unique(np.concatenate([firsts, np.arange(min(WARM_UP_PICTURES, len(y)))]))
     copy = clone(estimator)
     if "max_epochs" in copy.get_params():
-        copy.set_params(max_epochs=1, on_epoch=None)
+        copy.set_params(max_epochs=1, budget=None, on_epoch=None)
     copy.fit(X[few], y[few]).predict_proba(X[:1])

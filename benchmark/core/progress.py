@@ -90,7 +90,7 @@ class Display:
             self.started[key], self.share[key] = time.monotonic(), 0.0
             self.tasks[key] = self.bars.add_task(name, total=1.0, state="fitting")
             return
-        most = run.estimator().max_epochs
+        most = run.planned_epochs
         self.share[key] = epoch.epoch / most
         on, accuracy = run.protocol.selected_on, epoch.validation_accuracy
         if math.isnan(accuracy):  # nothing is selected on

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from benchmark.core import store
@@ -140,6 +141,13 @@ class Run:
         """Rows of the data set that the run sees, and for what."""
         dataset = load(self.source, self.size)
         return self.protocol.rows(dataset, self.model.deep, self.repeat)
+
+    @functools.cached_property
+    def planned_epochs(self) -> int:
+        """Epochs that a net makes if nothing stops it early."""
+        rows, labels = self.rows(), load(self.source, self.size).labels
+        classes = np.unique(labels[rows.training])
+        return self.estimator().planned_epochs(len(rows.training), len(classes), self.size)
 
     def estimator(self) -> BaseEstimator:
         """Build the unfitted classifier with the protocol's and the user's parameters."""

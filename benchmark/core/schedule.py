@@ -38,7 +38,7 @@ def kind(run: Run) -> str:
 
 
 def trial(run: Run) -> list[Point]:
-    """Fit the run's model to a few of its pictures and take the time; a net's for all epochs."""
+    """Fit the run's model to a few of its pictures and take the time; a net's of an epoch."""
     rows, dataset, estimator = run.rows(), load(run.source, run.size), prepared(run)
 
     def few(rows: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -48,10 +48,10 @@ def trial(run: Run) -> list[Point]:
     if run.model.deep:
         X, y = few(rows.training, estimator.batch_size)
         estimator.frozen_epochs = 0  # as most epochs of a pre-trained net are
-        epochs, estimator.max_epochs = estimator.max_epochs, TRIAL_EPOCHS
+        estimator.max_epochs, estimator.budget = TRIAL_EPOCHS, None
         estimator.fit(X, y)
         epoch = min(epoch.seconds for epoch in estimator.history_[1:])
-        return [(len(X), epoch * epochs, epoch / len(X) * FORWARD_SHARE)]
+        return [(len(X), epoch, epoch / len(X) * FORWARD_SHARE)]
     points = []
     X_test, _ = few(rows.scored, TRIAL_PICTURES[0])
     estimator.fit(*few(rows.training, TRIAL_PICTURES[0])).predict_proba(X_test)  # start-up
@@ -75,8 +75,8 @@ def seconds(run: Run, points: Sequence[Point]) -> float:
     n = len(rows.training)
     (at, fit, predict), *others = sorted(points, key=lambda point: abs(math.log(point[0] / n)))
     if run.model.deep:
-        asked = len(rows.scored) + run.estimator().max_epochs * len(rows.selection)
-        return fit * n / at + predict * asked
+        asked = len(rows.scored) + run.planned_epochs * len(rows.selection)
+        return run.planned_epochs * fit * n / at + predict * asked
     growth, predict_growth = 1.0, 0.0
     if others:
         other_at, other_fit, other_predict = others[0]
@@ -93,10 +93,8 @@ def _exponent(sizes: float, cost: float, other: float, most: float) -> float:
 
 
 def measured(run: Run, took: Measured) -> Point:
-    """What a finished run adds to the costs of its kind; a net's as if it had made all epochs."""
-    fit = took.fit_seconds
-    if run.model.deep:
-        fit *= run.estimator().max_epochs / took.epochs
+    """What a finished run adds to the costs of its kind; a net's is that of an epoch."""
+    fit = took.fit_seconds / max(took.epochs, 1)
     return took.n_train, fit, took.predict_seconds / took.n_test
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 
 from baselines.classifier import Classifier
 from deepnets.registry import TIMM, architecture, check_choice
+from deepnets.training.arithmetic import TERA, training_operations
 from deepnets.training.device import Backend, backend
 from deepnets.training.engine import Epoch, Pictures, predict, train
 from deepnets.training.layers import Standardised, spare_slow_bf16
@@ -129,6 +131,7 @@ class NetClassifier(Classifier, Recipe):
                 seed,
                 self.on_epoch,
                 backbone,
+                self.pictures_shown(n_classes, size),
             )
         self.n_parameters_ = sum(p.numel() for p in self.net_.parameters() if p.requires_grad)
         epochs = f"epoch {self.best_epoch_} of {len(self.history_)}"
@@ -195,6 +198,21 @@ class NetClassifier(Classifier, Recipe):
             raise ValueError(f"{self.architecture} cannot be built{given}: {reason}") from error
         if self.starting_weights() is not None:
             self._start(self._net(2, size), 2, size)
+
+    def pictures_shown(self, n_classes: int, size: int) -> int | None:
+        """Return how many pictures the budget pays for, each as often as shown; None without one.
+
+        Sharpness-aware minimisation goes through each twice.
+        """
+        if self.budget is None:
+            return None
+        operations = training_operations(lambda: self._net(n_classes, size), size)
+        return max(int(self.budget * TERA / operations / (2 if self.sam else 1)), 1)
+
+    def planned_epochs(self, n: int, n_classes: int, size: int) -> int:
+        """Return how many epochs the training makes of `n` pictures if nothing stops it early."""
+        shown = self.pictures_shown(n_classes, size)
+        return self.max_epochs if shown is None else max(math.ceil(shown / n), 1)
 
     def _start(self, net: Standardised, n_classes: int, size: int) -> list[torch.Tensor]:
         """Give a net its pre-trained weights, if it is to have any; the backbone's parameters."""

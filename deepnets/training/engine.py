@@ -78,6 +78,7 @@ def train(
     seed: int,
     on_epoch: Callable[[Epoch], None] | None = None,
     backbone: Sequence[Tensor] = (),
+    n_shown: int | None = None,
 ) -> tuple[list[Epoch], int, str]:
     """Train a net and leave it with the weights of its best epoch.
 
@@ -102,6 +103,8 @@ def train(
         Told of every epoch as it ends.
     backbone : sequence of Tensor, optional
         The net's pre-trained parameters.
+    n_shown : int, optional
+        Pictures after which the training is over, in place of the recipe's `max_epochs`.
 
     Returns
     -------
@@ -127,7 +130,11 @@ def train(
     if recipe.balance == "logits":
         more = log_prior(majority, n_classes, recipe.balance_strength).to(where.device)
     optimise = optimiser(net, recipe, where.device, backbone)
-    n_steps = recipe.max_epochs * math.ceil(len(shown) / recipe.batch_size)
+    steps_an_epoch = math.ceil(len(shown) / recipe.batch_size)
+    n_steps = recipe.max_epochs * steps_an_epoch
+    if n_shown is not None:
+        n_steps = max(round(n_shown / len(shown) * steps_an_epoch), 1)
+    n_epochs = math.ceil(n_steps / steps_an_epoch)
     change_rate = schedule(optimise, recipe, n_steps)
     average = ModelEmaV3(net, recipe.ema, use_warmup=True) if recipe.ema else None
     judged = net if average is None else average.module
@@ -162,7 +169,7 @@ def train(
     waited = made = 0
     full_step: Step = step
     note = ""
-    for number in range(1, recipe.max_epochs + 1):
+    for number in range(1, n_epochs + 1):
         start = time.perf_counter()
         train_mode(net, backbone, frozen=number <= recipe.frozen_epochs)
         if backbone and number == recipe.frozen_epochs + 1:
@@ -183,6 +190,8 @@ def train(
             seen, made = seen + len(labels), made + 1
             if average is not None:
                 average.update(net, made)
+            if made == n_steps:
+                break
         scores = evaluate(judged, validation, where, recipe.test_time_flip)
         measured = torch.cat([sums, scores]).tolist()  # the one wait
         train_loss, train_right, loss_now, accuracy_now = measured

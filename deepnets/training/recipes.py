@@ -20,10 +20,11 @@ CHOICES = {"balance": Balance, "monitor": Monitor, "schedule": Schedule, "stop":
 RANGES: Sequence[tuple[str, Callable[[float], bool], tuple[str, ...]]] = (
     ("1 or more", lambda x: x >= 1, ("max_epochs", "batch_size")),
     ("0 or more", lambda x: x >= 0, ("weight_decay", "sam", "frozen_epochs", "backbone_rate")),
-    ("above 0", lambda x: x > 0, ("learning_rate",)),
+    ("above 0", lambda x: x > 0, ("learning_rate", "budget")),
     ("in [0, 1)", lambda x: 0 <= x < 1, ("ema", "label_smoothing")),
     ("in [0, 1]", lambda x: 0 <= x <= 1, ("balance_strength",)),
 )
+MAY_BE_NONE = {("patience", None), ("budget", None)}
 
 
 @dataclass(kw_only=True)
@@ -34,13 +35,17 @@ class Recipe:
     ----------
     max_epochs : int
         Most passes over the training pictures.
+    budget : float or None
+        Arithmetic of the training, forward and backward, in units of 10**12 operations: it is over
+        when this is spent, whatever the number of pictures, and `max_epochs` does not count.
+        None: `max_epochs` are made.
     batch_size : int
         Pictures a step.
     learning_rate : float
         Adam's; with a schedule the largest.
     schedule : {"constant", "cosine", "one-cycle"}
-        The learning rate over `max_epochs`: constant; falling to nothing along half a cosine; or
-        rising to it first, in a fifth of the time.
+        The learning rate over the whole training: constant; falling to nothing along half a
+        cosine; or rising to it first, in a fifth of the time.
     weight_decay : float
         Decoupled from the gradient (AdamW); biases and normalisation layers are left out.
     sam : float
@@ -77,6 +82,7 @@ class Recipe:
     """
 
     max_epochs: int = 30
+    budget: float | None = None
     batch_size: int = 100
     learning_rate: float = 1e-3
     schedule: Schedule = "constant"
@@ -106,11 +112,14 @@ class Recipe:
         for name, accepted in CHOICES.items():
             check_choice(name, getattr(self, name), get_args(accepted))
         numbers = {each.name for each in fields(Recipe) if isinstance(each.default, int | float)}
-        for name in sorted(numbers - ({"patience"} if self.patience is None else set())):
+        numbers |= {"budget"}
+        for name in sorted(n for n in numbers if (n, getattr(self, n)) not in MAY_BE_NONE):
             if not isinstance(getattr(self, name), Real):
                 raise ValueError(f"{name} is '{getattr(self, name)}': it must be a number")
         for words, lies_there, names in RANGES:
             for name in names:
+                if (name, getattr(self, name)) in MAY_BE_NONE:
+                    continue
                 if not lies_there(getattr(self, name)):
                     raise ValueError(f"{name} is {getattr(self, name)}: it must be {words}")
         Augmentation.parse(self.augment)

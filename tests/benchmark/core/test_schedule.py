@@ -60,15 +60,15 @@ def test_what_was_measured_at_the_runs_own_size_is_what_it_costs(knn: work.Run) 
 def test_a_nets_cost_is_in_proportion_to_its_pictures_and_epochs(net: work.Run) -> None:
     rows = net.rows()
     points = [(len(rows.training) // 2, 3.0, 0.1)]
-    expected = 6.0 + 0.1 * (len(rows.scored) + 10 * len(rows.selection))
+    expected = 10 * 6.0 + 0.1 * (len(rows.scored) + 10 * len(rows.selection))
     assert schedule.seconds(net, points) == pytest.approx(expected)
 
 
-def test_a_net_that_stopped_early_is_remembered_as_if_it_had_not(net: work.Run) -> None:
+def test_a_net_that_stopped_early_is_remembered_by_what_an_epoch_took(net: work.Run) -> None:
     took = {"n_train": 48, "n_test": 30, "fit_seconds": 2.0, "predict_seconds": 3.0, "epochs": 4}
     measured = record(board_row(), **took).measured
     assert measured is not None
-    assert schedule.measured(net, measured) == (48, 5.0, 0.1)
+    assert schedule.measured(net, measured) == (48, 0.5, 0.1)
 
 
 @pytest.mark.parametrize("model", ["knn", "resnet18"])
