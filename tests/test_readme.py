@@ -82,6 +82,7 @@ def quicker(command: str) -> str:
     command = command.replace("--data generated", "--data muxspace")
     command = re.sub(r"--train-size \d+", "--train-size 160", command)
     command = command.replace("n_estimators=300", "n_estimators=30")
+    command = re.sub(r"--budget \S+", "--budget 0.01", command)
     if "advise" in command:
         return f"{command} --model knn,decision-tree"
     if "search" in command:
