@@ -11,15 +11,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from datasets import cache
 from datasets.errors import InputError
-
-if TYPE_CHECKING:
-    from datasets.source import Source
 
 TAKEN_AT_ONCE = 1000  # pictures; each may bring sixteen pages of the map into memory
 
@@ -130,8 +127,12 @@ class Dataset:
         Where the pictures come from, in words for a reader.
     fingerprint : str
         SHA-256 over everything that can change a result; empty until it is `finished`.
-    source : Source or None
-        What was asked for, by which it can be loaded again; None for one that was put together.
+    source : str
+        What `datasets.load` takes to load it again; empty for one that was put together.
+    crop : {"none", "eyes", "mouth", "face"}
+        Part of each picture that it shows.
+    joined : bool
+        Whether it is of several sets, to learn from or to test on.
     left_out : tuple of (str, str)
         File name and reason of each picture that could not be read.
     generated : bool
@@ -163,7 +164,9 @@ class Dataset:
     ids: tuple[str, ...]
     described: str
     fingerprint: str = ""
-    source: Source | None = None
+    source: str = ""
+    crop: str = "none"
+    joined: bool = False
     left_out: tuple[tuple[str, str], ...] = ()
     generated: bool = False
     faces: bool = False
@@ -244,7 +247,7 @@ def finished(dataset: Dataset) -> Dataset:
             f"{dataset.described} shows fewer than two classes: add pictures of another class"
         )
     groups = None if dataset.groups is None else numbered(dataset.groups)
-    whole = dataclasses.replace(dataset, name=safe_name(dataset.name), groups=groups, source=None)
+    whole = dataclasses.replace(dataset, name=safe_name(dataset.name), groups=groups, source="")
     return dataclasses.replace(whole, fingerprint=_fingerprint(whole))
 
 

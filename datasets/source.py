@@ -132,12 +132,13 @@ class Source:
                 dataset = derived.without_class(dataset, class_name)
             if self.deduplicated:
                 dataset = derived.without_duplicates(dataset)
+        joined = len((*self.sets, *self.tested_on)) > 1
+        dataset = dataclasses.replace(dataset, source=str(self), crop=self.crop, joined=joined)
         if dataset.crop_found is None:
-            return dataclasses.replace(dataset, source=self)
+            return dataset
         share = crops.said(self.crop, dataset.crop_found.mean())
         return dataclasses.replace(
             dataset,
-            source=self,
             name=f"{dataset.name}-{self.crop}",
             described=f"{dataset.described}, {crops.WORDS[self.crop]} {share}",
         )

@@ -236,7 +236,7 @@ def on_board(runs: Iterable[Run]) -> list[BoardRow]:
 
 def describe(dataset: Dataset) -> DataFacts:
     """What the record of a run tells of its data."""
-    found, source = dataset.crop_found, dataset.source
+    found = dataset.crop_found
     return DataFacts(
         name=dataset.name,
         described=dataset.described,
@@ -246,13 +246,13 @@ def describe(dataset: Dataset) -> DataFacts:
         class_counts=dataset.class_counts,
         fingerprint=dataset.fingerprint,
         generated=dataset.generated,
-        joined=source is not None and len((*source.sets, *source.tested_on)) > 1,
+        joined=dataset.joined,
         faces=dataset.faces,
-        crop="none" if source is None else source.crop,
+        crop=dataset.crop,
         crop_found=None if found is None else float(found.mean()),
         left_out=dataset.left_out,
         remarks=dataset.remarks,
-        source=str(source or ""),
+        source=dataset.source,
     )
 
 

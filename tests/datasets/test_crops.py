@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import InputError, Source, crops, images, packing
+from datasets import InputError, crops, images, packing
 from datasets.loaders import muxspace
 from datasets.loaders.drawn import faces, sampling
 from datasets.pictures import Files
@@ -175,7 +175,8 @@ def test_a_folder_cannot_pass_for_a_cropped_set(tmp_path: Path) -> None:
     write_shapes(tmp_path / "muxspace-eyes", per_class=4)
     whole = datasets.load(tmp_path / "muxspace-eyes")
     assert whole.name == "muxspace-eyes-folder"
-    assert whole.source == Source.parse(str(tmp_path / "muxspace-eyes"))
+    assert whole.source == str(tmp_path / "muxspace-eyes")
+    assert whole.crop == "none"
     (tmp_path / "muxspace-eyes").rename(tmp_path / "my-eyes")
     assert datasets.load(tmp_path / "my-eyes").name == "my-eyes"
 

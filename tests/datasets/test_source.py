@@ -51,9 +51,9 @@ def test_a_data_set_knows_its_source(tmp_path: Path) -> None:
     samples.write_rafdb(tmp_path)
     source = Source.parse(f"eyes:deduplicated:without:fear:rafdb:{tmp_path}")
     data = source.load(16)
-    assert data.source == source
+    assert data.source == str(source)
     assert data.name == "rafdb-without-fear-deduplicated-eyes"
-    assert datasets.load(str(data.source), 16).fingerprint == data.fingerprint
+    assert datasets.load(data.source, 16).fingerprint == data.fingerprint
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from benchmark.core import runs as work
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair
 from benchmark.core.store import Results
-from datasets import Dataset
+from datasets import Dataset, Source
 from tests.benchmark.made_up import board_row, predictions, record
 
 NAMES = list(models.models())
@@ -40,7 +40,7 @@ def runs(shapes: Dataset, vgg16_weights: Path) -> list[work.Run]:
     about = work.describe(shapes)
     return [
         work.Run(
-            *(shapes.source, about, 32, Fair(train_size=20), model),
+            *(Source.parse(shapes.source), about, 32, Fair(train_size=20), model),
             settings={
                 **({"max_epochs": 1} if model.deep else {}),
                 **({"weights": str(vgg16_weights)} if model.starts_pretrained else {}),
