@@ -14,7 +14,7 @@ def any_timm(n_classes: int, size: int, name: str, **options: Any) -> Any:
     import timm
     import torch
 
-    from deepnets.training.layers import Resized
+    from deepnets.training.layers import Resized, start_small
 
     published_as = timm.get_pretrained_cfg(name)
     published = published_as.input_size[-1] if published_as else 224
@@ -32,5 +32,7 @@ def any_timm(n_classes: int, size: int, name: str, **options: Any) -> Any:
             continue
         # The trial has moved the batch normalisation's averages: the net itself is built anew.
         net = timm.create_model(name, num_classes=n_classes, **options)
+        heads: Any = net.get_classifier  # a buffer, to a checker of types
+        start_small(heads())
         return net if tried == size else Resized(net, tried)
     raise ValueError(f"timm's {name} works on no picture up to {published} px: {reason}")

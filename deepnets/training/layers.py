@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -78,3 +80,23 @@ class SmallMapAuxiliary(nn.Module):
         """Logits from the maps before the last grid reduction."""
         maps = functional.adaptive_avg_pool2d(self.conv1(self.conv0(maps)), 1)
         return self.fc(maps.flatten(1))
+
+
+def start_small(heads: nn.Module | Sequence[nn.Module]) -> None:
+    """Set the last layer's weights to nothing, so that a net finds all classes as likely at first.
+
+    Some families of timm start with weights scaled for a thousand classes, and spend their first
+    epochs on undoing them. Nothing is how "Big Transfer" (Kolesnikov et al., ECCV 2020) starts the
+    head of a net that is fine-tuned.
+
+    Parameters
+    ----------
+    heads : nn.Module or sequence of them
+        What timm's ``get_classifier`` returns.
+    """
+    for head in heads if isinstance(heads, Sequence) else (heads,):
+        for layer in head.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                nn.init.zeros_(layer.weight)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)

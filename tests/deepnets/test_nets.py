@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import timm
 import torch
 from torch import nn
 
@@ -38,6 +39,28 @@ def test_it_maps_grey_pictures_of_any_size_to_one_logit_a_class(name: str, size:
         outputs = net.train()(pictures)
     for logits in outputs if isinstance(outputs, tuple) else (outputs,):
         assert logits.shape == (2, 5)
+
+
+SMALL = [
+    *timm.list_models("test_*"),
+    "tf_efficientnet_lite0",
+    "mobilenetv3_small_050",
+    "ghostnet_050",
+]
+
+
+ONE_A_FAMILY = {net.family: net.name for net in reversed(ARCHITECTURES.values())}.values()
+
+
+@pytest.mark.parametrize("name", [*ONE_A_FAMILY, *(f"timm:{name}" for name in SMALL)])
+def test_no_net_starts_surer_than_it_can_be(name: str) -> None:
+    torch.manual_seed(0)
+    net = architecture(name).build(8, 32)
+    with torch.no_grad():
+        outputs = net.train()(torch.randn(16, 3, 32, 32))
+    logits = outputs[0] if isinstance(outputs, tuple) else outputs
+    loss = nn.functional.cross_entropy(logits, torch.arange(16) % 8)
+    assert loss < 1.3 * np.log(8)
 
 
 def test_resnet18_at_64_pixels_has_as_many_parameters_as_the_raf_db_reports() -> None:
