@@ -221,6 +221,16 @@ class Row:
         tested = set() if self.scores is None else set(self.scores.labels.tolist())
         return self._with_pictures(set(range(len(self.class_names))) - tested)
 
+    @property
+    def never_said(self) -> list[str]:
+        """Classes with test pictures, and trained on, that no run ever named."""
+        if self.scores is None:
+            return []
+        tested, named = (
+            set(np.unique(each).tolist()) for each in (self.scores.labels, self.scores.predicted)
+        )
+        return [name for name in self._with_pictures(tested - named) if name not in self.untrained]
+
     def _with_pictures(self, classes: set[int]) -> list[str]:
         counts = self.entry.dataset.class_counts
         return [name for i, name in enumerate(self.class_names) if i in classes and counts[name]]
@@ -237,6 +247,8 @@ class Row:
             said = sorted({self.class_names[label] for label in single})
             repeats = f" in {len(single)} of {len(always)} repeats" if len(always) > 1 else ""
             notes.append(f"only ever says {' or '.join(said)}{repeats}")
+        elif self.never_said:
+            notes.append(f"never says {', '.join(self.never_said)}")
         if pretrained_on := self.entry.model.pretrained_on:
             notes.append(f"pre-trained on {pretrained_on}")
         notes.append(self.entry.protocol.note)

@@ -18,6 +18,7 @@ from benchmark.core.store import Results
 from benchmark.scores import leaderboard, published
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS, Metric
+from benchmark.scores.rows import Row, Scores
 from benchmark.view import markdown, plots
 from benchmark.view.console import show
 from benchmark.view.page import publish
@@ -305,3 +306,17 @@ def test_the_display_is_plain_lines_where_there_is_no_terminal() -> None:
     with Display(Console(file=text)) as display:
         display.begin([], reused=3, jobs=2)
     assert text.getvalue() == "3 runs are already in the results and are used again\n"
+
+
+def test_a_class_that_is_never_said_is_named_unless_it_was_not_in_training() -> None:
+    entry = board_row(class_counts={"a": 60, "b": 40, "c": 9, "d": 9})
+    labels = np.arange(8) % 4
+    answers = replace(
+        predictions(np.zeros(8, np.int64), np.arange(8) > 3),
+        labels=labels,
+        probabilities=np.eye(4, dtype=np.float32)[np.arange(8) % 2],
+    )
+    (run,) = (record(entry, n_test=8, trained_classes=(0, 1, 2)),)
+    row = Row(entry, [run], Scores.of([answers]))
+    assert row.never_said == ["c"]
+    assert row.notes == ["never says c", "no d in training"]
