@@ -31,7 +31,7 @@ DIGITS = {"n_train": 0, "n_test": 0, "fit_seconds": 1, "predict_ms_per_image": 2
 def tables(board: Leaderboard) -> list[Section]:
     """The tables over all data sets, as files."""
     files = {"leaderboard": board.table, "comparisons": board.pairs}
-    files |= {kind.name: table[list(kind.columns)] for kind, table in board.contrasts.items()}
+    files |= {kind.name: table for kind, table in board.contrasts.items()}
     if len(board.curves.points):
         files |= {"learning-curves": board.curves.points, "crossovers": board.curves.crossovers}
     data = {f"{name}.csv": text.csv(table) for name, table in files.items()}
