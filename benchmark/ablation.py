@@ -28,8 +28,7 @@ STRENGTH_OF = {"balance_strength": "balance"}  # without which it means nothing
 HOW_TO_READ = (
     "Worth is the score of the whole recipe less that without the part: above 0 the part helps. "
     "Its interval is 95 %, for other people and pictures drawn like the test set's (bootstrap by "
-    "person); ± is the standard error that training again with other seeds gives the difference, "
-    "which the interval does not hold."
+    "person) and, with repeats, for other training runs; ± is the standard deviation of repeats."
 )
 
 
@@ -102,12 +101,9 @@ def for_people(worth: pd.DataFrame) -> pd.DataFrame:
             continue
         for score in IN_CURVES:
             metric = METRICS[score]
-            repeats, again = (
-                text.score(row[f"{score}{end}"], score) for end in ("_sd", "_worth_se")
-            )
+            repeats = text.score(row[f"{score}_sd"], score)
             line[metric.heading] = text.score(row[score], score) + (repeats and f" ±{repeats}")
-            lost = text.difference(row, f"{score}_worth", score)
-            line[f"worth, {metric.points} (95 %)"] = lost + (again and f" ±{again}")
+            line[f"worth, {metric.points} (95 %)"] = text.difference(row, f"{score}_worth", score)
         line["fit s"] = f"{row['fit_seconds']:.0f}"
         lines.append(line)
     return pd.DataFrame(lines).fillna("")

@@ -191,8 +191,8 @@ def _show(rows: Sequence[Compared], a: Path, b: Path) -> None:
             f"{len(paired)} rows on the same pictures, "
             f"{sum(bool(row.same_predictions) for row in paired)} of them with the same "
             f"predictions; differences called real: {real}. Chance makes one that large less than "
-            "once in twenty rows. Intervals are for other people and pictures drawn like these; "
-            "what training again with another seed changes is not in them."
+            "once in twenty rows. Intervals are for other people and pictures drawn like these. "
+            f"{intervals.OF_TRAINING}"
         ),
         soft_wrap=True,
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.core.runs import ACROSS, WITHIN
+from benchmark.scores.intervals import OF_TRAINING
 from benchmark.scores.metrics import with_ends
 from benchmark.scores.pairs import Pairs
 from benchmark.scores.rows import Row, Scores
@@ -63,22 +64,22 @@ SPLITS = Contrast(
     "a model loses where it is tested on nobody it learned from, so how much of its score was "
     "recognising people. Where its interval holds 0, these pictures cannot tell. The two test sets "
     "are different pictures of partly the same people; the intervals are 95 %, for other people "
-    "and pictures drawn like these (bootstrap by person, both test sets together). What training "
-    "again changes is not in them. Counts are random / identity.",
+    "and pictures drawn like these (bootstrap by person, both test sets together). "
+    f"{OF_TRAINING} Counts are random / identity.",
 )
 TRANSFER = Contrast(
     "transfer",
     (WITHIN, ACROSS),
     ("accuracy", "balanced_accuracy"),
     "how much of the accuracy is lost on another set",
-    "Each model is trained once, on the first set, and tested on pictures of that set (within) and "
+    "Each model is trained on the first set, and tested on pictures of that set (within) and "
     "of the other (across). The difference is the score within less that across: what is lost on "
     "pictures taken and labelled by others. Accuracy also differs because the sets show other "
     "shares of the classes, see what 'majority' loses; in balanced accuracy each class counts the "
     "same on both. Where an interval of a difference holds 0, these pictures cannot tell. The "
     "intervals are 95 %, for other people and pictures drawn like these (bootstrap by person; "
-    "where nobody says who is shown, by picture). What training again changes is not in them. "
-    "Counts are within / across.",
+    "where nobody says who is shown, by picture). "
+    f"{OF_TRAINING} Counts are within / across.",
 )
 CONTRASTS = (SPLITS, TRANSFER)
 

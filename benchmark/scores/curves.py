@@ -157,7 +157,7 @@ def gain(smaller: Row, larger: Row) -> Difference:
         Of the accuracies, with an interval over people and, where there are several, repeats.
     """
     scores = [row.scores for row in (smaller, larger) if row.scores is not None]
-    return Pairs(scores).difference(1, 0, draw_repeats=True)
+    return Pairs(scores).difference(1, 0)
 
 
 def _same_curve(rows: Sequence[Row]) -> Iterable[list[Row]]:

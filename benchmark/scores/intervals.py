@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import threadpoolctl
@@ -13,7 +15,10 @@ from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 
 LEVEL = 0.95
 DRAWS = 2000
+NO_SPREAD = 1e-9  # of a score's draws: rounding
 AT_ONCE = 100  # draws, so that those of a large test set need little memory
+# What a reader of the intervals must know.
+OF_TRAINING = "With repeats they are for other training runs too; with one, of these fitted models."
 EXACT_UP_TO = 50  # people who differ; beyond, the normal approximation is as good
 
 
@@ -113,16 +118,98 @@ def effective_people(pictures: np.ndarray) -> float:
     return float(pictures.sum() ** 2 / (pictures.astype(np.float64) ** 2).sum())
 
 
-def interval(score: float, draws: np.ndarray, people: float) -> tuple[float, float]:
+@dataclass(frozen=True, eq=False)
+class Repeats:
+    """A score, or a difference of two, of every repeat of a model.
+
+    Attributes
+    ----------
+    scores : ndarray, shape (repeats,)
+        On the test set itself.
+    draws : ndarray, shape (DRAWS, repeats)
+        On each draw of `resample`; NaN where nobody of the test set was drawn.
+    """
+
+    scores: np.ndarray
+    draws: np.ndarray
+
+    @property
+    def mean(self) -> float:
+        """Mean of the repeats."""
+        return float(self.scores.mean())
+
+
+class Noise(NamedTuple):
+    """How far a score lies off by chance: its standard error, and the degrees of freedom of that.
+
+    Without an error the draws say nothing, see `interval`.
+    """
+
+    error: float
+    freedom: float
+
+    @property
+    def half_width(self) -> float:
+        """Half the width of a 95 % interval, Student's."""
+        return float(stats.t.ppf(0.5 + LEVEL / 2, self.freedom) * self.error)
+
+    def p(self, difference: float) -> float:
+        """Two-sided probability of a difference as large where there is none."""
+        return float(2 * stats.t.sf(abs(difference) / self.error, self.freedom))
+
+
+def noise(people: float, one: Repeats, other: Repeats | None = None) -> Noise:
+    """Estimate what other people, and with repeats other training runs, make of a mean of repeats.
+
+    The variance over people is that of the bootstrap, with its small-sample factor. What training
+    again changes is the variance from one repeat to the next over their number, less that part of
+    it which comes from these being judged on a few people, since that is in the first too. The
+    degrees of freedom of the sum are Welch's and Satterthwaite's ("An approximate distribution of
+    estimates of variance components", Biometrics Bulletin 2, 1946). With one repeat nothing is
+    known of training, and the noise is that of one fitted model.
+
+    Simulated, true scores and differences are covered in 93 to 97 % with three repeats or more, and
+    with two unless training moves scores more than people do: then in 88 to 90 %.
+
+    Parameters
+    ----------
+    people : float
+        See `effective_people`.
+    one : Repeats
+    other : Repeats, optional
+        What is taken off. Scores of as many repeats should be taken off one by one before, since
+        repeats of one number learn from the same pictures.
+    """
+    parts = [one] if other is None else [one, other]
+    means = [part.draws.mean(axis=1) for part in parts]
+    drawn = means[0] if other is None else means[0] - means[1]
+    others = max(people - 1, 1)
+    # The bootstrap's variance is too small by one part in as many as there are people.
+    variance = np.var(drawn[np.isfinite(drawn)], ddof=1) * people / others
+    squares = variance**2 / others
+    for part in parts:
+        n = len(part.scores)
+        if n > 1:
+            of_repeats = part.scores.var(ddof=1) / n
+            apart = part.draws - part.draws.mean(axis=1, keepdims=True)
+            of_people_too = np.nanvar(apart, axis=0, ddof=1).sum() / (n * (n - 1))
+            if of_repeats > of_people_too:
+                variance += of_repeats - of_people_too
+                squares += of_repeats**2 / (n - 1)
+    if not variance > NO_SPREAD**2:
+        return Noise(0.0, others)
+    return Noise(float(np.sqrt(variance)), float(variance**2 / squares))
+
+
+def interval(score: float, spread: Noise, people: float) -> tuple[float, float]:
     """95 % interval of a score between 0 and 1, for other people and pictures drawn like these.
 
-    The spread is that of the bootstrap by person; the interval is symmetric on the log-odds scale,
-    which keeps it within 0 and 1, and its width is Student's for as many people as count, with the
-    bootstrap's small-sample factor. Plain percentiles of the draws cover too seldom where scores
-    are high and people few: 89 to 94 % instead of 95 % at an accuracy of 0.95 on the 105 people of
-    the slides' nets. (Transformed intervals: Efron and Tibshirani, "An introduction to the
-    bootstrap", 1993, ch. 12; log-odds for clustered samples: Korn and Graubard, Survey Methodology
-    24, 1998.)
+    The spread is that of the bootstrap by person and, with repeats, of training again; the interval
+    is symmetric on the log-odds scale, which keeps it within 0 and 1. Plain percentiles of the
+    draws cover too seldom where scores are high and people few: 89 to 94 % instead of 95 % at an
+    accuracy of 0.95 on the 105 people of the slides' nets. (Transformed intervals: Efron and
+    Tibshirani, "An introduction to the bootstrap", 1993, ch. 12; log-odds for clustered samples:
+    Korn and Graubard, Survey Methodology 24, 1998.)
 
     Simulated, accuracies of 0.6 to 0.95 are covered in 93 to 97 %, down to 40 people; in 92 % from
     0.9 on where one of 2,451 people has 4 % of the pictures and those of a person are strongly
@@ -136,8 +223,7 @@ def interval(score: float, draws: np.ndarray, people: float) -> tuple[float, flo
     ----------
     score : float
         On the test set itself; with repeats their mean.
-    draws : ndarray, shape (DRAWS,)
-        The score of each draw of `resample`, with repeats their mean.
+    spread : Noise
     people : float
         See `effective_people`.
 
@@ -145,17 +231,11 @@ def interval(score: float, draws: np.ndarray, people: float) -> tuple[float, flo
     -------
     low, high : float
     """
-    if np.ptp(draws) < 1e-9 or not 0 < score < 1:
+    if not spread.error or not 0 < score < 1:
         return accuracy_interval(score, people)
-    half = _half_width(draws, people) / (score * (1 - score))
+    half = spread.half_width / (score * (1 - score))
     low, high = special.expit(special.logit(score) + half * np.array([-1, 1]))
     return float(low), float(high)
-
-
-def difference_interval(difference: float, draws: np.ndarray, people: float) -> tuple[float, float]:
-    """95 % interval of the difference of two scores on the same pictures; see `interval`."""
-    half = _half_width(draws, people)
-    return difference - half, difference + half
 
 
 def unpaired_interval(
@@ -174,46 +254,31 @@ def unpaired_interval(
 
 
 def shared_people_interval(
-    scores: tuple[float, float],
-    draws: tuple[np.ndarray, np.ndarray],
-    people: tuple[float, float],
+    one: float, other: float, spread: Noise, people: tuple[float, float]
 ) -> tuple[float, float]:
-    """95 % interval of the difference of two scores on other pictures of partly the same people.
+    """95 % interval of `one` less `other`, scores on other pictures of partly the same people.
 
-    The draws are of the people of both test sets together, so that whoever is in both is drawn as
-    often for the one as for the other; the width is Student's for the set with fewer people.
-    Simulated, true differences are covered in 93 to 97 %, and in 99 % where people differ mostly in
-    the classes they show: test sets hold these in proportion, draws do not. Where every draw gives
-    the same, it is Newcombe's interval of two proportions, each person counting once.
+    The draws that the spread is of are of the people of both test sets together, so that whoever is
+    in both is drawn as often for the one as for the other. Simulated for two test sets, true
+    differences are covered in 93 to 97 %, and in 99 % where people differ mostly in the classes
+    they show: test sets hold these in proportion, draws do not. Where every draw gives the same, it
+    is Newcombe's interval of two proportions, each person counting once.
 
     Parameters
     ----------
-    scores : (float, float)
-        Between 0 and 1; the difference is the first less the second.
-    draws : (ndarray, ndarray), shape (DRAWS,) each
-        The scores of each draw of `resample`; those in which one is NaN, because nobody of its
-        test set was drawn, are left out.
+    one, other : float
+        Between 0 and 1.
+    spread : Noise
+        Of the difference.
     people : (float, float)
-        See `effective_people`.
-
-    Returns
-    -------
-    low, high : float
+        Of each test set, see `effective_people`.
     """
-    drawn = draws[0] - draws[1]
-    drawn = drawn[np.isfinite(drawn)]
-    if np.ptp(drawn) < 1e-9:
-        each = [accuracy_interval(score, n) for score, n in zip(scores, people, strict=True)]
-        return unpaired_interval(*scores[::-1], *each[::-1])
-    low, high = difference_interval(scores[0] - scores[1], drawn, min(people))
-    return max(low, -1.0), min(high, 1.0)  # of a handful of people it would be wider
-
-
-def _half_width(draws: np.ndarray, people: float) -> float:
-    others = max(people - 1, 1)
-    # The bootstrap's variance is too small by one part in as many as there are people.
-    spread = draws.std(ddof=1) * np.sqrt(people / others)
-    return float(stats.t.ppf(0.5 + LEVEL / 2, others) * spread)
+    difference = one - other
+    if not spread.error:
+        each = [accuracy_interval(s, n) for s, n in zip((one, other), people, strict=True)]
+        return unpaired_interval(other, one, *each[::-1])
+    half = spread.half_width
+    return max(difference - half, -1.0), min(difference + half, 1.0)  # of few people wider
 
 
 def paired_p(differences: np.ndarray) -> float:

@@ -1,7 +1,8 @@
 """Models side by side: the interval of every score and of every difference, and shared ranks.
 
 In come the scores of leaderboard rows; out come intervals and differences by any metric that
-follows from counts by class, people drawn anew, the same for all models.
+follows from counts by class, people drawn anew, the same for all models, and with repeats the
+noise of training too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.scores import intervals
+from benchmark.scores.intervals import Noise, Repeats
 from benchmark.scores.metrics import METRICS, counts_by_class
 from benchmark.scores.rows import Row, Scores, grouped
 
@@ -80,12 +82,10 @@ class Pairs:
 
     def interval(self, i: int, metric: str = "accuracy") -> tuple[float, float]:
         """95 % interval of the mean of the repeats, see `intervals.interval`."""
-        draws = self.draws(i, metric).mean(axis=1)
-        return intervals.interval(self.scores[i].mean(metric), draws, self._effective(i))
+        people, of_all = self._effective(i), self._repeats(i, metric)
+        return intervals.interval(of_all.mean, intervals.noise(people, of_all), people)
 
-    def difference(
-        self, i: int, j: int, metric: str = "accuracy", draw_repeats: bool = False
-    ) -> Difference:
+    def difference(self, i: int, j: int, metric: str = "accuracy") -> Difference:
         """Compare two scores: that of `i` less that of `j`, with its 95 % interval.
 
         Parameters
@@ -94,30 +94,46 @@ class Pairs:
             Places in `scores`.
         metric : str
             One that follows from counts by class.
-        draw_repeats : bool
-            Whether the interval is for other training runs too, as far as repeats show these.
         """
         means = self.scores[i].mean(metric), self.scores[j].mean(metric)
-        value = means[0] - means[1]
-        one, other = (
-            intervals.draw_repeats(draws) if draw_repeats else draws.mean(axis=1)
-            for draws in (self.draws(i, metric), self.draws(j, metric))
-        )
+        value, spread = means[0] - means[1], self._noise(i, j, metric)
+        if self._on_same_pictures(i, j):
+            return Difference(value, value - spread.half_width, value + spread.half_width)
         people = self._effective(i), self._effective(j)
-        if np.array_equal(self.scores[i].rows, self.scores[j].rows):
-            ends = intervals.difference_interval(value, one - other, people[0])
-        else:
-            ends = intervals.shared_people_interval(means, (one, other), people)
-        return Difference(value, *ends)
+        return Difference(value, *intervals.shared_people_interval(*means, spread, people))
 
     def p(self, i: int, j: int) -> float:
-        """Probability that two models right equally often differ as much on the same pictures."""
+        """Probability that two models right equally often differ as much on the same pictures.
+
+        It is that of `intervals.paired_p`, which is exact for few people; where a model has
+        repeats, no less than what other people and training runs together make likely.
+        """
         for each in (i, j):
             if each not in self._right:
                 self._right[each] = self.counts(each)[:, :, 0].sum(axis=(1, 2))
         # With other numbers of repeats each model's answers count as often as the other's.
         n_i, n_j = (len(self.scores[each].predicted) for each in (i, j))
-        return intervals.paired_p(n_j * self._right[i] - n_i * self._right[j])
+        p = intervals.paired_p(n_j * self._right[i] - n_i * self._right[j])
+        if max(n_i, n_j) == 1:
+            return p
+        spread = self._noise(i, j, "accuracy")
+        value = self.scores[i].mean("accuracy") - self.scores[j].mean("accuracy")
+        return max(p, spread.p(value)) if spread.error else p
+
+    def _repeats(self, i: int, metric: str) -> Repeats:
+        return Repeats(self.scores[i].by_repeat[metric].to_numpy(), self.draws(i, metric))
+
+    def _noise(self, i: int, j: int, metric: str) -> Noise:
+        """Of the difference; as many repeats are compared one by one, by their number."""
+        one, other = self._repeats(i, metric), self._repeats(j, metric)
+        people = min(self._effective(i), self._effective(j))
+        if len(one.scores) != len(other.scores):
+            return intervals.noise(people, one, other)
+        apart = Repeats(one.scores - other.scores, one.draws - other.draws)
+        return intervals.noise(people, apart)
+
+    def _on_same_pictures(self, i: int, j: int) -> bool:
+        return np.array_equal(self.scores[i].rows, self.scores[j].rows)
 
     def _effective(self, i: int) -> float:
         return intervals.effective_people(np.bincount(self.people[i]))

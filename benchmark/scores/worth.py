@@ -28,9 +28,8 @@ def worth_of_parts(rows: Mapping[str, Row]) -> pd.DataFrame:
     -------
     DataFrame
         A row each: ``left_out``, ``repeats``, ``fit_seconds``, ``status``, ``reason``; and for each
-        of `metrics.IN_CURVES` its mean over repeats, ``_sd`` of repeats, ``_worth`` with
-        ``_worth_lo`` and ``_worth_hi``, and ``_worth_se``, the standard error from repeats;
-        fractions. Empty if the whole is not ok.
+        of `metrics.IN_CURVES` its mean over repeats, ``_sd`` of repeats, and ``_worth`` with
+        ``_worth_lo`` and ``_worth_hi``; fractions. Empty if the whole is not ok.
     """
     scored = {name: row.scores for name, row in rows.items() if row.scores and row.bad is None}
     if WHOLE not in scored:
@@ -49,11 +48,7 @@ def worth_of_parts(rows: Mapping[str, Row]) -> pd.DataFrame:
             line |= {metric: scores.mean(metric), f"{metric}_sd": scores.sd(metric)}
             if name == WHOLE:
                 continue
-            errors = np.array(
-                [each.by_repeat[metric].sem() for each in (scored[WHOLE], scores)], np.float64
-            )
             line |= with_ends(f"{metric}_worth", pairs.difference(whole, i, metric))
-            line[f"{metric}_worth_se"] = float(np.hypot(*errors))
         lines.append(line)
     failed = [
         {"left_out": name, "status": row.bad.status, "reason": row.bad.reason}
@@ -68,6 +63,6 @@ _COLUMNS = [
     *(
         f"{metric}{value}"
         for metric in IN_CURVES
-        for value in ("", "_sd", "_worth", "_worth_lo", "_worth_hi", "_worth_se")
+        for value in ("", "_sd", "_worth", "_worth_lo", "_worth_hi")
     ),
 ]

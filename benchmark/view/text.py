@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from benchmark.core.records import ACROSS, WITHIN, DataFacts
+from benchmark.scores.intervals import OF_TRAINING
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS
 from benchmark.scores.rows import Row
@@ -189,11 +190,12 @@ def how_to_read(facts: Facts) -> list[str]:
         "A rank is one more than the number of models that are better and told apart; '1=' is a "
         "tie, shared by models between which these pictures cannot decide. Told apart are two "
         "models whose answers to the same pictures differ more than chance explains (McNemar's "
-        f"test{taken_together(facts.people)}, at 5 % for all pairs of a board after Holm; "
+        f"test{taken_together(facts.people)}, and with repeats Student's over people and repeats "
+        "too; at 5 % for all pairs of a board after Holm; "
         f"comparisons.csv has each pair). Intervals are 95 %, {drawn_like_these(facts.people)}; "
         "those of balanced accuracy and macro-F1 are too short where a class has only a few test "
-        "pictures. What training again changes is not in them: with repeats it is the '±' beside, "
-        "the standard deviation from one to the next. Times leave out loading and warm-up."
+        f"pictures. {OF_TRAINING} '±' is the standard deviation from one repeat to the next. Times "
+        "leave out loading and warm-up."
     ]
     if facts.slides:
         lines.append(

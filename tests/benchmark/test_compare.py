@@ -68,8 +68,8 @@ def test_a_difference_on_the_same_pictures_is_paired(sides: tuple[Path, Path]) -
     assert row.difference == pytest.approx(0.1)
     better = (np.arange(200) >= 120) & (np.arange(200) < 140)
     draws = intervals.resample(better.astype(int)) / 200
-    between = intervals.difference_interval(0.1, draws, people=200)
-    assert (row.difference_lo, row.difference_hi) == pytest.approx(between)
+    half = intervals.noise(200, intervals.Repeats(np.array([0.1]), draws[:, None])).half_width
+    assert (row.difference_lo, row.difference_hi) == pytest.approx((0.1 - half, 0.1 + half))
     # By the normal approximation: standard error sqrt(0.09 / 199), of 20 ones and 180 zeros.
     assert row.difference_hi - row.difference == pytest.approx(1.972 * np.sqrt(0.09 / 199), rel=0.1)
     assert row.real

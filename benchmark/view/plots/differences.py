@@ -155,25 +155,17 @@ def worth(table: pd.DataFrame, title: str) -> Figure:
             metric = METRICS[score]
             scale = metric.scale
             unit = f"points of {metric.label}" if metric.is_share else metric.label
-            value, low, high, se = (
-                scale * table[f"{score}_worth{end}"] for end in ("", "_lo", "_hi", "_se")
-            )
             axes.axvline(0, color="0.5", lw=1)
-            of_pictures = axes.errorbar(
-                *(value, place),
-                xerr=[value - low, high - value],
+            axes.errorbar(
+                *(scale * table[f"{score}_worth"], place),
+                xerr=scale * _ends(table, f"{score}_worth"),
                 fmt="o",
                 color=TRAINING,
                 capsize=3,
             )
-            of_repeats = axes.hlines(
-                place, value - se, value + se, color=SELECTION, lw=6, alpha=0.6, zorder=0
-            )
-            axes.set_xlabel(f"worth in {unit}")
+            axes.set_xlabel(f"worth in {unit}, 95 % interval")
             axes.xaxis.set_major_locator(MaxNLocator(5))
             axes.set_yticks(place, table["left_out"])
             rows_apart(axes)
         figure.supylabel("left out", fontsize=10)
-        labels = ["95 % interval, for other test pictures", "± standard error of the repeats"]
-        legend(figure, [of_pictures, of_repeats], labels)
     return figure

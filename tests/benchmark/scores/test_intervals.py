@@ -9,6 +9,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 
 from benchmark.scores import intervals as statistics
 from benchmark.scores import metrics
+from benchmark.scores.intervals import Repeats, noise
 from benchmark.view.sections.board import published_ranks
 
 DRAWS = 1000
@@ -17,6 +18,7 @@ FEW = np.repeat([16, 10, 8, 4, 3, 2, 1], [1, 1, 1, 2, 5, 13, 82])
 # Some 4,000 of 1,500.
 MANY = np.repeat([1, 2, 3, 4, 6, 10, 20, 40], [800, 300, 150, 100, 80, 40, 20, 10])
 ALONE = np.ones(165, int)
+NOTHING_SAID = noise(50, Repeats(np.ones(1), np.ones((statistics.DRAWS, 1))))  # by the draws
 
 
 def right_answers(
@@ -26,6 +28,11 @@ def right_answers(
     rest = (1 - likeness) / likeness
     chance = rng.beta(accuracy * rest, (1 - accuracy) * rest, (DRAWS, len(pictures)))
     return rng.binomial(pictures, chance)
+
+
+def once(score: float, draws: np.ndarray) -> Repeats:
+    """The score of a model with one repeat."""
+    return Repeats(np.array([score]), draws[:, None])
 
 
 @pytest.mark.parametrize("pictures", [FEW, MANY, ALONE], ids=["few", "many", "alone"])
@@ -38,10 +45,10 @@ def test_the_interval_covers_the_true_accuracy_in_93_to_97_of_100_draws(
     right = right_answers(rng, pictures, accuracy, likeness)
     drawn = statistics.resample(np.column_stack([right.T, pictures]))
     people = statistics.effective_people(pictures)
-    intervals = [
-        statistics.interval(right[i].sum() / pictures.sum(), drawn[:, i] / drawn[:, -1], people)
-        for i in range(DRAWS)
-    ]
+    intervals = []
+    for i in range(DRAWS):
+        score = once(right[i].sum() / pictures.sum(), drawn[:, i] / drawn[:, -1])
+        intervals.append(statistics.interval(score.mean, noise(people, score), people))
     low, high = np.array(intervals).T
     assert 0.93 <= ((low <= accuracy) & (accuracy <= high)).mean() <= 0.97
 
@@ -64,31 +71,77 @@ def test_the_interval_covers_the_true_difference_of_two_splits_in_93_to_97_of_10
     drawn = statistics.resample(counts)
     people = tuple(statistics.effective_people(n) for n in tested)
     n_random, n_identity = (n.sum() for n in tested)
-    intervals = [
-        statistics.shared_people_interval(
-            (right[0][i].sum() / n_random, right[1][i].sum() / n_identity),
-            (drawn[:, i] / drawn[:, -2], drawn[:, DRAWS + i] / drawn[:, -1]),
-            people,  # type: ignore[arg-type]
+    intervals = []
+    for i in range(DRAWS):
+        one = once(right[0][i].sum() / n_random, drawn[:, i] / drawn[:, -2])
+        other = once(right[1][i].sum() / n_identity, drawn[:, DRAWS + i] / drawn[:, -1])
+        spread = noise(min(people), one, other)
+        intervals.append(
+            statistics.shared_people_interval(one.mean, other.mean, spread, (people[0], people[1]))
         )
-        for i in range(DRAWS)
-    ]
     low, high = np.array(intervals).T
     true = 0.3 * (1 - accuracy)
     assert 0.93 <= ((low <= true) & (true <= high)).mean() <= 0.97
 
 
+def answers_of_repeats(
+    rng: np.random.Generator, people: np.ndarray, repeats: int, moved: float, own: float
+) -> np.ndarray:
+    """Right answers ``(repeats, pictures)`` of a model that training anew moves by `moved`.
+
+    A share `own` of the answers is by chance from one repeat to the next.
+    """
+    chance = rng.beta(7 * 9, 3 * 9, people.max() + 1)[people]
+    alike = rng.random(len(people))
+    anew = rng.random((repeats, len(people)))
+    luck = np.where(rng.random(anew.shape) < own, anew, alike)
+    return luck < chance + rng.normal(0, moved, (repeats, 1))
+
+
+@pytest.mark.parametrize("repeats", [2, 3, 5])
+@pytest.mark.parametrize("moved", [0.0, 0.01, 0.02])
+@pytest.mark.parametrize("own", [0.1, 0.5])
+def test_with_repeats_scores_and_differences_cover_what_other_people_and_trainings_make(
+    repeats: int, moved: float, own: float
+) -> None:
+    rng = np.random.default_rng([repeats, int(1000 * moved), int(10 * own)])
+    people = np.repeat(np.arange(200), 3)
+    covered = {"score": 0, "difference": 0}
+    for _ in range(DRAWS):
+        of_two = [answers_of_repeats(rng, people, repeats, moved, own) for _ in range(2)]
+        by_person = np.stack([each.reshape(repeats, 200, 3).sum(2) for each in of_two])
+        drawn = statistics.resample(by_person.transpose(2, 0, 1)) / len(people)
+        one, other = (Repeats(each.mean(axis=1), drawn[:, i]) for i, each in enumerate(of_two))
+        low, high = statistics.interval(one.mean, noise(200, one), 200)
+        covered["score"] += low <= 0.7 <= high
+        apart = Repeats(one.scores - other.scores, one.draws - other.draws)
+        covered["difference"] += abs(apart.mean) <= noise(200, apart).half_width
+    for times in covered.values():
+        assert 0.93 <= times / DRAWS <= 0.97
+
+
+def test_what_one_repeat_does_not_show_is_not_in_the_interval() -> None:
+    rng = np.random.default_rng(7)
+    draws = rng.normal(0.7, 0.01, (statistics.DRAWS, 2))
+    alike = noise(100, Repeats(np.array([0.7, 0.7]), draws))
+    apart = noise(100, Repeats(np.array([0.6, 0.8]), draws))
+    assert apart.error > 5 * alike.error
+    assert apart.freedom < 2 < alike.freedom
+    assert noise(100, once(0.6, draws[:, 0])).error == pytest.approx(0.01, rel=0.1)
+
+
 def test_a_difference_of_two_test_sets_without_any_spread_is_not_certain() -> None:
-    ones = np.ones(statistics.DRAWS)
-    low, high = statistics.shared_people_interval((1.0, 1.0), (ones, ones), (50, 20))
+    ones = once(1.0, np.ones(statistics.DRAWS))
+    spread = noise(20, ones, ones)
+    low, high = statistics.shared_people_interval(1.0, 1.0, spread, (50, 20))
     assert -0.1 < low < 0 < high < 0.2
 
 
 def test_draws_without_a_picture_of_one_test_set_are_left_out() -> None:
     draws = np.random.default_rng(5).normal(0.8, 0.1, statistics.DRAWS)
     gaps = np.where(np.arange(statistics.DRAWS) % 4, draws, np.nan)
-    low, high = statistics.shared_people_interval(
-        (0.9, 0.8), (np.full_like(draws, 0.9), gaps), (9, 9)
-    )
+    spread = noise(9, once(0.9, np.full_like(draws, 0.9)), once(0.8, gaps))
+    low, high = statistics.shared_people_interval(0.9, 0.8, spread, (9, 9))
     assert low < 0.1 < high
     assert high - low == pytest.approx(2 * 2.306 * 0.1 * np.sqrt(9 / 8), rel=0.05)
 
@@ -155,7 +208,7 @@ def test_one_person_with_many_pictures_does_not_make_a_difference_sure() -> None
 
 def test_the_same_answers_are_never_told_apart() -> None:
     assert statistics.paired_p(np.zeros(10, int)) == 1
-    assert statistics.difference_interval(0.0, np.zeros(statistics.DRAWS), 10) == (0, 0)
+    assert noise(10, once(0.0, np.zeros(statistics.DRAWS))).half_width == 0
 
 
 def test_the_published_64_2_and_63_6_on_165_pictures_are_one_rank() -> None:
@@ -181,9 +234,9 @@ def test_p_values_grow_with_their_number() -> None:
 
 
 def test_all_right_is_not_certain() -> None:
-    low, high = statistics.interval(1.0, np.ones(statistics.DRAWS), 50)
+    low, high = statistics.interval(1.0, NOTHING_SAID, 50)
     assert (round(low, 2), high) == (0.93, 1)
-    low, high = statistics.interval(0.5, np.full(statistics.DRAWS, 0.5), 1)
+    low, high = statistics.interval(0.5, NOTHING_SAID, 1)
     assert low < 0.1 < 0.9 < high, "one person says next to nothing"
 
 
