@@ -16,7 +16,7 @@ from benchmark.core import models
 from benchmark.core.runs import Run, on_board
 from benchmark.options import ONE_SPLIT, Options, command
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.metrics import IN_CURVES, METRICS
+from benchmark.scores.metrics import METRICS, SHOWN
 from benchmark.scores.rows import read_row
 from benchmark.scores.worth import WHOLE, worth_of_parts
 from benchmark.view import console, text
@@ -99,7 +99,7 @@ def for_people(worth: pd.DataFrame) -> pd.DataFrame:
         if row["status"] != "ok":
             lines.append({**line, "accuracy %": f"{row['status']}: {row['reason']}"})
             continue
-        for score in IN_CURVES:
+        for score in SHOWN:
             metric = METRICS[score]
             repeats = text.score(row[f"{score}_sd"], score)
             line[metric.heading] = text.score(row[score], score) + (repeats and f" ±{repeats}")

@@ -17,6 +17,8 @@ from benchmark.core.store import Results
 from benchmark.options import Options, TrainSize, command
 from benchmark.scores import curves
 from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.metrics import Metric
+from benchmark.scores.pairs import Pairs
 from benchmark.scores.rows import Row
 from benchmark.view.text import score
 from datasets import Dataset, InputError
@@ -82,17 +84,18 @@ def advice(
     whole = [row for (label, _), row in rows.items() if label == protocols[-1].label]
     if not whole:
         return ["Which model: not known, as no run on all pictures was finished."]
-    best_first = sorted(whole, key=lambda row: row.mean("accuracy"), reverse=True)
+    metric = leaderboard.metric
+    best_first = sorted(whole, key=lambda row: metric.goodness(row.mean(metric.name)), reverse=True)
     tied = [row for row in best_first if row.rank == 1]
     useless = any(row.place.model == BASELINE for row in tied)
     pick = tied[0] if useless else min(tied, key=_cost)
     by_size = [rows.get((each.label, pick.place.model)) for each in protocols]
     return [
-        _which(best_first, tied, pick, useless),
-        _expect(pick),
+        _which(best_first, tied, pick, useless, metric),
+        _expect(pick, best_first, metric),
         _costs(pick, results),
-        _deep_or_classical(best_first, leaderboard.pairs),
-        _more_pictures([row for row in by_size if row is not None]),
+        _deep_or_classical(best_first, leaderboard.pairs, metric),
+        _more_pictures([row for row in by_size if row is not None], metric),
     ]
 
 
@@ -103,39 +106,51 @@ def _cost(row: Row) -> int:
     return math.ceil((values["fit_seconds"] + answering) / COST_STEP)
 
 
-def _interval(low: float, high: float) -> str:
-    return f"95 % interval {score(low)} to {score(high)}"
+def _interval(low: float, high: float, name: str = "accuracy") -> str:
+    return f"95 % interval {score(low, name)} to {score(high, name)}"
 
 
-def _which(rows: Sequence[Row], tied: Sequence[Row], pick: Row, useless: bool) -> str:
+def _scored(row: Row, metric: Metric) -> str:
+    """A row's score, an accuracy in percent and any other by its name."""
+    value = score(row.mean(metric.name), metric.name)
+    return f"{value} %" if metric.name == "accuracy" else f"{metric.heading} {value}"
+
+
+def _which(
+    rows: Sequence[Row], tied: Sequence[Row], pick: Row, useless: bool, metric: Metric
+) -> str:
     name, n_test = pick.place.model, f"{pick.n_test:,} test pictures"
     if useless:
         return (
             f"Which model: none yet. On these {n_test} no model is surely better than always "
-            f"saying the commonest class; {name} is right most often."
+            f"saying the commonest class; {name} has the best {metric.label}."
         )
     if len(tied) == 1:
         return (
             f"Which model: {name}, surely better than each of the {len(rows) - 1} others tried, "
             f"on {n_test}."
         )
-    others = [
-        f"{row.place.model} {score(row.mean('accuracy'))} %" for row in tied if row is not pick
-    ]
+    others = [f"{row.place.model} {_scored(row, metric)}" for row in tied if row is not pick]
     return (
-        f"Which model: {name} ({score(pick.mean('accuracy'))} %). These {n_test} cannot tell it "
-        f"from {', '.join(others)}, which cost more or are right less often."
+        f"Which model: {name} ({_scored(pick, metric)}). These {n_test} cannot tell it "
+        f"from {', '.join(others)}, which cost more or are no better."
     )
 
 
-def _expect(pick: Row) -> str:
+def _expect(pick: Row, rows: Sequence[Row], metric: Metric) -> str:
+    """What new pictures will show: of the best, less what it gained by being chosen on these."""
     assert pick.scores is not None  # as it has a rank
     low, high = pick.intervals["accuracy"]
+    flattered = ""
+    if pick is rows[0] and metric.name == "accuracy":
+        pairs = Pairs([row.scores for row in rows if row.scores is not None])
+        expected = min(pairs.expected_of_best(metric), pick.mean("accuracy"))
+        flattered = f", and {score(expected)} % if chosen on other pictures than it is scored on"
     commonest = pick.class_names[int(np.bincount(pick.scores.labels).argmax())]
     wide = f" So wide an interval says little: test pictures are few ({pick.n_test:,})."
     return (
         f"What to expect: {score(pick.mean('accuracy'))} % of new pictures like these right "
-        f"({_interval(low, high)}); always saying '{commonest}' is right on "
+        f"({_interval(low, high)}){flattered}; always saying '{commonest}' is right on "
         f"{score(pick.mean('majority_accuracy'))} %.{wide if high - low > WIDE_INTERVAL else ''}"
     )
 
@@ -154,7 +169,7 @@ def _costs(pick: Row, results: Results) -> str:
     )
 
 
-def _deep_or_classical(rows: Sequence[Row], pairs: pd.DataFrame) -> str:
+def _deep_or_classical(rows: Sequence[Row], pairs: pd.DataFrame, metric: Metric) -> str:
     best = {row.is_deep: row for row in reversed(rows)}
     if len(best) < 2:
         kind = "nets" if True in best else "classical models"
@@ -168,14 +183,21 @@ def _deep_or_classical(rows: Sequence[Row], pairs: pd.DataFrame) -> str:
     )
     pair = board[board["model_a"].isin(kinds) & board["model_b"].isin(kinds)].iloc[0]
     one, other = (f"{kinds[name]} ({name})" for name in (pair["model_a"], pair["model_b"]))
+    low, high = (metric.goodness(float(pair[f"difference_{end}"])) for end in ("lo", "hi"))
+    ends = min(low, high), max(low, high)
     sure = "more than chance explains" if pair["told_apart"] else "no more than chance may explain"
     return (
-        f"Deep or classical: {one} is {score(pair['difference'])} points more often right than "
-        f"{other} ({_interval(pair['difference_lo'], pair['difference_hi'])}): {sure}."
+        f"Deep or classical: {one} is better than {other} by "
+        f"{score(abs(pair['difference']), metric.name)} {_unit(metric)} "
+        f"({_interval(*ends, metric.name)}): {sure}."
     )
 
 
-def _more_pictures(rows: Sequence[Row]) -> str:
+def _unit(metric: Metric) -> str:
+    return f"points of {metric.label}" if metric.is_share else f"of {metric.label}"
+
+
+def _more_pictures(rows: Sequence[Row], metric: Metric) -> str:
     """What twice as many pictures gave, and may give again.
 
     Errors are taken to fall as a power of the number of pictures to some limit, the usual form of
@@ -185,21 +207,22 @@ def _more_pictures(rows: Sequence[Row]) -> str:
     """
     if len(rows) < 2:
         return "More pictures: not known, as the smaller sizes have no result."
-    last, low, high = curves.gain(rows[-2], rows[-1])
+    name = metric.name
+    last, low, high = curves.gain(rows[-2], rows[-1], metric)
     half, everything = (f"{row.size:,}" for row in rows[-2:])
     gained = (
-        f"from {half} to {everything} accuracy changed by {score(last, sign='+')} points "
-        f"({_interval(low, high)})"
+        f"from {half} to {everything} it got better by {score(last, name, '+')} {_unit(metric)} "
+        f"({_interval(low, high, name)})"
     )
     if low <= 0:
-        least = math.ceil(100 * (high - low) / 2)
+        least = score((high - low) / 2, name)
         return (
-            f"More pictures: no sign that they would help: {gained}; a gain below {least} points "
-            f"would not show on {rows[-1].n_test:,} test pictures."
+            f"More pictures: no sign that they would help: {gained}; a gain below {least} "
+            f"{_unit(metric)} would not show on {rows[-1].n_test:,} test pictures."
         )
-    before = curves.gain(rows[-3], rows[-2]).value if len(rows) > 2 else 0.0
+    before = curves.gain(rows[-3], rows[-2], metric).value if len(rows) > 2 else 0.0
     again = (
-        f"twice as many may add {score(last * last / before)} points more"
+        f"twice as many may add {score(last * last / before, name)} {_unit(metric)} more"
         if last < before
         else "how much more cannot be said, as the curve does not flatten yet"
     )
@@ -208,6 +231,7 @@ def _more_pictures(rows: Sequence[Row]) -> str:
 
 @command(
     *("drop_class", "drop_duplicates", "crop", "repeats", "size", "device", "jobs", "time_limit"),
+    "metric",
     data={"required": True, "help": "A folder with one folder a class, or a name."},
     model={"default": USUAL_MODELS},
     train_size={"type": TrainSize(MIN_PICTURES), "help": "Pictures to learn from at most."},

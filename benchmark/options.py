@@ -19,7 +19,7 @@ import yaml
 import datasets
 from benchmark.core.protocols import PROTOCOLS, Search, Split
 from benchmark.core.store import Results
-from benchmark.scores.metrics import CAN_CHOOSE
+from benchmark.scores.metrics import RANKED_BY
 from datasets import InputError, Source, crops
 
 WRONG_INPUT = 2
@@ -152,10 +152,9 @@ class Options:
         "grid", type=click.Choice(["grid", "optuna"]), help="Every point, or those Optuna chooses."
     )
     trials: int | None = flag(type=POSITIVE, help=f"Points for Optuna.  [default: {TRIALS}]")
-    metric: str = flag(
-        "accuracy",
-        type=click.Choice(CAN_CHOOSE),
-        help="What the best trial is best in, on the validation pictures.",
+    metric: str | None = flag(
+        type=click.Choice(RANKED_BY),
+        help="What models are ranked by.  [default: accuracy, or what OUT was ranked by]",
     )
     data: str | None = flag(help="A name, NAME:PATH or a folder.  [default: real pictures if here]")
     test_data: tuple[str, ...] = flag(
@@ -217,6 +216,11 @@ class Options:
     def results(self) -> Results:
         """The results folder."""
         return Results(self.out)
+
+    @property
+    def best_in(self) -> str:
+        """What the best trial of a search is best in."""
+        return self.metric or RANKED_BY[0]
 
     @property
     def sources(self) -> Sequence[Source]:

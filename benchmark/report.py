@@ -8,10 +8,11 @@ from benchmark import session
 from benchmark.options import Options, command
 
 
-@command("out")
+@command("out", "metric")
 def main(options: Options) -> None:
     """Write the leaderboard, the pictures and the page of OUT from its stored runs."""
     options.results.check_not_empty()
+    options.results.put_rows([], options.metric)
     table, out = session.publish(options.results).table, options.out
     click.echo(f"{len(table)} rows: {out / 'leaderboard.md'}, {out / 'report.html'}")
 

@@ -27,7 +27,17 @@ if TYPE_CHECKING:
 @command(
     *("model", "data", "test_data", "drop_class", "drop_duplicates", "crop", "protocol"),
     *("train_size", "repeats", "size", "split", "device", "jobs", "threads", "time_limit"),
-    *("budget", "settings", "pretrained", "weights", "out", "config", "tensorboard", "estimate"),
+    *(
+        "metric",
+        "budget",
+        "settings",
+        "pretrained",
+        "weights",
+        "out",
+        "config",
+        "tensorboard",
+        "estimate",
+    ),
     "list",
 )
 def main(options: Options) -> int:

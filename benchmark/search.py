@@ -89,7 +89,9 @@ class Trials:
         options = self.options
         (dataset,) = session.load(options)
         (protocol,) = session.protocols(options, dataset)
-        return derive_seed(dataset.fingerprint, protocol, options.model, self.space, options.metric)
+        return derive_seed(
+            dataset.fingerprint, protocol, options.model, self.space, options.best_in
+        )
 
     def score(self, points: Sequence[Settings]) -> list[float | None]:
         """Make the runs of points that have no result yet, and score all: more is better."""
@@ -97,12 +99,12 @@ class Trials:
         new = {run.key: run for run in asked}
         self.runs |= new
         under = Fair(train_size=options.train_size)
-        search = searches.entry(self.runs, under, self.space.name, options.sampler, options.metric)
+        search = searches.entry(self.runs, under, self.space.name, options.sampler, options.best_in)
         self.name = search.name
         options.results.put_search(search)
         session.make([*new.values()], options, shown=[])
         rows = [read_row(options.results, run.board_rows[0]) for run in asked]
-        return [searches.goodness(row, options.metric) for row in rows]
+        return [searches.goodness(row, options.best_in) for row in rows]
 
     def best(self) -> Trial | None:
         """The best trial, or None if none is ok."""

@@ -115,7 +115,8 @@ def make(
     The leaderboard shows those that are `shown`, which is all of them if nothing else is said.
     """
     # First, so that the runs of an interrupted call are shown.
-    options.results.put_rows(runs.on_board(wanted if shown is None else shown))
+    on_board = runs.on_board(wanted if shown is None else shown)
+    options.results.put_rows(on_board, options.metric)
     n, limit = jobs(options, wanted), options.time_limit
     with Display(Console(stderr=True)) as display:
         return pool.run_all(wanted, options.results, n, limit, display)

@@ -95,9 +95,19 @@ class Results:
         if not self.rows():
             raise InputError(f"{self.path} holds no runs: make some with 'python -m benchmark.run'")
 
-    def put_rows(self, rows: Iterable[BoardRow]) -> None:
-        """Keep rows in place of those that are on the board at the same place."""
-        self._put("board.json", BoardRow, rows, lambda row: str(row.place))
+    def put_rows(self, rows: Iterable[BoardRow], ranked_by: str | None = None) -> None:
+        """Keep rows in place of those that are on the board at the same place.
+
+        From then on the models are ranked by a metric, if that is given.
+        """
+        self._put("board.json", BoardRow, rows, lambda row: str(row.place), ranked_by=ranked_by)
+
+    @property
+    def ranked_by(self) -> str | None:
+        """The metric that models are ranked by, if one was ever asked for."""
+        with self._checked("board.json"):
+            named = self._read("board.json").get("ranked_by")
+            return None if named is None else str(named)
 
     def searches(self) -> list[SearchRecord]:
         """Return the searches with the keys of their trials' runs."""
@@ -108,28 +118,46 @@ class Results:
         self._put("searches.json", SearchRecord, [search], lambda search: search.name)
 
     def _entries(self, name: str, kind: type[T]) -> list[T]:
+        with self._checked(name):
+            found = self._read(name)
+            return [from_json(kind, entry) for entry in found["entries"]] if found else []
+
+    def _read(self, name: str) -> dict[str, Any]:
+        """What a file of lists holds; nothing if it is not there."""
         path = self.path / name
         if not path.exists():
-            return []
+            return {}
+        found = json.loads(path.read_bytes())
+        if not isinstance(found, dict) or found.get("schema") != SCHEMA:
+            raise ValueError(f"not of schema {SCHEMA}")
+        return found
+
+    @contextlib.contextmanager
+    def _checked(self, name: str) -> Iterator[None]:
+        """Say of what reading such a file raises what to do."""
         try:
-            found = json.loads(path.read_bytes())
-            if not isinstance(found, dict) or found.get("schema") != SCHEMA:
-                raise ValueError(f"not of schema {SCHEMA}")
-            return [from_json(kind, entry) for entry in found["entries"]]
+            yield
         except DAMAGE as error:
             raise InputError(
-                f"{path} is damaged or of another version ({one_line(error)}): remove it and run "
-                "the same command, which uses the stored runs again"
+                f"{self.path / name} is damaged or of another version ({one_line(error)}): remove "
+                "it and run the same command, which uses the stored runs again"
             ) from error
 
     def _put(
-        self, name: str, kind: type[T], entries: Iterable[T], name_of: Callable[[T], str]
+        self,
+        name: str,
+        kind: type[T],
+        entries: Iterable[T],
+        name_of: Callable[[T], str],
+        **more: Any,
     ) -> None:
         with self._lock:
             kept = {name_of(entry): entry for entry in self._entries(name, kind)}
             kept |= {name_of(entry): entry for entry in entries}
             together = [asdict(entry) for entry in kept.values()]
-            self.write(name, to_text({"schema": SCHEMA, "entries": together}))
+            asked = {key: value for key, value in more.items() if value is not None}
+            whole = {**self._read(name), "schema": SCHEMA, **asked, "entries": together}
+            self.write(name, to_text(whole))
 
     # Runs: a folder each.
 

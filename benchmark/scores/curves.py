@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark.core.protocols import derive_seed
 from benchmark.scores import intervals
-from benchmark.scores.metrics import IN_CURVES, METRICS
+from benchmark.scores.metrics import METRICS, RANKED_BY, Metric, shown_with
 from benchmark.scores.pairs import Difference, Pairs
 from benchmark.scores.rows import Row, grouped
 
@@ -21,10 +21,10 @@ POINTS = (
     *("n_train", "n_validation", "n_test", "repeats"),
     *(
         column
-        for metric in IN_CURVES
+        for metric in RANKED_BY
         for column in (*METRICS[metric].columns, f"{metric}_sd_of_repeats")
     ),
-    *("majority_accuracy", "fit_seconds", "not_in_training", "data"),
+    *("majority_accuracy", "majority_log_loss", "fit_seconds", "not_in_training", "data"),
 )
 CROSSOVERS = (
     *("dataset", "split", "score", "net", "classical"),
@@ -35,7 +35,7 @@ CROSSOVERS = (
 CURVE = ["dataset", "split", "data"]  # rows that agree in these are of one picture
 BEST_NET, BEST_CLASSICAL = "the best net", "the best classical model"
 
-# By metric: the score on the test set itself, and then on every draw of people.
+# By metric: the score on the test set itself, and then on every draw of people; more is better.
 Drawn = dict[str, np.ndarray]
 
 
@@ -57,9 +57,9 @@ class Curves:
     crossovers: pd.DataFrame
 
     @classmethod
-    def compute(cls, rows: Sequence[Row]) -> Curves:
-        """Collect what the rows of learning curves show."""
-        return cls(_points(rows), crossovers(rows))
+    def compute(cls, rows: Sequence[Row], metric: Metric) -> Curves:
+        """Collect what the rows of learning curves show, by a metric and another beside it."""
+        return cls(_points(rows), crossovers(rows, shown_with(metric.name)))
 
 
 def _points(rows: Sequence[Row]) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def _points(rows: Sequence[Row]) -> pd.DataFrame:
             **row.columns(),
             "kind": "net" if row.is_deep else "classical",
             "size": row.size,
-            **{f"{name}_sd_of_repeats": row.scores and row.scores.sd(name) for name in IN_CURVES},
+            **{f"{name}_sd_of_repeats": row.scores and row.scores.sd(name) for name in RANKED_BY},
             "not_in_training": "; ".join(row.untrained),
         }
         for _, row in sorted(once.items())
@@ -81,8 +81,8 @@ def _points(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame(points, columns=list(POINTS))
 
 
-def crossovers(rows: Sequence[Row]) -> pd.DataFrame:
-    """Find the number of pictures from which a net is ahead of a classical model.
+def crossovers(rows: Sequence[Row], metrics: Sequence[str]) -> pd.DataFrame:
+    """Find the number of pictures from which a net is ahead of a classical model, by some metrics.
 
     Between the sizes measured the difference of two models' scores is taken to be linear in the
     logarithm of the size. The crossover is where it turns from "net not ahead" to "net ahead" and
@@ -109,7 +109,7 @@ def crossovers(rows: Sequence[Row]) -> pd.DataFrame:
         shares of draws that cross within the sizes measured, that have the net ahead at every size
         and that do not have it ahead at the largest; and a ``verdict`` in words.
     """
-    found = [each for same in _same_curve(rows) for each in _crossovers_of(same)]
+    found = [each for same in _same_curve(rows) for each in _crossovers_of(same, metrics)]
     return pd.DataFrame(found, columns=list(CROSSOVERS))
 
 
@@ -143,21 +143,24 @@ def crossing(sizes: np.ndarray, difference: np.ndarray) -> np.ndarray:
     return np.where(not_ahead.any(axis=-1), crossed, 0.0)
 
 
-def gain(smaller: Row, larger: Row) -> Difference:
-    """How much more accurate a model is for more pictures, on the same test set.
+def gain(smaller: Row, larger: Row, metric: Metric) -> Difference:
+    """How much better a model is for more pictures, on the same test set.
 
     Parameters
     ----------
     smaller, larger : Row
         Rows of one curve that have scores.
+    metric : Metric
+        In which.
 
     Returns
     -------
     Difference
-        Of the accuracies, with an interval over people and, where there are several, repeats.
+        Above 0 for the better, with an interval over people and, where there are several, repeats.
     """
     scores = [row.scores for row in (smaller, larger) if row.scores is not None]
-    return Pairs(scores).difference(1, 0)
+    order = (1, 0) if metric.more_is_better else (0, 1)
+    return Pairs(scores).difference(*order, metric.name)
 
 
 def _same_curve(rows: Sequence[Row]) -> Iterable[list[Row]]:
@@ -168,7 +171,7 @@ def _same_curve(rows: Sequence[Row]) -> Iterable[list[Row]]:
     )
 
 
-def _crossovers_of(rows: Sequence[Row]) -> Iterable[dict[str, Any]]:
+def _crossovers_of(rows: Sequence[Row], metrics: Sequence[str]) -> Iterable[dict[str, Any]]:
     rows = sorted(rows, key=lambda row: row.place)
     pairs = Pairs([row.scores for row in rows if row.scores is not None])
     rng = np.random.default_rng(derive_seed("halves", pairs.n_people))
@@ -186,11 +189,11 @@ def _crossovers_of(rows: Sequence[Row]) -> Iterable[dict[str, Any]]:
             counts = pairs.counts(i)
             halves = [counts * (half == h)[:, None, None, None] for h in (0, 1)]
             drawn[family].append(_with_draws(np.stack(halves, axis=2)))
-            curves.setdefault(name, {})[n] = _scores(drawn[family][-1].sum(axis=2))
+            curves.setdefault(name, {})[n] = _scores(drawn[family][-1].sum(axis=2), metrics)
             families[family] = [*dict.fromkeys([*families[family], name])]
         for family, each in drawn.items():
             if each:
-                curves.setdefault(family, {})[n] = _best(each)
+                curves.setdefault(family, {})[n] = _best(each, metrics)
 
     against = [(BEST_NET, BEST_CLASSICAL)]
     against += [(net, other) for net in families[BEST_NET] for other in families[BEST_CLASSICAL]]
@@ -198,7 +201,7 @@ def _crossovers_of(rows: Sequence[Row]) -> Iterable[dict[str, Any]]:
         sizes = np.array(sorted(curves.get(net, {}).keys() & curves.get(classical, {}).keys()))
         if len(sizes) < 2:
             continue
-        for metric in IN_CURVES:
+        for metric in metrics:
             difference = np.stack(
                 [curves[net][n][metric] - curves[classical][n][metric] for n in sizes], axis=-1
             )
@@ -216,9 +219,9 @@ def _with_draws(counts: np.ndarray) -> np.ndarray:
     return np.concatenate([counts.sum(axis=0)[None], intervals.resample(counts)])
 
 
-def _scores(counts: np.ndarray) -> Drawn:
-    """Scores of counts ``(1 + DRAWS, repeats, 3, n_classes)``, repeats together."""
-    return {metric: _score(metric, counts) for metric in IN_CURVES}
+def _scores(counts: np.ndarray, metrics: Sequence[str]) -> Drawn:
+    """Scores of counts ``(1 + DRAWS, repeats, 4, n_classes)``, repeats together."""
+    return {metric: _score(metric, counts) for metric in metrics}
 
 
 def _score(metric: str, counts: np.ndarray) -> np.ndarray:
@@ -227,20 +230,21 @@ def _score(metric: str, counts: np.ndarray) -> np.ndarray:
 
 
 def _of_counts(metric: str, counts: np.ndarray) -> np.ndarray:
+    """A metric of counts, more being better."""
     of_counts = METRICS[metric].of_counts
     assert of_counts is not None
-    return of_counts(counts)
+    return METRICS[metric].goodness(of_counts(counts))
 
 
-def _best(drawn: Sequence[np.ndarray]) -> Drawn:
+def _best(drawn: Sequence[np.ndarray], metrics: Sequence[str]) -> Drawn:
     """Scores of the best of a family, chosen on one half of the people and scored on the other."""
     repeats = min(each.shape[1] for each in drawn)
     counts = np.stack([each[:, :repeats] for each in drawn])
     draw = np.arange(counts.shape[1])
     scores = {}
-    for metric in IN_CURVES:
+    for metric in metrics:
         with np.errstate(invalid="ignore"):  # a draw of few people may leave a half empty
-            by_half = np.nan_to_num(_of_counts(metric, counts))
+            by_half = np.nan_to_num(_of_counts(metric, counts), nan=-np.inf)
         best = by_half.mean(axis=2).argmax(axis=0)
         crossed = [counts[best[:, 1 - h], draw, :, h] for h in (0, 1)]
         scores[metric] = _score(metric, np.sum(crossed, axis=0))

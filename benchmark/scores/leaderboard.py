@@ -11,9 +11,10 @@ from benchmark.core.store import Results
 from benchmark.scores import contrasts, pairs, published, rows, searches
 from benchmark.scores.contrasts import CONTRASTS, Contrast
 from benchmark.scores.curves import Curves
-from benchmark.scores.metrics import METRICS
+from benchmark.scores.metrics import METRICS, RANKED_BY, Metric
 from benchmark.scores.rows import Row, grouped
 from benchmark.scores.searches import Search
+from datasets import InputError
 
 # Other programs rely on these and on their order: what is new follows them.
 FIRST_COLUMNS = (
@@ -25,9 +26,11 @@ FIRST_COLUMNS = (
     *("accuracy_sd_of_repeats", "generated_data", "size", "data", "note"),
     *("balanced_accuracy_lo", "balanced_accuracy_hi", "macro_f1_lo", "macro_f1_hi"),
     *("top2_accuracy", "n_people", "search_trials", "search_seconds"),
+    *("last_rank", "share_best"),
 )
 WHOLE_NUMBERS = (
-    *("rank", "n_train", "n_validation", "n_test", "n_people", "parameters", "search_trials"),
+    *("rank", "last_rank", "n_train", "n_validation", "n_test", "n_people", "parameters"),
+    "search_trials",
 )
 BOARD = ["dataset", "protocol", "split"]  # rows that agree in these are ranked together
 
@@ -44,6 +47,8 @@ class Leaderboard:
 
     Attributes
     ----------
+    metric : Metric
+        By which models are ordered, ranked and compared.
     rows : list of Row
         By board, the best first.
     table : DataFrame
@@ -61,6 +66,7 @@ class Leaderboard:
         What it is computed from.
     """
 
+    metric: Metric
     rows: list[Row]
     table: pd.DataFrame
     pairs: pd.DataFrame
@@ -72,20 +78,22 @@ class Leaderboard:
     @classmethod
     def compute(cls, results: Results) -> Leaderboard:
         """Compute the leaderboard of a results folder, reading each stored file once."""
+        metric = _ranked_by(results)
         tried = searches.read(results)
-        computed, compared = _ranked(_with_steps(rows.read(results)))
+        computed, compared = _ranked(_with_steps(rows.read(results)), metric)
         computed = [
             replace(row, choices=tuple(each.choice for each in tried if each.won_by(row)))
             for row in computed
         ]
         by_kind = {kind: contrasts.compute(computed, kind) for kind in CONTRASTS}
-        in_order = sorted(computed, key=Row.order)
+        in_order = sorted(computed, key=lambda row: row.order(metric))
         return cls(
+            metric=metric,
             rows=in_order,
             table=table(in_order),
             pairs=compared,
             contrasts={kind: table for kind, table in by_kind.items() if len(table)},
-            curves=Curves.compute(computed),
+            curves=Curves.compute(computed, metric),
             searches=tried,
             results=results,
         )
@@ -108,12 +116,22 @@ def _with_steps(found: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _ranked(found: Sequence[Row]) -> tuple[list[Row], pd.DataFrame]:
+def _ranked_by(results: Results) -> Metric:
+    name = results.ranked_by or RANKED_BY[0]
+    if name not in RANKED_BY:
+        raise InputError(
+            f"{results.path / 'board.json'} ranks by '{name}', which is none of "
+            f"{', '.join(RANKED_BY)}: ask for one of these with --metric"
+        )
+    return METRICS[name]
+
+
+def _ranked(found: Sequence[Row], metric: Metric) -> tuple[list[Row], pd.DataFrame]:
     """Rows with their intervals and ranks, and the pairs that these rest on."""
     ranked = {row.place: row for row in found}
     tables = []
     for same in pairs.same_pictures(found):
-        judged, table = pairs.rank(same)
+        judged, table = pairs.rank(same, metric)
         ranked |= {row.place: row for row in judged}
         tables += [table] * bool(len(table))
     none = pd.DataFrame(columns=list(pairs.COLUMNS))
@@ -128,15 +146,15 @@ def table(some: Sequence[Row]) -> pd.DataFrame:
     return result
 
 
-def side_by_side(some: Sequence[Row]) -> dict[str, pd.DataFrame]:
-    """Published, reproduced and fair accuracy of every model, a table for each data set.
+def side_by_side(some: Sequence[Row], metric: Metric) -> dict[str, pd.DataFrame]:
+    """Published, reproduced and fair score of every model, a table for each data set.
 
     Returns
     -------
     dict
         By data set: a row a model, best of the last protocol first; the column ``published`` where
-        there are such figures, then one for each protocol and split, see `ProtocolFacts.board`.
-        The smaller sizes of a learning curve are left out.
+        the scores are accuracies and there are such figures, then one for each protocol and split,
+        see `ProtocolFacts.board`. The smaller sizes of a learning curve are left out.
     """
     result = {}
     whole = [row for row in some if not row.is_step]
@@ -145,12 +163,12 @@ def side_by_side(some: Sequence[Row]) -> dict[str, pd.DataFrame]:
         wide = pd.DataFrame(index=pd.Index(sorted({row.place.model for row in same}), name="model"))
         for board in boards:
             wide[board] = pd.Series(
-                {row.place.model: row.mean("accuracy") for row in same if row.board == board}
+                {row.place.model: row.mean(metric.name) for row in same if row.board == board}
             )
-        wide = wide.sort_values([*boards[::-1]], ascending=False)
+        wide = wide.sort_values([*boards[::-1]], ascending=not metric.more_is_better)
         stated = {row.place.model: published.accuracy(row.place) for row in same}
         stated = {model: accuracy for model, accuracy in stated.items() if accuracy is not None}
-        if stated:
+        if stated and metric.name == "accuracy":
             wide.insert(0, "published", [stated.get(name) for name in wide.index])
         result[same[0].place.dataset] = wide
     return result

@@ -6,14 +6,19 @@ leaderboard, of its tables for people and of the screen is one more entry of `ME
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+from scipy import special
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 CALIBRATION_BINS = 15
+
+T = TypeVar("T", float, np.ndarray, pd.Series)
 
 
 @dataclass(frozen=True)
@@ -27,9 +32,9 @@ class Metric:
     label : str
         For people, without the unit.
     of_counts : callable or None
-        Computes it of counts by class ``(..., 3, n_classes)``, see `counts_by_class`, as an
+        Computes it of counts by class ``(..., 4, n_classes)``, see `counts_by_class`, as an
         ndarray ``(...)``: of one test set or of many at once. A metric that has this can be drawn
-        anew, and so has intervals and differences.
+        anew: it has intervals and differences, models can be ranked by it, and a search choose.
     of_probabilities : callable or None
         Computes it of labels ``(n,)`` and probabilities ``(n, n_classes)`` where counts by class
         do not say enough.
@@ -38,12 +43,10 @@ class Metric:
     digits : int
         Decimals that people are shown.
     more_is_better : bool
+    most : float
+        The largest value it can have.
     on_page, on_screen : bool
         Whether the tables of ``leaderboard.md`` and the page show it, and those on the screen.
-    in_curves : bool
-        Whether learning curves and ablations are made by it; it needs `of_counts`.
-    can_choose : bool
-        Whether a search may choose the best by it.
     """
 
     name: str
@@ -53,10 +56,9 @@ class Metric:
     is_share: bool = True
     digits: int = 1
     more_is_better: bool = True
+    most: float = 1.0
     on_page: bool = True
     on_screen: bool = True
-    in_curves: bool = False
-    can_choose: bool = False
 
     @property
     def heading(self) -> str:
@@ -72,6 +74,10 @@ class Metric:
     def scale(self) -> int:
         """What a value is multiplied with for people."""
         return 100 if self.is_share else 1
+
+    def goodness(self, values: T) -> T:
+        """Values of which more is better: as they are, or with the other sign."""
+        return values if self.more_is_better else -values
 
     @property
     def columns(self) -> list[str]:
@@ -101,7 +107,9 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     """
     n, n_classes = probabilities.shape
     everyone = np.zeros(n, np.int64)
-    counts = counts_by_class(labels, probabilities.argmax(axis=1), everyone, n_classes, 1)[0]
+    losses = log_losses(labels, probabilities)
+    named = probabilities.argmax(axis=1)
+    counts = counts_by_class(labels, named, losses, everyone, n_classes, 1)[0]
     scores = {}
     for name, metric in METRICS.items():
         if metric.of_counts:
@@ -114,6 +122,7 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
 def counts_by_class(
     labels: np.ndarray,
     predicted: np.ndarray,
+    losses: np.ndarray,
     groups: np.ndarray,
     n_classes: int,
     n_groups: int,
@@ -123,6 +132,8 @@ def counts_by_class(
     Parameters
     ----------
     labels, predicted : ndarray of int64, shape (n,)
+    losses : ndarray of float64, shape (n,)
+        See `log_losses`.
     groups : ndarray of int64, shape (n,)
         From 0.
     n_classes, n_groups : int
@@ -130,39 +141,45 @@ def counts_by_class(
 
     Returns
     -------
-    ndarray of int64, shape (n_groups, 3, n_classes)
-        Right answers, pictures and predictions of each class.
+    ndarray of float64, shape (n_groups, 4, n_classes)
+        Right answers, pictures, predictions and summed losses of each class.
     """
 
-    def count(which: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        cells = np.bincount(which * n_classes + classes, minlength=n_groups * n_classes)
+    def count(classes: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        cells = np.bincount(groups * n_classes + classes, weights, n_groups * n_classes)
         return cells.reshape(n_groups, n_classes)
 
-    right = labels == predicted
-    parts = count(groups[right], labels[right]), count(groups, labels), count(groups, predicted)
+    right = (labels == predicted).astype(np.float64)
+    parts = count(labels, right), count(labels), count(predicted), count(labels, losses)
     return np.stack(parts, axis=1)
 
 
 def accuracy(counts: np.ndarray) -> np.ndarray:
     """Share of right answers; NaN without pictures."""
-    right, true, _ = _parts(counts)
+    right, true, _, _ = _parts(counts)
     return _share(right.sum(axis=-1), true.sum(axis=-1))
 
 
 def balanced_accuracy(counts: np.ndarray) -> np.ndarray:
     """Mean recall of the classes in the test set."""
-    right, true, _ = _parts(counts)
+    right, true, _, _ = _parts(counts)
     return _mean_of_classes(right, true, true > 0)
 
 
 def macro_f1(counts: np.ndarray) -> np.ndarray:
     """Mean F1 of the classes in the test set."""
-    right, true, predicted = _parts(counts)
+    right, true, predicted, _ = _parts(counts)
     return _mean_of_classes(2 * right, true + predicted, true > 0)
 
 
+def log_loss(counts: np.ndarray) -> np.ndarray:
+    """Mean of `log_losses`, in nats."""
+    _, true, _, losses = _parts(counts)
+    return _share(losses.sum(axis=-1), true.sum(axis=-1))
+
+
 def _parts(counts: np.ndarray) -> np.ndarray:
-    """Right answers, pictures and predictions by class: ``(3, ..., n_classes)``."""
+    """Right answers, pictures, predictions and losses by class: ``(4, ..., n_classes)``."""
     return np.moveaxis(np.asarray(counts, np.float64), -2, 0)
 
 
@@ -175,10 +192,10 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
 
 
-def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean negative logarithm of the true class's probability, of 1e-15 at least, in nats."""
+def log_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Negative logarithm of the true class's probability, of 1e-15 at least: ``(n,)``, in nats."""
     of_truth = probabilities[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(of_truth.clip(1e-15)).mean())
+    return -np.log(of_truth.clip(1e-15))
 
 
 def majority_accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -187,6 +204,12 @@ def majority_accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
     The model ``majority`` names that of the training set, which may be another.
     """
     return float(np.bincount(labels).max() / len(labels))
+
+
+def majority_log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """What always giving the classes' shares of the test set as probabilities would score."""
+    shares = np.bincount(labels) / len(labels)
+    return float(special.entr(shares).sum())
 
 
 def top2_accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -276,26 +299,19 @@ def confusion(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 _OF_COUNTS = (
-    Metric("accuracy", "accuracy", accuracy, in_curves=True, can_choose=True),
+    Metric("accuracy", "accuracy", accuracy),
     Metric("balanced_accuracy", "balanced accuracy", balanced_accuracy, on_screen=False),
+    Metric("macro_f1", "macro-F1", macro_f1, is_share=False, digits=3),
     Metric(
-        *("macro_f1", "macro-F1", macro_f1),
-        is_share=False,
-        digits=3,
-        in_curves=True,
-        can_choose=True,
-    ),
-)
-_OF_PROBABILITIES = (
-    Metric(
-        *("log_loss", "log loss", None, log_loss),
+        *("log_loss", "log loss", log_loss),
         is_share=False,
         digits=3,
         more_is_better=False,
-        on_page=False,
+        most=math.inf,
         on_screen=False,
-        can_choose=True,
     ),
+)
+_OF_PROBABILITIES = (
     Metric("top2_accuracy", "top-2", None, top2_accuracy, on_screen=False),
     Metric(
         *("ece", "calibration error", None, calibration_error),
@@ -308,7 +324,22 @@ _OF_PROBABILITIES = (
         *("majority_accuracy", "always the commonest test class", None, majority_accuracy),
         on_screen=False,
     ),
+    Metric(
+        *("majority_log_loss", "log loss of the classes' shares", None, majority_log_loss),
+        is_share=False,
+        digits=3,
+        more_is_better=False,
+        most=math.inf,
+        on_page=False,
+        on_screen=False,
+    ),
 )
 METRICS = {metric.name: metric for metric in (*_OF_COUNTS, *_OF_PROBABILITIES)}
-IN_CURVES = [name for name, metric in METRICS.items() if metric.in_curves]
-CAN_CHOOSE = [name for name, metric in METRICS.items() if metric.can_choose]
+# By which models are ranked and trials chosen; the first unless another is asked for.
+RANKED_BY = [metric.name for metric in _OF_COUNTS]
+SHOWN = ("accuracy", "macro_f1")  # where there is room for two
+
+
+def shown_with(name: str) -> tuple[str, str]:
+    """Return the metric that models are ranked by, and another of those usually shown."""
+    return name, next(other for other in reversed(SHOWN) if other != name)

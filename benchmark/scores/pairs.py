@@ -16,14 +16,17 @@ import pandas as pd
 
 from benchmark.scores import intervals
 from benchmark.scores.intervals import Noise, Repeats
-from benchmark.scores.metrics import METRICS, counts_by_class
+from benchmark.scores.metrics import METRICS, Metric, counts_by_class
 from benchmark.scores.rows import Row, Scores, grouped
 
 COLUMNS = (
     *("dataset", "protocol", "split", "n_test", "n_people", "model_a", "model_b"),
-    *("accuracy_a", "accuracy_b", "difference", "difference_lo", "difference_hi"),
+    *("metric", "score_a", "score_b", "difference", "difference_lo", "difference_hi"),
     *("p", "p_adjusted", "told_apart", "data"),
 )
+
+
+HALVINGS = 100  # of the people, see `Pairs.expected_of_best`
 
 
 class Difference(NamedTuple):
@@ -60,11 +63,11 @@ class Pairs:
         self._draws: dict[int, dict[str, np.ndarray]] = {}
 
     def counts(self, i: int) -> np.ndarray:
-        """Answers by person: ``(n_people, repeats, 3, n_classes)``, see `counts_by_class`."""
+        """Answers by person: ``(n_people, repeats, 4, n_classes)``, see `counts_by_class`."""
         scores, people = self.scores[i], self.people[i]
         counted = [
-            counts_by_class(scores.labels, predicted, people, len(scores.confusion), self.n_people)
-            for predicted in scores.predicted
+            counts_by_class(scores.labels, *said, people, len(scores.confusion), self.n_people)
+            for said in zip(scores.predicted, scores.losses, strict=True)
         ]
         return np.stack(counted, axis=1)
 
@@ -83,7 +86,8 @@ class Pairs:
     def interval(self, i: int, metric: str = "accuracy") -> tuple[float, float]:
         """95 % interval of the mean of the repeats, see `intervals.interval`."""
         people, of_all = self._effective(i), self._repeats(i, metric)
-        return intervals.interval(of_all.mean, intervals.noise(people, of_all), people)
+        spread = intervals.noise(people, of_all)
+        return intervals.interval(of_all.mean, spread, people, METRICS[metric].most)
 
     def difference(self, i: int, j: int, metric: str = "accuracy") -> Difference:
         """Compare two scores: that of `i` less that of `j`, with its 95 % interval.
@@ -102,23 +106,54 @@ class Pairs:
         people = self._effective(i), self._effective(j)
         return Difference(value, *intervals.shared_people_interval(*means, spread, people))
 
-    def p(self, i: int, j: int) -> float:
-        """Probability that two models right equally often differ as much on the same pictures.
+    def p(self, i: int, j: int, metric: str = "accuracy") -> float:
+        """Probability that two models equally good differ as much on the same pictures.
 
-        It is that of `intervals.paired_p`, which is exact for few people; where a model has
-        repeats, no less than what other people and training runs together make likely.
+        By accuracy it is that of `intervals.paired_p`, which is exact for few people; where a model
+        has repeats, no less than what other people and training runs together make likely. By
+        another metric it is the latter alone, if draws of people tell anything.
         """
         for each in (i, j):
             if each not in self._right:
                 self._right[each] = self.counts(each)[:, :, 0].sum(axis=(1, 2))
         # With other numbers of repeats each model's answers count as often as the other's.
         n_i, n_j = (len(self.scores[each].predicted) for each in (i, j))
-        p = intervals.paired_p(n_j * self._right[i] - n_i * self._right[j])
-        if max(n_i, n_j) == 1:
-            return p
-        spread = self._noise(i, j, "accuracy")
-        value = self.scores[i].mean("accuracy") - self.scores[j].mean("accuracy")
-        return max(p, spread.p(value)) if spread.error else p
+        of_people = intervals.paired_p(n_j * self._right[i] - n_i * self._right[j])
+        spread = self._noise(i, j, metric)
+        if not spread.error or (metric == "accuracy" and max(n_i, n_j) == 1):
+            return of_people
+        of_both = spread.p(self.scores[i].mean(metric) - self.scores[j].mean(metric))
+        return max(of_people, of_both) if metric == "accuracy" else of_both
+
+    def share_best(self, those: Sequence[int], metric: Metric) -> np.ndarray:
+        """Share of draws, of people and with repeats of these too, in which each is the best.
+
+        Equals share a draw.
+        """
+        if not len(those):
+            return np.empty(0)
+        drawn = [intervals.draw_repeats(self.draws(i, metric.name)) for i in those]
+        good = metric.goodness(np.stack(drawn))
+        best = good == good.max(axis=0)
+        return (best / best.sum(axis=0)).mean(axis=1)
+
+    def expected_of_best(self, metric: Metric) -> float:
+        """Score to expect of the best of these models on pictures that did not choose it.
+
+        The highest of many scores on one test set flatters. Chosen on half of the people and scored
+        on the other half, it does not; this is the mean over `HALVINGS` halvings, each both ways.
+        """
+        rng = np.random.default_rng(self.n_people)
+        half = np.stack([rng.permutation(self.n_people) % 2 for _ in range(HALVINGS)])
+        halves = np.concatenate([half, 1 - half]).astype(np.float64)
+        everyone = [self.counts(i).reshape(self.n_people, -1) for i in range(len(self.scores))]
+        by_half = [
+            _score(metric, (halves @ counts).reshape(len(halves), *self.counts(i).shape[1:]))
+            for i, counts in enumerate(everyone)
+        ]
+        values = np.stack(by_half)  # (models, halves); a half's other half is HALVINGS further on
+        best = np.nan_to_num(metric.goodness(values), nan=-np.inf).argmax(axis=0)
+        return float(np.nanmean(values[np.roll(best, HALVINGS), np.arange(len(halves))]))
 
     def _repeats(self, i: int, metric: str) -> Repeats:
         return Repeats(self.scores[i].by_repeat[metric].to_numpy(), self.draws(i, metric))
@@ -139,6 +174,12 @@ class Pairs:
         return intervals.effective_people(np.bincount(self.people[i]))
 
 
+def _score(metric: Metric, counts: np.ndarray) -> np.ndarray:
+    """A metric of counts ``(n, repeats, 4, n_classes)``, the mean of the repeats: ``(n,)``."""
+    assert metric.of_counts is not None
+    return metric.of_counts(counts).mean(axis=1)
+
+
 def same_pictures(rows: Sequence[Row]) -> list[list[Row]]:
     """Put together the rows of a board that were scored on the same pictures."""
     return grouped(
@@ -147,55 +188,62 @@ def same_pictures(rows: Sequence[Row]) -> list[list[Row]]:
     )
 
 
-def rank(rows: Sequence[Row]) -> tuple[list[Row], pd.DataFrame]:
+def rank(rows: Sequence[Row], metric: Metric) -> tuple[list[Row], pd.DataFrame]:
     """Give the rows of one of `same_pictures` their intervals and ranks.
 
     Parameters
     ----------
     rows : sequence of Row
         Those that are not ``ok`` are given intervals and no rank.
+    metric : Metric
+        By which they are ranked.
 
     Returns
     -------
     rows : list of Row
         In the same order.
     pairs : DataFrame
-        Every pair of ranked models, the more accurate first: the columns `COLUMNS`. The interval
+        Every pair of ranked models, the better first: the columns `COLUMNS`. The interval
         of the difference is of that pair alone, the adjusted p-value for all pairs together.
     """
     scores = [row.scores for row in rows if row.scores is not None]
     pairs = Pairs(scores)
     n_people = pairs.n_people if scores[0].knows_people else None
-    accuracies = [each.mean("accuracy") for each in scores]
+    means = [each.mean(metric.name) for each in scores]
     ranked = sorted(
         (i for i, row in enumerate(rows) if row.bad is None),
-        key=lambda i: (-accuracies[i], rows[i].place.model),
+        key=lambda i: (-metric.goodness(means[i]), rows[i].place.model),
     )
     compared = []
     for position, i in enumerate(ranked):
         for j in ranked[position + 1 :]:
-            difference = pairs.difference(i, j)
-            names = rows[i].place.model, rows[j].place.model
-            compared.append((*names, accuracies[i], accuracies[j], *difference, pairs.p(i, j)))
-    table = pd.DataFrame(compared, columns=list(COLUMNS[5:13]))
+            names, of_both = (rows[i].place.model, rows[j].place.model), (means[i], means[j])
+            difference, p = pairs.difference(i, j, metric.name), pairs.p(i, j, metric.name)
+            compared.append((*names, metric.name, *of_both, *difference, p))
+    table = pd.DataFrame(compared, columns=list(COLUMNS[5:14]))
     table["p_adjusted"] = intervals.holm(table["p"].to_numpy(np.float64))
     table["told_apart"] = table["p_adjusted"] < 1 - intervals.LEVEL
     board = (*rows[0].place[:3], len(scores[0].rows), n_people, rows[0].data)
     for name, value in zip((*COLUMNS[:5], "data"), board, strict=True):
         table[name] = value
-    ranks = intervals.shared_ranks(
-        np.array([accuracies[i] for i in ranked]), table["p_adjusted"].to_numpy(np.float64)
+    good = metric.goodness(np.array([means[i] for i in ranked]))
+    adjusted = table["p_adjusted"].to_numpy(np.float64)
+    of_ranked = zip(
+        intervals.shared_ranks(good, adjusted).tolist(),
+        intervals.last_ranks(good, adjusted).tolist(),
+        pairs.share_best(ranked, metric).tolist(),
+        strict=True,
     )
-    by_row = dict(zip(ranked, map(int, ranks), strict=True))
+    ranks = dict(zip(ranked, of_ranked, strict=True))
     judged = [
         replace(
             row,
             intervals={
-                name: pairs.interval(i, name)
-                for name, metric in METRICS.items()
-                if metric.of_counts
+                name: pairs.interval(i, name) for name in METRICS if METRICS[name].of_counts
             },
-            rank=by_row.get(i),
+            rank=ranks[i][0] if i in ranks else None,
+            last_rank=ranks[i][1] if i in ranks else None,
+            share_best=ranks[i][2] if i in ranks else None,
             n_people=n_people,
         )
         for i, row in enumerate(rows)

@@ -16,7 +16,7 @@ from benchmark.core.protocols import Curve
 from benchmark.core.records import BoardRow, Measured, Place, Record
 from benchmark.core.store import DamagedError, Results
 from benchmark.scores import metrics, published
-from benchmark.scores.metrics import METRICS, with_ends
+from benchmark.scores.metrics import METRICS, Metric, with_ends
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,8 @@ class Scores:
         As in `predictions.Predictions`.
     predicted : ndarray of int64, shape (repeats, n)
         The classes named.
+    losses : ndarray of float64, shape (repeats, n)
+        See `metrics.log_losses`.
     by_repeat : DataFrame
         A row a repeat, a column a metric.
     confusion : ndarray of int64, shape (n_classes, n_classes)
@@ -43,6 +45,7 @@ class Scores:
     labels: np.ndarray
     groups: np.ndarray
     predicted: np.ndarray
+    losses: np.ndarray
     by_repeat: pd.DataFrame
     confusion: np.ndarray
     reliability: np.ndarray
@@ -64,6 +67,7 @@ class Scores:
             first.labels,
             first.groups,
             np.stack([run.probabilities.argmax(axis=1) for run in runs]),
+            np.stack([metrics.log_losses(run.labels, run.probabilities) for run in runs]),
             pd.DataFrame([metrics.score(run.labels, run.probabilities) for run in runs]),
             np.sum([metrics.confusion(run.labels, run.probabilities) for run in runs], axis=0),
             np.sum([metrics.reliability(run.labels, run.probabilities) for run in runs], axis=0),
@@ -112,6 +116,10 @@ class Row:
         By metric the ends of its 95 % interval; see `pairs.rank`.
     rank : int or None
         Among the rows of its board on the same pictures, if all its runs are ``ok``.
+    last_rank : int or None
+        The other end of the rank's 95 % interval, see `intervals.last_ranks`.
+    share_best : float or None
+        Share of the draws of people and repeats in which it is the best of them.
     n_people : int or None
         Who are on its test pictures, if the data say that.
     is_step : bool
@@ -125,6 +133,8 @@ class Row:
     scores: Scores | None
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     rank: int | None = None
+    last_rank: int | None = None
+    share_best: float | None = None
     n_people: int | None = None
     is_step: bool = False
     choices: tuple[Choice, ...] = ()
@@ -292,6 +302,8 @@ class Row:
             **means,
             "accuracy_sd_of_repeats": scores.sd("accuracy"),
             "rank": self.rank,
+            "last_rank": self.last_rank,
+            "share_best": self.share_best,
             "n_people": self.n_people,
             "n_train": first.n_train,
             "n_validation": first.n_validation,
@@ -310,12 +322,12 @@ class Row:
         seconds = {key: took for choice in self.choices for key, took in choice.seconds.items()}
         return {"search_trials": len(seconds), "search_seconds": np.nansum([*seconds.values()])}
 
-    def order(self) -> tuple[Any, ...]:
+    def order(self, metric: Metric) -> tuple[Any, ...]:
         """Return what rows are sorted by: by board the more test pictures first, then the best."""
         if self.scores is None:
             return (*self.place[:3], math.inf, math.inf, math.inf, self.place.model)
         rank = math.inf if self.rank is None else self.rank
-        worse = -len(self.scores.rows), rank, -self.scores.mean("accuracy")
+        worse = -len(self.scores.rows), rank, -metric.goodness(self.scores.mean(metric.name))
         return (*self.place[:3], *worse, self.place.model)
 
 

@@ -14,7 +14,7 @@ from benchmark.core.records import SearchRecord, Trial
 from benchmark.core.runs import Run
 from benchmark.core.store import Results
 from benchmark.scores import intervals
-from benchmark.scores.metrics import CAN_CHOOSE, METRICS, with_ends
+from benchmark.scores.metrics import METRICS, RANKED_BY, with_ends
 from benchmark.scores.pairs import Pairs
 from benchmark.scores.rows import Choice, Row, read_row
 
@@ -22,7 +22,7 @@ NOT_RUN = "skipped"
 FEW = 8  # values of a parameter that are shown one by one
 LONG = 8  # letters from which on a number is rounded for a reader
 SCORES = (
-    *(column for metric in CAN_CHOOSE for column in METRICS[metric].columns),
+    *(column for metric in RANKED_BY for column in METRICS[metric].columns),
     *("epochs", "seconds", "told_apart_from_best", "best", "run"),
 )
 
@@ -172,9 +172,8 @@ def _judged(pairs: Pairs, best: int) -> list[dict[str, Any]]:
     result = []
     for i, scores in enumerate(pairs.scores):
         judged: dict[str, Any] = {"told_apart_from_best": told.get(i)}
-        for name in CAN_CHOOSE:
-            if METRICS[name].of_counts:
-                judged |= with_ends(name, (scores.mean(name), *pairs.interval(i, name)))
+        for name in RANKED_BY:
+            judged |= with_ends(name, (scores.mean(name), *pairs.interval(i, name)))
         result.append(judged)
     return result
 

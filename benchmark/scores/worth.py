@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.scores.metrics import IN_CURVES, with_ends
+from benchmark.scores.metrics import SHOWN, with_ends
 from benchmark.scores.pairs import Pairs
 from benchmark.scores.rows import Row
 
@@ -28,7 +28,7 @@ def worth_of_parts(rows: Mapping[str, Row]) -> pd.DataFrame:
     -------
     DataFrame
         A row each: ``left_out``, ``repeats``, ``fit_seconds``, ``status``, ``reason``; and for each
-        of `metrics.IN_CURVES` its mean over repeats, ``_sd`` of repeats, and ``_worth`` with
+        of `metrics.SHOWN` its mean over repeats, ``_sd`` of repeats, and ``_worth`` with
         ``_worth_lo`` and ``_worth_hi``; fractions. Empty if the whole is not ok.
     """
     scored = {name: row.scores for name, row in rows.items() if row.scores and row.bad is None}
@@ -44,7 +44,7 @@ def worth_of_parts(rows: Mapping[str, Row]) -> pd.DataFrame:
             "repeats": len(scores.by_repeat),
             "fit_seconds": float(np.mean([run.fit_seconds for run in rows[name].measured])),
         }
-        for metric in IN_CURVES:
+        for metric in SHOWN:
             line |= {metric: scores.mean(metric), f"{metric}_sd": scores.sd(metric)}
             if name == WHOLE:
                 continue
@@ -62,7 +62,7 @@ _COLUMNS = [
     *("left_out", "status", "reason", "repeats", "fit_seconds"),
     *(
         f"{metric}{value}"
-        for metric in IN_CURVES
+        for metric in SHOWN
         for value in ("", "_sd", "_worth", "_worth_lo", "_worth_hi")
     ),
 ]

@@ -25,6 +25,7 @@ HOW_TO_GET_REAL = (
     "nothing about real expressions. For the real pictures run 'make data', or set MUXSPACE_DIR to "
     "a clone of github.com/muxspace/facial_expressions."
 )
+WORSE_ODDS = " !"  # behind a log loss
 PUBLISHED_RANKS = (
     "Published figures are ranked among those on as many pictures, all pairs by the test of two "
     "proportions after Holm: of them only the accuracies are known."
@@ -188,14 +189,18 @@ def how_to_read(facts: Facts) -> list[str]:
     """Paragraphs on what to mind in reading a leaderboard."""
     lines = [
         "A rank is one more than the number of models that are better and told apart; '1=' is a "
-        "tie, shared by models between which these pictures cannot decide. Told apart are two "
+        "tie, shared by models between which these pictures cannot decide. It is the first of the "
+        "ranks that a model may have; beside it stand all of them, and how often it is the best "
+        "where the test pictures are drawn anew. Told apart are two "
         "models whose answers to the same pictures differ more than chance explains (McNemar's "
-        f"test{taken_together(facts.people)}, and with repeats Student's over people and repeats "
-        "too; at 5 % for all pairs of a board after Holm; "
+        f"test{taken_together(facts.people)}, and with repeats Student's over these too; "
+        "at 5 % for all pairs of a board after Holm; "
         f"comparisons.csv has each pair). Intervals are 95 %, {drawn_like_these(facts.people)}; "
         "those of balanced accuracy and macro-F1 are too short where a class has only a few test "
         f"pictures. {OF_TRAINING} '±' is the standard deviation from one repeat to the next. Times "
-        "leave out loading and warm-up."
+        "leave out loading and warm-up.",
+        f"'{WORSE_ODDS.strip()}' behind a log loss: always giving the classes' shares of the test "
+        "set as probabilities would score less, so the model's probabilities are not to be used.",
     ]
     if facts.slides:
         lines.append(

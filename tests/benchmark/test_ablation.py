@@ -16,7 +16,7 @@ from benchmark.core.models import InputError
 from benchmark.core.protocols import Fair
 from benchmark.core.runs import Run, describe, on_board
 from benchmark.core.store import Results
-from benchmark.scores.metrics import IN_CURVES
+from benchmark.scores.metrics import SHOWN
 from benchmark.scores.rows import Row, read_row
 from benchmark.scores.worth import worth_of_parts
 from datasets import Dataset, Source
@@ -95,7 +95,7 @@ def test_worth_is_the_whole_less_what_is_left_without_the_part(rows: dict[str, R
     found = worth_of_parts(rows).set_index("left_out")
     assert list(found.index) == ["nothing", "training", "chance", "sense"]
     whole, untrained = found.loc["nothing"], found.loc["training"]
-    for score in IN_CURVES:
+    for score in SHOWN:
         scored = {name: row.scores for name, row in rows.items()}
         means = {name: one.mean(score) for name, one in scored.items() if one}
         assert whole[score] == pytest.approx(means[ablation.WHOLE])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_five_lines_answer_for_a_folder_and_a_second_call_uses_the_runs_again(
     assert "s to train on 48 pictures" in costs
     assert "MB" in costs
     assert "the best net (timm:test_resnet)" in deep
-    assert "from 30 to 60 accuracy changed by" in more
+    assert "from 30 to 60 it got better by" in more
     assert "12 runs to make" in err
     assert (out / "report.html").is_file()
     assert not list(verify.check_published(out, verify.Findings()))
@@ -87,11 +88,12 @@ def test_a_model_better_than_all_others_is_named(tmp_path: Path, shapes: Dataset
         "Which model: net, surely better than each of the 2 others tried, on 400 test pictures."
     )
     assert "80.0 % of new pictures like these right" in expect
+    assert "and 80.0 % if chosen on other pictures than it is scored on" in expect
     assert "always saying 'a' is right on 50.0 %" in expect
-    assert "(net) is 20.0 points more often right than the best classical model (knn)" in deep
+    assert "(net) is better than the best classical model (knn) by 20.0 points of acc" in deep
     assert "more than chance explains" in deep
-    assert "from 200 to 400 accuracy changed by +10.0 points" in more
-    assert "twice as many may add 5.0 points more" in more
+    assert "from 200 to 400 it got better by +10.0 points of accuracy" in more
+    assert "twice as many may add 5.0 points of accuracy more" in more
 
 
 def test_of_models_that_are_not_told_apart_the_best_of_the_cheap_is_named(
@@ -111,6 +113,19 @@ def test_of_models_that_are_not_told_apart_the_best_of_the_cheap_is_named(
     assert "tree 79.5 %, knn 79.0 %" in which
     assert "no more than chance may explain" in deep
     assert "no sign that they would help" in more
+
+
+def test_advice_may_be_by_another_metric(tmp_path: Path, shapes: Dataset) -> None:
+    scores = {"majority": (0.5,) * 3, "knn": (0.6, 0.6, 0.6), "net": (0.5, 0.7, 0.8)}
+    lines(tmp_path, scores, shapes)
+    for metric, said in (("macro_f1", "macro-F1"), ("log_loss", "log loss")):
+        results = Results(tmp_path)
+        results.put_rows([], metric)
+        board = Leaderboard.compute(results)
+        which, _, _, deep, more = advise.advice(board, shapes, STEPS, results)
+        assert which.startswith("Which model: net")
+        assert re.search(rf"\(net\) is better than .* by \d+\.\d+ of {said}", deep)
+        assert f"of {said}" in more
 
 
 def test_nothing_is_foretold_from_a_curve_that_does_not_flatten(

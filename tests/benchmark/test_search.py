@@ -23,7 +23,7 @@ from benchmark.core.runs import Run, describe
 from benchmark.core.store import Results
 from benchmark.scores import searches as trials
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.metrics import CAN_CHOOSE
+from benchmark.scores.metrics import RANKED_BY
 from benchmark.view import plots
 from benchmark.view.page import publish
 from datasets import Dataset, InputError, Source
@@ -201,7 +201,7 @@ def test_the_labels_of_the_test_pictures_cannot_change_the_winner(tmp_path: Path
     assert found[0].best.label == found[1].best.label
 
 
-@pytest.mark.parametrize("metric", CAN_CHOOSE)
+@pytest.mark.parametrize("metric", RANKED_BY)
 def test_the_best_is_best_in_the_metric(searched: Path, metric: str) -> None:
     (about,) = Results(searched).searches()
     Results(searched).put_search(replace(about, metric=metric))

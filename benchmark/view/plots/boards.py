@@ -10,61 +10,67 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from benchmark.scores.metrics import METRICS, Metric
 from benchmark.view.plots.style import SELECTION, TRAINING, drawing, legend, rows_apart, shortened
 
 NETS_500 = (SELECTION, "s", ":")  # the smaller test set, where a board has two
 
 
-def board(tables: Mapping[str, pd.DataFrame], title: str) -> Figure:
-    """Draw accuracy with its interval for every model, one column of points a protocol.
+def board(tables: Mapping[str, pd.DataFrame], metric: Metric, title: str) -> Figure:
+    """Draw a score with its interval for every model, one column of points a protocol.
 
     Parameters
     ----------
     tables : mapping
         Rows of the leaderboard by protocol and split, all of one data set.
+    metric : Metric
+        One that has intervals.
     title : str
         Data set and number of pictures.
     """
     last = list(tables.values())[-1]
-    order = list(last.sort_values("accuracy")["model"])
+    name_of, floor = metric.name, f"majority_{metric.name}"
+    order = list(last.sort_values(name_of, ascending=metric.more_is_better)["model"])
     order = [m for t in tables.values() for m in t["model"][::-1] if m not in order] + order
     place = {model: i for i, model in enumerate(order)}
     handles: dict[str, Any] = {}
     with drawing(3 + 3.7 * len(tables), 2.4 + 0.3 * len(order), title) as figure:
         all_axes = np.atleast_1d(figure.subplots(1, len(tables), sharex=True, sharey=True))
         for axes, (name, table) in zip(all_axes, tables.items(), strict=True):
-            good = table.dropna(subset=["accuracy"])
+            good = table.dropna(subset=[name_of])
             most = good["n_test"].max()
             for n_test, part in good.groupby("n_test"):
                 colour, marker, line = (TRAINING, "o", "-") if n_test == most else NETS_500
-                spread = part["accuracy"] - part["accuracy_lo"], part["accuracy_hi"]
+                score = part[name_of]
                 axes.errorbar(
-                    part["accuracy"],
+                    score,
                     part["model"].map(place),
-                    xerr=[spread[0], spread[1] - part["accuracy"]],
+                    xerr=[score - part[f"{name_of}_lo"], part[f"{name_of}_hi"] - score],
                     fmt=marker,
                     color=colour,
                     capsize=2,
                     label=f"measured on {n_test:,} test pictures",
                 )
-                axes.axvline(
-                    part["majority_accuracy"].iloc[0],
-                    color=colour,
-                    ls=line,
-                    lw=1,
-                    alpha=0.6,
-                    label=f"always the commonest class of the {n_test:,}",
-                )
+                if floor in METRICS:
+                    axes.axvline(
+                        part[floor].iloc[0],
+                        color=colour,
+                        ls=line,
+                        lw=1,
+                        alpha=0.6,
+                        label=f"{METRICS[floor].label}, of the {n_test:,}",
+                    )
             stated = table.dropna(subset=["published_accuracy"])
-            if len(stated):
+            if len(stated) and name_of == "accuracy":
                 published = stated["published_accuracy"]
                 axes.plot(published, stated["model"].map(place), "kx", label="published")
             split = table["split"].iloc[0]
             unsaid = split == "identity" and not name.endswith(split)
             what = f"{name}, {split} split" if unsaid else name
             axes.set_title(f"{what}, selected on {table['selected_on'].iloc[0]}")
-            axes.set_xlabel("accuracy, 95 % interval")
-            axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            axes.set_xlabel(f"{metric.label}, 95 % interval")
+            if metric.is_share:
+                axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             rows_apart(axes)
             handles |= {
                 label: handle

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from benchmark.scores.contrasts import Contrast
-from benchmark.scores.metrics import IN_CURVES, METRICS
+from benchmark.scores.metrics import METRICS, SHOWN
 from benchmark.view.plots.style import (
     SELECTION,
     TRAINING,
@@ -20,7 +20,7 @@ from benchmark.view.plots.style import (
     rows_apart,
     shortened,
 )
-from benchmark.view.text import split_name
+from benchmark.view.text import score, split_name
 
 LETTERS = 110  # of a line over a contrast
 
@@ -45,24 +45,28 @@ def told_apart(panels: Sequence[tuple[str, pd.DataFrame]], title: str) -> Figure
         columns = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (name, pairs), order in zip(columns, panels, orders, strict=True):
             place = {model: i for i, model in enumerate(order)}
+            metric = METRICS[pairs["metric"].iloc[0]]
             for pair in pairs.to_dict(orient="records"):
                 x, y = place[pair["model_b"]], place[pair["model_a"]]
                 colour = TRAINING if pair["told_apart"] else "0.9"
                 axes.add_patch(mpl.patches.Rectangle((x, y), 1, 1, fc=colour, ec="white"))
                 axes.text(
-                    *(x + 0.5, y + 0.5, f"{100 * pair['difference']:.1f}"),
+                    *(x + 0.5, y + 0.5, score(metric.goodness(pair["difference"]), metric.name)),
                     ha="center",
                     va="center",
                     fontsize=8,
                     color="white" if pair["told_apart"] else "0.25",
                     fontweight="bold" if pair["told_apart"] else None,
                 )
-            scores = dict(zip(pairs["model_a"], pairs["accuracy_a"], strict=True))
-            scores |= dict(zip(pairs["model_b"], pairs["accuracy_b"], strict=True))
+            scores = dict(zip(pairs["model_a"], pairs["score_a"], strict=True))
+            scores |= dict(zip(pairs["model_b"], pairs["score_b"], strict=True))
             axes.set(xlim=(1, max(widest, 2)), ylim=(len(order) - 1, 0))
             axes.set_yticks(
                 np.arange(len(order) - 1) + 0.5,
-                [f"{shortened(model)}  {100 * scores[model]:.1f} %" for model in order[:-1]],
+                [
+                    f"{shortened(model)}  {score(scores[model], metric.name)}"
+                    for model in order[:-1]
+                ],
             )
             names = [shortened(model) for model in order[1:]]
             axes.set_xticks(np.arange(1, len(order)) + 0.5, names, rotation=40, ha="right")
@@ -151,7 +155,7 @@ def worth(table: pd.DataFrame, title: str) -> Figure:
     """
     place = np.arange(len(table))[::-1]
     with drawing(10, 2.4 + 0.36 * len(table), title) as figure:
-        for axes, score in zip(figure.subplots(1, 2, sharey=True), IN_CURVES, strict=True):
+        for axes, score in zip(figure.subplots(1, 2, sharey=True), SHOWN, strict=True):
             metric = METRICS[score]
             scale = metric.scale
             unit = f"points of {metric.label}" if metric.is_share else metric.label

@@ -14,14 +14,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from sklearn.isotonic import isotonic_regression
 
-from benchmark.scores.metrics import IN_CURVES, METRICS
+from benchmark.scores.metrics import METRICS
 from benchmark.view.plots.style import CLASSICAL, TRAINING, drawing, legend, rows_apart
 
 FAMILIES = {"net": (TRAINING, "-"), "classical": (CLASSICAL, "--")}
 
 
-def learning_curves(points: pd.DataFrame, crossovers: pd.DataFrame, title: str) -> Figure:
-    """Draw accuracy and macro-F1 of every model against the number of training pictures.
+def learning_curves(
+    points: pd.DataFrame, crossovers: pd.DataFrame, metrics: tuple[str, str], title: str
+) -> Figure:
+    """Draw two scores of every model against the number of training pictures.
 
     Parameters
     ----------
@@ -29,6 +31,8 @@ def learning_curves(points: pd.DataFrame, crossovers: pd.DataFrame, title: str) 
         Of one data set and split, see `curves.points`.
     crossovers : DataFrame
         Those of the best net and the best classical model, see `curves.crossovers`.
+    metrics : (str, str)
+        The scores.
     title : str
         Data set, protocol and number of pictures.
     """
@@ -37,10 +41,11 @@ def learning_curves(points: pd.DataFrame, crossovers: pd.DataFrame, title: str) 
     markers = dict(zip(models["model"], itertools.cycle("osD^vP*Xp<>h"), strict=False))
     with drawing(14, max(5.2, 2.2 + 0.24 * len(models)), title) as figure:
         panels = figure.subplots(1, 2, sharex=True)
-        for axes, score in zip(panels, IN_CURVES, strict=True):
-            name = METRICS[score].label
-            ends = []
-            best = points.sort_values(["size", score]).groupby("kind")["model"].last()
+        for axes, score in zip(panels, metrics, strict=True):
+            metric = METRICS[score]
+            name, ends = metric.label, []
+            good = points.assign(goodness=metric.goodness(points[score]))
+            best = good.sort_values(["size", "goodness"]).groupby("kind")["model"].last()
             for model, part in points.groupby("model"):
                 kind = part["kind"].iloc[0]
                 colour, line = FAMILIES[kind]
@@ -58,8 +63,8 @@ def learning_curves(points: pd.DataFrame, crossovers: pd.DataFrame, title: str) 
                     alpha=1 if first else 0.7,
                 )
                 ends.append((x[-1], y[-1], str(model), colour, first))
-            if score == "accuracy":
-                axes.axhline(points["majority_accuracy"].iloc[0], color="0.5", ls=":", lw=1)
+            if (floor := f"majority_{score}") in points:
+                axes.axhline(points[floor].iloc[0], color="0.5", ls=":", lw=1)
             axes.set_xscale("log", base=2)
             axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=40, ha="right")
             axes.minorticks_off()
@@ -67,7 +72,7 @@ def learning_curves(points: pd.DataFrame, crossovers: pd.DataFrame, title: str) 
             rows_apart(axes, "both")
             axes.set_xlabel("pictures learnt from, a fifth to select on (logarithmic scale)")
             axes.set_ylabel(name)
-            if score == "accuracy":
+            if metric.is_share:
                 axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
             _mark_crossover(axes, crossovers[crossovers["score"] == score], name)
             _label_ends(axes, ends)
@@ -78,7 +83,11 @@ def learning_curves(points: pd.DataFrame, crossovers: pd.DataFrame, title: str) 
         ]
         handles += [
             mpl.patches.Patch(fc="0.5", alpha=0.3, label="95 % interval, of the best of each kind"),
-            mpl.lines.Line2D([], [], color="0.5", ls=":", label="always the commonest test class"),
+            *(
+                mpl.lines.Line2D([], [], color="0.5", ls=":", label=METRICS[floor].label)
+                for floor in (f"majority_{score}" for score in metrics)
+                if floor in points
+            ),
         ]
         if ((crossovers["crossover"] > 0) & (crossovers["crossover"] < np.inf)).any():
             handles.append(

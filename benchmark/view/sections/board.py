@@ -11,13 +11,15 @@ import pandas as pd
 from benchmark.scores import leaderboard, published
 from benchmark.scores.contrasts import COUNTS, Contrast
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.metrics import METRICS, Metric
+from benchmark.scores.metrics import METRICS, RANKED_BY, Metric
 from benchmark.scores.rows import Row, grouped
 from benchmark.view import plots, text
 from benchmark.view.sections.section import Picture, Section
 from benchmark.view.text import Facts, difference, number, score, with_interval
 
 NOTES = "status and notes"
+RANKS, BEST = "rank (95 %)", "best in % of draws"
+BY_CLASS = "balanced_accuracy"
 MEASURED = {
     "published_accuracy": "published %",
     "n_train": "training pictures",
@@ -51,7 +53,11 @@ def overviews(board: Leaderboard) -> list[Section]:
         }
         ordered = sorted(boards.items(), key=lambda item: (item[0] != "slides", item[0]))
         drawn = [
-            Picture(f"leaderboard.{name}.png", title, partial(plots.board, dict(ordered), title)),
+            Picture(
+                f"leaderboard.{name}.png",
+                title,
+                partial(plots.board, dict(ordered), board.metric, title),
+            ),
             Picture(
                 f"classes.{name}.png",
                 f"{pictures} by class",
@@ -63,15 +69,16 @@ def overviews(board: Leaderboard) -> list[Section]:
 
 
 def comparisons(board: Leaderboard) -> list[Section]:
-    """Accuracy of every model side by side, published, reproduced and fair, by data set."""
+    """Score of every model side by side, published, reproduced and fair, by data set."""
     sets = {row.place.dataset: row.entry.dataset for row in board.rows}
     sections = []
-    for dataset, wide in leaderboard.side_by_side(board.rows).items():
-        table = wide.map(score)
+    for dataset, wide in leaderboard.side_by_side(board.rows, board.metric).items():
+        table = wide.map(partial(score, name=board.metric.name))
         ranks = published_ranks(dataset) if "published" in table else {}
         if ranks:
             table.insert(1, "its rank", [ranks.get(name, "") for name in table.index])
-        title = f"{text.data_name(sets[dataset])}: accuracy in percent, side by side"
+        unit = " in percent" if board.metric.is_share else ""
+        title = f"{text.data_name(sets[dataset])}: {board.metric.label}{unit}, side by side"
         after = [text.PUBLISHED_RANKS] if ranks else []
         sections.append(Section(title, dataset, table=table.reset_index(), after=after))
     return sections
@@ -157,11 +164,11 @@ def boards(board: Leaderboard) -> list[Section]:
             Section(
                 text.heading(rows),
                 rows[0].place.dataset,
-                [*text.remarks(rows), *held],
+                [*text.remarks(rows), *_ranked_by(rows, board.metric), *held],
                 _of_board(rows, common),
-                pictures=_told_apart(rows, board.pairs),
+                pictures=_told_apart(rows, board),
                 bad_rows=[i for i, row in enumerate(rows) if row.bad is not None],
-                off_screen=off_screen(),
+                off_screen=off_screen(board.metric),
                 where="folder" if all(row.is_step for row in rows) else "everywhere",
             )
         )
@@ -173,10 +180,29 @@ def metric_heading(metric: Metric) -> str:
     return f"{metric.heading} (95 % interval)" if metric.name == "accuracy" else metric.heading
 
 
-def off_screen() -> list[str]:
+def off_screen(ranked_by: Metric) -> list[str]:
     """Columns for which a terminal has no room."""
     unseen = [each for each in METRICS.values() if each.on_page and not each.on_screen]
-    return [*map(metric_heading, unseen), MEASURED["predict_ms_per_image"]]
+    unseen = [each for each in unseen if each.name != ranked_by.name]
+    return [RANKS, BEST, *map(metric_heading, unseen), MEASURED["predict_ms_per_image"]]
+
+
+def _ranked_by(rows: Sequence[Row], metric: Metric) -> list[str]:
+    """By what models are ranked if not by the usual, and who is best where each class counts."""
+    lines = []
+    if metric.name != RANKED_BY[0]:
+        lines.append(f"Ranked and compared by {metric.label}.")
+    if metric.name != BY_CLASS:
+        for same in grouped((row for row in rows if row.rank), lambda row: row.n_test):
+            first, best = same[0], max(same, key=lambda row: row.mean(BY_CLASS))
+            if best.mean(BY_CLASS) > first.mean(BY_CLASS):
+                values = [f"{score(row.mean(BY_CLASS), BY_CLASS)} %" for row in (best, first)]
+                lines.append(
+                    f"On {first.n_test:,} pictures {best.place.model} is best where each class "
+                    f"counts the same ({METRICS[BY_CLASS].label} {values[0]}; "
+                    f"{first.place.model} {values[1]})."
+                )
+    return lines
 
 
 def _common_notes(rows: Sequence[Row]) -> dict[int, list[str]]:
@@ -200,12 +226,15 @@ def _of_board(rows: Sequence[Row], common: Mapping[int, list[str]]) -> pd.DataFr
     for row, values in zip(rows, leaderboard.table(rows).to_dict(orient="records"), strict=True):
         tie = ranks[row.data, row.n_test, row.rank] > 1
         line = {"rank": text.rank(row.rank, tie), "model": row.place.model}
+        line[RANKS] = "" if row.rank is None else f"{row.rank}-{row.last_rank}"
+        line[BEST] = score(values["share_best"])
         for name, metric in METRICS.items():
             if metric.on_page:
                 shown = (
                     with_interval(values, name) if metric.of_counts else score(values[name], name)
                 )
-                line[metric_heading(metric)] = shown
+                worse = name == "log_loss" and values[name] > values["majority_log_loss"]
+                line[metric_heading(metric)] = shown + text.WORSE_ODDS * worse
         if spread := score(values["accuracy_sd_of_repeats"]):
             line[metric_heading(METRICS["accuracy"])] += f", repeats ±{spread}"
         line[MEASURED["published_accuracy"]] = score(values["published_accuracy"])
@@ -216,9 +245,9 @@ def _of_board(rows: Sequence[Row], common: Mapping[int, list[str]]) -> pd.DataFr
     return pd.DataFrame(lines)
 
 
-def _told_apart(rows: Sequence[Row], pairs: pd.DataFrame) -> list[Picture]:
+def _told_apart(rows: Sequence[Row], board: Leaderboard) -> list[Picture]:
     """Which models of a board are told apart, if it has two on the same pictures."""
-    place, data = rows[0].place, rows[0].entry.dataset
+    place, data, pairs = rows[0].place, rows[0].entry.dataset, board.pairs
     ours = pairs[(pairs[leaderboard.BOARD] == [*place[:3]]).all(axis=1)]
     panels = []
     for (n_test, _), same in ours.groupby(["n_test", "data"], sort=False):
@@ -226,9 +255,10 @@ def _told_apart(rows: Sequence[Row], pairs: pd.DataFrame) -> list[Picture]:
         panels.append((f"{n_test:,} test pictures{people and f' of {people} people'}", same))
     if not panels:
         return []
+    unit = f"{'points of ' * board.metric.is_share}{board.metric.label}"
     title = (
         f"{text.data_name(data)}, protocol {place.protocol}, {text.split_name(place.split)}:\n"
-        "by how many points of accuracy the row is better than the column"
+        f"by how much the row is better than the column, in {unit}"
     )
     return [
         Picture(

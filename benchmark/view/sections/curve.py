@@ -12,7 +12,7 @@ import pandas as pd
 from benchmark.core import protocols
 from benchmark.scores import curves as learning_curves
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.metrics import METRICS
+from benchmark.scores.metrics import METRICS, Metric, shown_with
 from benchmark.scores.rows import Row, grouped
 from benchmark.view import plots, text
 from benchmark.view.sections.section import Picture, Section
@@ -20,7 +20,8 @@ from benchmark.view.text import score
 
 
 def curves(board: Leaderboard) -> list[Section]:
-    """Accuracy by number of training pictures, and where nets overtake, by data set and split."""
+    """Scores by number of training pictures, and where nets overtake, by data set and split."""
+    metric = board.metric
     of_curves = grouped((row for row in board.rows if row.curve_size), lambda row: row.curve)
     names = Counter(rows[0].curve[:2] for rows in of_curves)
     sections = []
@@ -38,13 +39,13 @@ def curves(board: Leaderboard) -> list[Section]:
         picture = Picture(
             f"{text.file_name(*words)}.png",
             "Learning curves",
-            partial(plots.learning_curves, points, best, title),
+            partial(plots.learning_curves, points, best, shown_with(metric.name), title),
         )
         sections.append(
             Section(
                 title,
                 dataset,
-                table=_by_size(rows),
+                table=_by_size(rows, metric),
                 after=_on_curves(rows, best),
                 pictures=[picture] if len(points["size"].unique()) > 1 else [],
             )
@@ -52,28 +53,30 @@ def curves(board: Leaderboard) -> list[Section]:
     return sections
 
 
-def _by_size(rows: Sequence[Row]) -> pd.DataFrame:
-    """Accuracy as text, a row a model, best first, and a column a size."""
+def _by_size(rows: Sequence[Row], metric: Metric) -> pd.DataFrame:
+    """Score as text, a row a model, best first, and a column a size."""
     columns: dict[str, dict[str, str]] = {}
-    best_last = sorted(
-        rows,
-        key=lambda row: (row.curve_size or 0, row.scores is not None and row.mean("accuracy")),
-    )
+
+    def good(row: Row) -> tuple[float, float]:
+        known = row.scores is not None
+        return row.curve_size or 0, metric.goodness(row.mean(metric.name)) if known else -math.inf
+
+    best_last = sorted(rows, key=good)
     for same in grouped(best_last, lambda row: row.place.protocol):
         sizes = [row.size for row in same if row.scores is not None]
         name = f"{max(sizes):,} pictures" if sizes else ""
         name = same[0].place.protocol if not name or name in columns else name
-        columns[name] = {row.place.model: _cell(row) for row in same}
+        columns[name] = {row.place.model: _cell(row, metric.name) for row in same}
     models = [*dict.fromkeys(row.place.model for row in reversed(best_last))]
     wide = pd.DataFrame(columns, index=pd.Index(models, name="model"))
     return wide.fillna("").reset_index()
 
 
-def _cell(row: Row) -> str:
+def _cell(row: Row, name: str) -> str:
     if row.scores is None:
         return row.bad.status if row.bad else ""
-    spread = score(row.scores.sd("accuracy") or math.nan)
-    return f"{score(row.mean('accuracy'))}{spread and f' ±{spread}'}"
+    spread = score(row.scores.sd(name) or math.nan, name)
+    return f"{score(row.mean(name), name)}{spread and f' ±{spread}'}"
 
 
 def _on_curves(rows: Sequence[Row], best: pd.DataFrame) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from benchmark.scores import contrasts, pairs
 from benchmark.scores.contrasts import SPLITS, TRANSFER, Contrast
+from benchmark.scores.metrics import METRICS
 from benchmark.scores.rows import Row, Scores
 from benchmark.view import sections
 from benchmark.view.sections import Section
@@ -44,7 +45,7 @@ def row(
 
 
 def compute(rows: list[Row], kind: Contrast = SPLITS) -> pd.DataFrame:
-    return contrasts.compute([pairs.rank([each])[0][0] for each in rows], kind)
+    return contrasts.compute([pairs.rank([each], METRICS["accuracy"])[0][0] for each in rows], kind)
 
 
 def shown(rows: list[Row], kind: Contrast) -> Section:

@@ -16,6 +16,7 @@ from benchmark import run, verify
 from benchmark.core.store import Results
 from benchmark.scores import curves as learning_curve
 from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.metrics import SHOWN
 from benchmark.scores.rows import Row, Scores
 from benchmark.view import sections
 from benchmark.view.page import publish
@@ -50,7 +51,7 @@ def made_up(model: str, size: int, right: np.ndarray) -> Row:
 
 
 def crossover(rows: Sequence[Row], net: str, classical: str) -> pd.Series:
-    found = learning_curve.crossovers(rows).set_index(["score", "net", "classical"])
+    found = learning_curve.crossovers(rows, SHOWN).set_index(["score", "net", "classical"])
     return found.loc[("accuracy", net, classical)]
 
 
@@ -150,7 +151,7 @@ def test_the_best_of_many_equals_is_not_flattered() -> None:
         rows = answers(rng, (0.7,) * 4, "forest")
         for i in range(8):
             rows += answers(rng, (0.7,) * 4, f"net{i}")
-        found = learning_curve.crossovers(rows)
+        found = learning_curve.crossovers(rows, SHOWN)
         best.append(found[found["net"] == learning_curve.BEST_NET].iloc[0])
     # Eight equals to choose from are ahead of the one as often as not, not nearly always.
     assert 0.2 <= np.mean([row["share_net_behind"] for row in best]) <= 0.8

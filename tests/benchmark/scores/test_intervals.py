@@ -264,8 +264,8 @@ def test_draws_are_of_whole_people_and_the_same_every_time() -> None:
     rng = np.random.default_rng(3)
     people = np.repeat(np.arange(4), 5)
     labels, predicted = rng.integers(3, size=(2, 20))
-    drawn = statistics.resample(metrics.counts_by_class(labels, predicted, people, 3, 4))
-    assert drawn.shape == (statistics.DRAWS, 3, 3)
+    counts = metrics.counts_by_class(labels, predicted, np.ones(20), people, 3, 4)
+    drawn = statistics.resample(counts)
+    assert drawn.shape == (statistics.DRAWS, 4, 3)
     assert (drawn[:, 1].sum(axis=1) == 20).all(), "four people of five pictures each"
-    again = statistics.resample(metrics.counts_by_class(labels, predicted, people, 3, 4))
-    assert (drawn == again).all()
+    assert (drawn == statistics.resample(counts)).all()

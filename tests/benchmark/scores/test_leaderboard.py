@@ -24,6 +24,7 @@ from benchmark.view.console import show
 from benchmark.view.page import publish
 from benchmark.view.sections.board import boards, comparisons, metric_heading
 from benchmark.view.text import heading
+from datasets import InputError
 from deepnets.training.engine import Epoch
 from tests.benchmark.made_up import board_row, predictions, record
 
@@ -90,9 +91,14 @@ def test_models_the_pictures_cannot_tell_apart_share_a_rank_and_it_shows(tmp_pat
     table = found.table
     assert table["model"].tolist() == ["knn", "vgg11", "majority"], "in order of accuracy"
     assert table["rank"].tolist() == [1, 1, 3]
+    assert table["last_rank"].tolist() == [2, 2, 3]
+    assert table["share_best"].sum() == pytest.approx(1)
+    assert 0.5 < table["share_best"].iloc[0] < 1
+    assert table["share_best"].iloc[2] == 0
     (section,) = boards(found)
     assert section.table is not None
     assert section.table["rank"].tolist() == ["1=", "1=", "3"]
+    assert section.table["rank (95 %)"].tolist() == ["1-2", "1-2", "3-3"]
     pairs = found.pairs.set_index(["model_a", "model_b"])
     assert pairs["told_apart"].to_dict() == {
         ("knn", "vgg11"): False,
@@ -103,6 +109,67 @@ def test_models_the_pictures_cannot_tell_apart_share_a_rank_and_it_shows(tmp_pat
     assert pair["difference"] == pytest.approx(0.31)
     assert pair["difference_lo"] < 0.31 < pair["difference_hi"]
     assert pair["p"] <= pair["p_adjusted"]
+
+
+SURE, UNSURE = 0.99, 0.6  # of the class named
+
+
+def put_unsure(out: Path, model: str, right: float, confidence: float) -> None:
+    """A result on 400 pictures, of which the first `right` are right, all named as surely."""
+    row, labels = board_row(model, keys=(model,)), np.arange(400) % 2
+    said = predictions(labels, np.arange(400) < right * 400)
+    probabilities = np.abs(said.probabilities - (1 - confidence)).astype(np.float32)
+    Results(out).put(record(row, n_test=400), replace(said, probabilities=probabilities))
+    Results(out).put_rows([row])
+
+
+def test_models_are_ranked_by_the_metric_asked_for(tmp_path: Path) -> None:
+    put_unsure(tmp_path, "sure", 0.8, SURE)
+    put_unsure(tmp_path, "unsure", 0.7, UNSURE)
+    results = Results(tmp_path)
+    by_accuracy = Leaderboard.compute(results)
+    assert by_accuracy.table["model"].tolist() == ["sure", "unsure"]
+    results.put_rows([], "log_loss")
+    by_loss = Leaderboard.compute(results)
+    assert by_loss.table["model"].tolist() == ["unsure", "sure"]
+    assert by_loss.table["rank"].tolist() == [1, 2]
+    assert by_loss.pairs[["metric", "model_a"]].iloc[0].tolist() == ["log_loss", "unsure"]
+    assert by_loss.pairs["difference"].iloc[0] < 0, "of a loss, less is better"
+    (section,) = boards(by_loss)
+    assert "Ranked and compared by log loss." in section.before
+    put_unsure(tmp_path, "knn", 0.9, UNSURE)
+    assert Leaderboard.compute(results).metric.name == "log_loss", "until another is asked for"
+
+
+def test_probabilities_worse_than_the_shares_of_the_classes_are_marked(tmp_path: Path) -> None:
+    put_unsure(tmp_path, "sure", 0.8, SURE)
+    put_unsure(tmp_path, "unsure", 0.7, UNSURE)
+    (section,) = boards(Leaderboard.compute(Results(tmp_path)))
+    assert section.table is not None
+    marked = section.table.set_index("model")["log loss"].str.endswith("!")
+    assert marked.to_dict() == {"sure": True, "unsure": False}
+
+
+def test_a_board_says_who_is_best_where_each_class_counts_the_same(tmp_path: Path) -> None:
+    labels = (np.arange(400) % 10 == 0).astype(int)
+    for model, right in (("majority", labels == 0), ("knn", np.arange(400) % 4 != 1)):
+        row = board_row(model, keys=(model,))
+        Results(tmp_path).put(record(row, n_test=400), predictions(labels, right))
+        Results(tmp_path).put_rows([row])
+    (section,) = boards(Leaderboard.compute(Results(tmp_path)))
+    assert section.before == [
+        "On 400 pictures knn is best where each class counts the same "
+        "(balanced accuracy 86.1 %; majority 50.0 %)."
+    ]
+
+
+def test_a_folder_ranked_by_something_unknown_says_what_to_do(tmp_path: Path) -> None:
+    put(tmp_path, "knn", [0.6])
+    Results(tmp_path).put_rows([], "charm")
+    with pytest.raises(
+        InputError, match=r"ranks by 'charm', which is none of accuracy, .* --metric"
+    ):
+        collect(tmp_path)
 
 
 def test_pictures_of_one_person_do_not_count_on_their_own(tmp_path: Path) -> None:
@@ -237,7 +304,8 @@ def test_published_reproduced_and_fair_stand_side_by_side(tmp_path: Path) -> Non
     put(tmp_path, "knn", [0.58])
     put(tmp_path, "knn", [0.55], protocol="fair-500")
     put(tmp_path, "hog-svm", [0.83], protocol="fair-500")
-    wide = leaderboard.side_by_side(Leaderboard.compute(Results(tmp_path)).rows)["muxspace"]
+    rows = Leaderboard.compute(Results(tmp_path)).rows
+    wide = leaderboard.side_by_side(rows, METRICS["accuracy"])["muxspace"]
     assert list(wide.columns) == ["published", "slides", "fair-500"]
     assert wide.loc["knn"].tolist() == [0.61, 0.58, 0.55]
     assert wide.loc["hog-svm"].isna().tolist() == [True, True, False]
@@ -262,7 +330,7 @@ def test_the_split_that_is_usual_goes_without_saying(tmp_path: Path) -> None:
         put(tmp_path, "majority", [0.5], protocol="fair", split=split, usual_split="identity")
     put(tmp_path, "knn", [0.6], usual_split="random")
     rows = Leaderboard.compute(Results(tmp_path)).rows
-    assert list(leaderboard.side_by_side(rows)["muxspace"].columns[1:]) == [
+    assert list(leaderboard.side_by_side(rows, METRICS["accuracy"])["muxspace"].columns[1:]) == [
         *("slides", "fair", "fair-random"),
     ]
     pictures = [section.pictures for section in boards(Leaderboard.compute(Results(tmp_path)))]

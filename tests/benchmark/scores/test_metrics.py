@@ -102,13 +102,14 @@ def test_a_class_never_predicted_or_not_in_the_test_set_keeps_its_row() -> None:
 
 def test_counts_of_groups_add_up_to_the_scores_of_all() -> None:
     groups = np.arange(300) % 7
-    counts = metrics.counts_by_class(LABELS, PROBABILITIES.argmax(axis=1), groups, 4, 8)
-    assert counts.shape == (8, 3, 4)
+    losses = metrics.log_losses(LABELS, PROBABILITIES)
+    counts = metrics.counts_by_class(LABELS, PROBABILITIES.argmax(axis=1), losses, groups, 4, 8)
+    assert counts.shape == (8, 4, 4)
     assert not counts[7].any()
     score = metrics.score(LABELS, PROBABILITIES)
     for metric in metrics.METRICS.values():
         if metric.of_counts:
-            assert metric.of_counts(counts.sum(axis=0)) == score[metric.name]
+            assert metric.of_counts(counts.sum(axis=0)) == pytest.approx(score[metric.name])
             assert np.isnan(metric.of_counts(counts[7]))
 
 

@@ -30,7 +30,10 @@ def test_an_interval_and_a_difference_lie_around_the_score_by_any_metric(metric:
     assert low < good.mean(metric) < high
     value, low, high = pairs.difference(0, 1, metric)
     assert value == good.mean(metric) - bad.mean(metric)
-    assert 0 < low < value < high
+    assert low < value < high
+    assert METRICS[metric].goodness(low) > 0
+    assert METRICS[metric].goodness(high) > 0
+    assert pairs.p(0, 1, metric) < 0.05
 
 
 def test_it_does_not_matter_beside_which_others_two_are_compared() -> None:
@@ -64,6 +67,16 @@ def test_repeats_that_differ_widen_intervals() -> None:
     apart = Pairs([same, other]).difference(0, 1)
     alone = Pairs([scores(GOOD), scores(BAD)]).difference(0, 1)
     assert apart.high - apart.low > alone.high - alone.low
+
+
+def test_the_best_of_equals_is_expected_to_score_what_they_all_do() -> None:
+    equals = [scores(RNG.random(200) < 0.7) for _ in range(20)]
+    accuracies = [each.mean("accuracy") for each in equals]
+    expected = Pairs(equals).expected_of_best(METRICS["accuracy"])
+    assert max(accuracies) > 0.75
+    assert expected == pytest.approx(np.mean(accuracies), abs=0.02)
+    one = Pairs([scores(GOOD), scores(BAD)])
+    assert one.expected_of_best(METRICS["accuracy"]) == pytest.approx(GOOD.mean())
 
 
 def test_other_pictures_of_the_same_people_can_be_compared() -> None:

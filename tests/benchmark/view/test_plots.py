@@ -23,7 +23,13 @@ WHAT = (
 )
 PAIRS = pd.DataFrame(
     {
-        **{"model_a": [LONG], "model_b": ["knn"], "accuracy_a": [0.8], "accuracy_b": [0.6]},
+        **{
+            "model_a": [LONG],
+            "model_b": ["knn"],
+            "metric": ["accuracy"],
+            "score_a": [0.8],
+            "score_b": [0.6],
+        },
         **{"difference": [0.2], "told_apart": [True]},
     }
 )
