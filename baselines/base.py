@@ -18,6 +18,8 @@ class PictureClassifier(Classifier):
     A model is a dataclass whose fields are its parameters. It says in `build` which estimator it
     is and, where the flat pixels are not what that takes, in `features` what it takes instead. One
     that can be fitted on a GPU has a parameter `device`; `device_` then tells `build` which to use.
+    One that can learn from mirror images too has a parameter `mirrored`; these then follow the
+    pictures, in the same order.
     """
 
     def build(self, rows: np.ndarray, y: np.ndarray) -> Any:
@@ -44,7 +46,11 @@ class PictureClassifier(Classifier):
 
     def _fit(self, X: np.ndarray, y: np.ndarray, *_: np.ndarray | None) -> None:
         self.device_ = choose(getattr(self, "device", "cpu"), KNOWN_DEVICES)
-        self.estimator_ = self.fit_rows(self.features(X), y)
+        rows = self.features(X)
+        if getattr(self, "mirrored", False):
+            rows = np.concatenate([rows, self.features(np.ascontiguousarray(X[..., ::-1]))])
+            y = np.concatenate([y, y])
+        self.estimator_ = self.fit_rows(rows, y)
 
     def _predict_proba(self, X: np.ndarray) -> np.ndarray:
         return self.estimator_.predict_proba(self.features(X))

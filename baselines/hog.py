@@ -21,7 +21,7 @@ from baselines.cuda import OnCuda
 from baselines.registry import register
 
 FOLDS = 3  # of the calibration
-CELL = 4  # pixels; at 32 px this makes the 8x8 cells that the descriptor's authors use
+CELLS = 8  # along a side; their blocks of 2x2, which overlap by half, are the descriptor's authors'
 
 
 @register("hog-svm", family="HOG + SVM")
@@ -38,6 +38,8 @@ class HogSvm(PictureClassifier):
         Principal components kept; fewer where there are fewer training pictures.
     C : float
         Inverse of the penalty's strength.
+    mirrored : bool
+        Whether the mirror images of the training pictures are learnt from too.
     random_state : int, optional
         Seed of the components' solver and of the calibration folds.
     device : {"auto", "cpu", "cuda"}
@@ -46,14 +48,20 @@ class HogSvm(PictureClassifier):
 
     n_components: int = 200
     C: float = 10.0
+    mirrored: bool = False
     random_state: int | None = None
     device: str = "auto"
 
     def features(self, X: np.ndarray) -> np.ndarray:
-        """Gradient histograms of the grey picture, ``(n, n_features)`` of float32."""
-        side = max(X.shape[2] // (2 * CELL), 1) * 2 * CELL
+        """Gradient histograms of the grey picture, ``(n, 1764)`` of float32.
+
+        A cell is an eighth of the picture's side, since what is to be seen is as large a part of a
+        large picture as of a small one.
+        """
+        cell = max(X.shape[2] // CELLS, 2)  # pixels
+        side = CELLS * cell
         descriptor = cv2.HOGDescriptor(
-            (side, side), (2 * CELL, 2 * CELL), (CELL, CELL), (CELL, CELL), 9
+            (side, side), (2 * cell, 2 * cell), (cell, cell), (cell, cell), 9
         )
         rows = []
         for planes in X:
@@ -64,7 +72,7 @@ class HogSvm(PictureClassifier):
         return np.stack(rows)
 
     def build(self, rows: np.ndarray, y: np.ndarray) -> CalibratedMachine:  # noqa: D102
-        fewest = len(rows) * (FOLDS - 1) // FOLDS - 1  # rows of a calibration fold, centred
+        fewest = len(rows) * (FOLDS - 1) // FOLDS - 1 - self.mirrored  # of a fold, centred
         components = max(min(self.n_components, rows.shape[1], fewest), 1)
         scaler, pca, normalizer = StandardScaler, PCA, "auto"
         if self.device_ == "cuda":
@@ -76,7 +84,7 @@ class HogSvm(PictureClassifier):
             pca(components, power_iteration_normalizer=normalizer, random_state=self.random_state),
             SVC(C=self.C, gamma="scale", decision_function_shape="ovo"),
         )
-        return CalibratedMachine(machine, self.random_state)
+        return CalibratedMachine(machine, 1 + self.mirrored, self.random_state)
 
 
 class CudaScaler(OnCuda, StandardScaler):
@@ -110,12 +118,16 @@ class CalibratedMachine(ClassifierMixin, BaseEstimator):
     ----------
     machine : classifier
         Unfitted; its ``decision_function`` is that of `SVC` with ``decision_function_shape="ovo"``.
+    copies : int
+        How often each picture is among the rows to fit to, all pictures once before any the second
+        time. A fold learns from all copies of its pictures, and judges the first ones of others.
     random_state : int, optional
         Seed of the folds.
     """
 
-    def __init__(self, machine: Any, random_state: int | None = None) -> None:
+    def __init__(self, machine: Any, copies: int = 1, random_state: int | None = None) -> None:
         self.machine = machine
+        self.copies = copies
         self.random_state = random_state
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
@@ -124,7 +136,9 @@ class CalibratedMachine(ClassifierMixin, BaseEstimator):
         self.classes_ = self.machine_.classes_
         decided = []
         folds = KFold(FOLDS, shuffle=True, random_state=self.random_state)
-        for learnt, unseen in folds.split(X):
+        n = len(X) // self.copies
+        for first, unseen in folds.split(X[:n]):
+            learnt = np.concatenate([first + n * copy for copy in range(self.copies)])
             judged = unseen[np.isin(y[unseen], y[learnt])]
             if len(np.unique(y[learnt])) > 1 and len(judged):
                 other = clone(self.machine).fit(X[learnt], y[learnt])

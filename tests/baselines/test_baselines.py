@@ -12,6 +12,7 @@ from baselines import BASELINES, register
 from baselines.hog import CalibratedMachine, HogSvm
 from baselines.linear import Logistic
 from baselines.neighbours import Neighbours
+from baselines.patches import Patches
 from benchmark.scores import metrics
 from datasets import Dataset
 
@@ -46,6 +47,49 @@ def test_gradient_histograms_see_edges_and_not_brightness() -> None:
     assert edges == pytest.approx(HogSvm().features(picture + 50), abs=1e-3)
     assert edges.max() > 0.1
     assert HogSvm().features(np.full_like(picture, 90)).max() < 1e-3
+
+
+def test_gradient_histograms_see_the_same_in_a_larger_picture() -> None:
+    picture = np.zeros((1, 3, 32, 32), np.uint8)
+    picture[..., 16:] = 100
+    picture[..., 8:12, 4:12] = 200
+    small, large = (HogSvm().features(picture.repeat(k, 2).repeat(k, 3)) for k in (1, 2))
+    assert small.shape == large.shape == (1, 1764)
+    assert np.corrcoef(small[0], large[0])[0, 1] > 0.9
+
+
+def slanted(n: int, way: int, seed: int = 0) -> np.ndarray:
+    """Pictures of a diagonal line at some place; a `way` of -1 is the mirror image of 1."""
+    rng = np.random.default_rng(seed)
+    pictures = rng.integers(0, 60, (n, 3, 16, 16), dtype=np.uint8)
+    for picture, place in zip(pictures, rng.integers(-4, 5, n), strict=True):
+        picture[:, np.eye(16, k=place, dtype=bool)] = 250
+    return np.ascontiguousarray(pictures[..., ::way])
+
+
+@pytest.mark.parametrize("kind", [HogSvm, Patches])
+def test_what_learns_from_mirror_images_cannot_tell_a_slant_from_its_mirror_image(
+    kind: type[HogSvm | Patches],
+) -> None:
+    y = np.repeat([0, 1], 40)
+    seen, unseen = (np.concatenate([slanted(40, way, seed) for way in (1, -1)]) for seed in (0, 1))
+    right = {
+        mirrored: (kind(mirrored=mirrored, random_state=0).fit(seen, y).predict(unseen) == y).mean()
+        for mirrored in (False, True)
+    }
+    assert right[True] < 0.75 < 0.95 < right[False]
+
+
+def test_patches_are_told_apart_wherever_they_are_in_a_part_of_the_picture() -> None:
+    X = np.concatenate([slanted(40, 1), slanted(40, -1)])
+    model = Patches(n_centroids=20, parts=1, random_state=0).fit(X, np.repeat([0, 1], 40))
+    rolled = np.roll(X, 2, axis=2)
+    assert (model.predict(rolled) == np.repeat([0, 1], 40)).mean() > 0.95
+
+
+def test_a_patch_wider_than_the_picture_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"width=20 .* that of the pictures, 16, or less"):
+        Patches(width=20).fit(slanted(4, 1), np.array([0, 0, 1, 1]))
 
 
 @pytest.mark.parametrize("size", [8, 13, 32, 50])

@@ -24,7 +24,7 @@ from baselines.linear import Logistic
 from baselines.trees import Forest
 from datasets import Dataset
 
-ON_GPU = ["knn", "logistic-regression", "hog-svm"]
+ON_GPU = ["knn", "logistic-regression", "hog-svm", "patches"]
 
 
 @pytest.fixture
