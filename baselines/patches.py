@@ -92,6 +92,9 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
 
     Patches lose their brightness and contrast and are whitened (ZCA); their likeness to a centroid
     is the "triangle" of the paper above: by how much it is nearer than the mean of all centroids.
+    Square roots are taken of the averages, so that a few strong likenesses do not outweigh all
+    others (Perronnin, Sánchez and Mensink, "Improving the Fisher kernel for large-scale image
+    classification", ECCV 2010).
 
     Parameters
     ----------
@@ -163,7 +166,7 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
                 near = _triangle(patches, centroids).transpose(1, 2)
                 near = near.reshape(len(block), -1, along, along)
                 pooled = torch.nn.functional.adaptive_avg_pool2d(near, self.parts)
-                encoded.append(pooled.flatten(1).cpu().numpy())
+                encoded.append(pooled.flatten(1).sqrt().cpu().numpy())
         return np.concatenate(encoded)
 
 

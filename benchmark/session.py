@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import click
 from rich.console import Console
@@ -119,7 +120,18 @@ def make(
     options.results.put_rows(on_board, options.metric)
     n, limit = jobs(options, wanted), options.time_limit
     with Display(Console(stderr=True)) as display:
-        return pool.run_all(wanted, options.results, n, limit, display)
+        return pool.run_all(
+            wanted, options.results, n, limit, display, partial(_first_look, options, display)
+        )
+
+
+def _first_look(options: Options, display: Display) -> None:
+    """Write what the quick runs show, and say how to see more while the others go on."""
+    publish(options.results)
+    display.say(
+        f"a first leaderboard is in {options.out / 'leaderboard.md'}; 'python -m benchmark.report "
+        f"--out {options.out}' writes it again at any time"
+    )
 
 
 def jobs(options: Options, wanted: Sequence[Run]) -> int:

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from multiprocessing.managers import SyncManager
@@ -31,6 +31,7 @@ START = "forkserver" if sys.platform == "linux" else "spawn"  # macOS' libraries
 FOR_ALL, FOR_NETS = ["__main__", "benchmark.core.execute"], ["deepnets.training.classifier"]
 POLL_SECONDS = 0.2
 TRIAL_SECONDS = 60.0  # a model that takes longer for a few pictures counts as the longest
+QUICK_TRAINING = 1000  # training pictures up to which a classical model takes seconds
 LONG_TRAINING = 200  # training pictures from which on a run is long against its trial
 CARD_BYTES = 2e9  # of a card's memory for a run's context, and again for its maps at 32 px
 
@@ -39,11 +40,29 @@ _messages: Any = None  # in a worker: where its epochs are told
 
 
 def run_all(
-    runs: Sequence[Run], results: Results, jobs: int, time_limit: float | None, display: Display
+    runs: Sequence[Run],
+    results: Results,
+    jobs: int,
+    time_limit: float | None,
+    display: Display,
+    after_quick: Callable[[], None] = lambda: None,
 ) -> list[Record]:
-    """Make the runs that have no result yet, `jobs` at a time, those that take longest first.
+    """Make the runs that have no result yet, `jobs` at a time.
 
-    A run that takes more seconds than the time limit is ended and recorded as a time-out.
+    Classical models on few pictures take seconds and come first, so that there is something to see;
+    of the others those that take longest do. A run that takes more seconds than the time limit is
+    ended and recorded as a time-out.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    results : Results
+    jobs : int
+    time_limit : float or None
+        Seconds a run may take.
+    display : Display
+    after_quick : callable
+        Called once the quick runs have ended, where others follow.
 
     Returns
     -------
@@ -55,6 +74,10 @@ def run_all(
     made = {}
     if waiting:
         with start_workers(jobs, waiting) as workers:
+            quick, waiting = _quick_first(waiting)
+            made = make(workers, quick, results, time_limit, display)
+            if quick and waiting:
+                after_quick()
             expected = {}
             # The order matters where runs wait for others, and a trial pays where a run is long.
             long = any(len(run.rows().training) > LONG_TRAINING for run in waiting)
@@ -64,14 +87,22 @@ def run_all(
             waiting.sort(  # a run of unknown cost may be the longest, a net more likely
                 key=lambda run: (-expected.get(run.key, math.inf), not run.model.deep, run.key)
             )
-            made = make(workers, waiting, results, time_limit, display)
+            made |= make(workers, waiting, results, time_limit, display)
         points: dict[str, list[schedule.Point]] = defaultdict(list)
-        for run in waiting:
+        for run in [*quick, *waiting]:
             if (measured := made[run.key].measured) is not None:
                 points[schedule.kind(run)].append(schedule.measured(run, measured))
         schedule.remember(points)
     records = [made.get(run.key) or results.record(run.key) for run in runs]
     return [record for record in records if record is not None]
+
+
+def _quick_first(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """Tell the runs that surely take seconds from the others."""
+    quick = [
+        run for run in runs if not run.model.deep and len(run.rows().training) <= QUICK_TRAINING
+    ]
+    return quick, [run for run in runs if run not in quick]
 
 
 def unfinished(runs: Sequence[Run], results: Results) -> list[Run]:

@@ -110,6 +110,7 @@ def test_the_longest_runs_are_begun_first_by_what_they_cost_here(
     shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "LONG_TRAINING", 0)
+    monkeypatch.setattr(pool, "QUICK_TRAINING", 0)
     runs = [a_run(shapes_folder, shapes, name) for name in ("majority", "knn", "decision-tree")]
     costs = {"majority": 5.0, "knn": 1.0, "decision-tree": 9.0}
     n_train = len(runs[0].rows().training)
@@ -189,6 +190,20 @@ def test_of_unknown_cost_nets_come_first(
         return {run.key: run.record("skipped") for run in runs}
 
     monkeypatch.setattr(pool, "make", make)
+    monkeypatch.setattr(pool, "QUICK_TRAINING", 0)
     with Display(Console(quiet=True)) as display:
         pool.run_all(runs, Results(tmp_path), 3, None, display)
     assert order[0] == "resnet18"
+
+
+def test_what_takes_seconds_is_made_first_and_can_then_be_seen(
+    shapes_folder: Path, tmp_path: Path, run_command: Callable[..., tuple[int, str, str]]
+) -> None:
+    arguments = ("--data", shapes_folder, "--out", tmp_path)
+    _, _, err = run_command(run.main, "--model", "poster-baseline,majority,knn", *arguments)
+    lines = err.splitlines()
+    places = [
+        next(i for i, line in enumerate(lines) if words in line)
+        for words in ("fair knn: ok", "a first leaderboard is in", "fair poster-baseline: ok")
+    ]
+    assert places == sorted(places)
