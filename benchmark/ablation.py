@@ -119,7 +119,7 @@ def for_people(worth: pd.DataFrame) -> pd.DataFrame:
 def main(options: Options) -> int:
     """Train a net by a recipe and without each of its parts; write what each is worth."""
     model, *others = models.find(options.model)
-    if others or not model.deep:
+    if others or not model.is_trained_in_epochs:
         raise click.UsageError(f"--model {options.model}: name one net, for a recipe is a net's")
     runs: dict[str, list[Run]] = {
         left_out: session.plan(replace(options, settings=settings))

@@ -238,14 +238,17 @@ class Options:
             for tested in dict.fromkeys(self.test_data) or [None]
         ]
 
-    def parameters(self, deep: bool) -> Mapping[str, Any]:
-        """Parameters of a model: those that are set, what nets start from, and their budget."""
+    def parameters(self, in_epochs: bool) -> Mapping[str, Any]:
+        """Parameters of a model: those that are set, what nets start from, and their budget.
+
+        A net that is not trained, but frozen, always starts from weights and has no budget.
+        """
         more: dict[str, Any] = {}
         if self.weights is not None:
             more["weights"] = str(self.weights.resolve())
-        elif self.pretrained:
+        elif self.pretrained and in_epochs:
             more["pretrained"] = True
-        if deep and self.budget is not None:
+        if in_epochs and self.budget is not None:
             more["budget"] = self.budget
         return {**self.settings, **more}
 

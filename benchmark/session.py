@@ -63,17 +63,15 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
         or do not fit: wrong input is told before anything is fitted.
     """
     entries = models.find(options.model)
-    device = usable_device(options.device, entries)
+    device, threads = usable_device(options.device, entries), options.threads
+    parameters = [(each, options.parameters(each.is_trained_in_epochs)) for each in entries]
     planned = []
     for source, dataset in zip(options.sources, load(options), strict=True):
         about = runs.describe(dataset)
         here = [
-            Run(
-                *(source, about, options.size, protocol, entry, options.parameters(entry.deep)),
-                *(repeat, device, options.threads),
-            )
+            Run(source, about, options.size, protocol, entry, set_here, repeat, device, threads)
             for protocol in given or protocols(options, dataset)
-            for entry in entries
+            for entry, set_here in parameters
             for repeat in range(protocol.repeats)
         ]
         for run in here:

@@ -11,28 +11,65 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from baselines import classifier, device
-from deepnets.registry import ARCHITECTURES, TIMM, Architecture, architecture, register
+from deepnets.registry import (
+    ARCHITECTURES,
+    FROZEN,
+    PACKAGED,
+    TIMM,
+    Architecture,
+    architecture,
+    register,
+)
 
 if TYPE_CHECKING:
     from deepnets.training.classifier import NetClassifier
+    from deepnets.training.frozen import FrozenClassifier
 
-__all__ = ["ARCHITECTURES", "TIMM", "Architecture", "architecture", "files", "make", "register"]
+__all__ = [
+    "ARCHITECTURES",
+    "FROZEN",
+    "PACKAGED",
+    "TIMM",
+    "Architecture",
+    "architecture",
+    "files",
+    "load",
+    "make",
+    "register",
+]
 
 
-def make(name: str, /, **settings: Any) -> "NetClassifier":
-    """Make the unfitted classifier of a registered net, or of ``timm:NAME``.
+def make(name: str, /, **settings: Any) -> "NetClassifier | FrozenClassifier":
+    """Make the unfitted classifier of a registered net, of ``timm:NAME`` or of ``frozen:NAME``.
 
-    See `NetClassifier.with_settings` for the settings; the error is a ValueError.
+    See `with_settings` of the two classes for the settings; the error is a ValueError.
     """
+    if name.startswith(FROZEN):
+        from deepnets.training.frozen import FrozenClassifier
+
+        return FrozenClassifier.with_settings(name, settings)
     from deepnets.training.classifier import NetClassifier
 
     return NetClassifier.with_settings(name, settings)
 
 
+def load(path: Path, device: str = "auto") -> "NetClassifier | FrozenClassifier":
+    """Load a fitted classifier that its `save` wrote, ready to predict."""
+    import safetensors
+
+    from deepnets.training.classifier import NetClassifier
+    from deepnets.training.frozen import FrozenClassifier
+
+    with safetensors.safe_open(path, framework="pt") as file:
+        kind = FrozenClassifier if "frozen" in file.metadata() else NetClassifier
+    return kind.load(path, device)
+
+
 def files(name: str) -> set[Path]:
     """Files with the code that computes a net: its own, and those that all nets share."""
     folder = Path(__file__).parent
-    own = Path(inspect.getfile(architecture(name).builder))
+    known = name.replace(FROZEN, TIMM)
+    own = Path(inspect.getfile(architecture(known).builder))
     with_classical = {Path(str(each.__file__)) for each in (classifier, device)}
     shared = {folder / "registry.py", *(folder / "training").glob("*.py")}
     return {own, *with_classical, *shared}

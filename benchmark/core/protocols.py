@@ -102,7 +102,7 @@ class Protocol(ABC):
         """Return the protocols a user means by this one: itself, unless it is one of several."""
         return [self]
 
-    def settings(self, model: str, deep: bool) -> Mapping[str, Any]:
+    def settings(self, model: str, in_epochs: bool) -> Mapping[str, Any]:
         """Parameters of a model that belong to the procedure rather than to the model."""
         return {}
 
@@ -148,9 +148,9 @@ class Slides(Protocol):
         rows = Rows(training, test if deep else test[:0], {TEST: test})
         return _two_classes(rows, dataset, "use --protocol fair")
 
-    def settings(self, model: str, deep: bool) -> Mapping[str, Any]:
+    def settings(self, model: str, in_epochs: bool) -> Mapping[str, Any]:
         """Return the parameters the slides state, or that their date implies."""
-        return {**(self.NETS if deep else {}), **self.SETTINGS.get(model, {})}
+        return {**(self.NETS if in_epochs else {}), **self.SETTINGS.get(model, {})}
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,13 @@ if TYPE_CHECKING:
     from deepnets.training.pretrained import Weights
 
 # Parameters that decide where and how visibly a model is fitted, not what comes out.
-NOT_IN_KEY = ("random_state", "device", "on_epoch", "weights")  # of weights their content counts
+NOT_IN_KEY = (
+    "random_state",
+    "device",
+    "on_epoch",
+    "cache",
+    "weights",
+)  # of weights their content counts
 # What a reader of a protocol's rows must know.
 NOTES = {"slides": "test set used for selection", "search": "scored on the validation pictures"}
 
@@ -174,7 +180,7 @@ class Run:
 
     @property
     def _procedure_settings(self) -> Mapping[str, Any]:
-        return self.protocol.settings(self.model.name, self.model.deep)
+        return self.protocol.settings(self.model.name, self.model.is_trained_in_epochs)
 
     @functools.cached_property
     def parts(self) -> dict[str, Any]:

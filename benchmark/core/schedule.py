@@ -45,13 +45,15 @@ def trial(run: Run) -> list[Point]:
         some = rows[np.unique(np.linspace(0, len(rows) - 1, min(n, len(rows))).astype(int))]
         return dataset.take(some), dataset.labels[some]
 
-    if run.model.deep:
+    if run.model.is_trained_in_epochs:
         X, y = few(rows.training, estimator.batch_size)
         estimator.frozen_epochs = 0  # as most epochs of a pre-trained net are
         estimator.max_epochs, estimator.budget = TRIAL_EPOCHS, None
         estimator.fit(X, y)
         epoch = min(epoch.seconds for epoch in estimator.history_[1:])
         return [(len(X), epoch, epoch / len(X) * FORWARD_SHARE)]
+    if "cache" in estimator.get_params():
+        estimator.set_params(cache=None)  # features that are kept would cost nothing
     points = []
     X_test, _ = few(rows.scored, TRIAL_PICTURES[0])
     estimator.fit(*few(rows.training, TRIAL_PICTURES[0])).predict_proba(X_test)  # start-up
@@ -74,7 +76,7 @@ def seconds(run: Run, points: Sequence[Point]) -> float:
     rows = run.rows()
     n = len(rows.training)
     (at, fit, predict), *others = sorted(points, key=lambda point: abs(math.log(point[0] / n)))
-    if run.model.deep:
+    if run.model.is_trained_in_epochs:
         asked = len(rows.scored) + run.planned_epochs * len(rows.selection)
         return run.planned_epochs * fit * n / at + predict * asked
     growth, predict_growth = 1.0, 0.0

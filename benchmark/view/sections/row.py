@@ -36,7 +36,8 @@ def _of_row(row: Row, scores: Scores, results: Results) -> Section:
     data, place, runs = row.entry.dataset, row.place, row.good
     selected_on = row.entry.protocol.selected_on
     repeats = f", {len(runs)} repeats" if len(runs) > 1 else ""
-    flatters = row.is_deep and selected_on == "test"
+    in_epochs = any(run.epochs for run in row.measured)
+    flatters = in_epochs and selected_on == "test"
     what = (
         f"{text.data_name(data)}, {data.size} px, "
         f"protocol {place.protocol}, {text.split_name(place.split)}, "
@@ -53,7 +54,7 @@ def _of_row(row: Row, scores: Scores, results: Results) -> Section:
         ),
         "reliability": lambda: plots.reliability(scores.reliability, sure, what),
     }
-    if row.is_deep:
+    if in_epochs:
         keys = [run.key for run in runs]
         draw["curves"] = lambda: plots.curves(_histories(results, keys), title, what, selected_on)
     classes = _by_class(row, scores)

@@ -28,7 +28,7 @@ def model(request: pytest.FixtureRequest) -> models.Model:
 @pytest.fixture
 def settings(model: models.Model, vgg16_weights: Path) -> dict[str, Any]:
     """What the model cannot do without."""
-    return {"weights": str(vgg16_weights)} if model.starts_pretrained else {}
+    return {"weights": str(vgg16_weights)} if model.needs_download else {}
 
 
 def unfitted(model: models.Model, settings: dict[str, Any], seed: int = 0) -> Any:
@@ -155,7 +155,7 @@ def test_an_option_that_the_net_cannot_be_built_with_is_refused_before_anything_
 
 def test_the_nets_as_they_are_registered_can_be_built() -> None:
     for model in MODELS.values():
-        if model.deep and not model.starts_pretrained:
+        if model.deep and not model.needs_download:
             model.make().check(48)
 
 

@@ -43,7 +43,7 @@ def runs(shapes: Dataset, vgg16_weights: Path) -> list[work.Run]:
             *(Source.parse(shapes.source), about, 32, Fair(train_size=20), model),
             settings={
                 **({"max_epochs": 1} if model.deep else {}),
-                **({"weights": str(vgg16_weights)} if model.starts_pretrained else {}),
+                **({"weights": str(vgg16_weights)} if model.needs_download else {}),
             },
         )
         for model in models.models().values()

@@ -1,0 +1,290 @@
+"""A pre-trained net that is not trained: a linear classifier on what it sees."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import filelock
+import numpy as np
+import safetensors
+import safetensors.torch
+import timm
+import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from torch import Tensor
+from torch.nn import functional
+
+from baselines.classifier import Classifier
+from deepnets.registry import FROZEN, TIMM, architecture
+from deepnets.training.device import Backend, backend
+from deepnets.training.layers import Standardised
+from deepnets.training.pretrained import NOT_LEARNT, Weights, find, tensors
+
+NOT_SETTINGS = {"architecture", "device", "random_state", "cache"}
+SMALLEST = 96  # pixels: below, what a net learnt on 224 has nothing to see (docs/pretrained.md)
+AT_ONCE = 64  # pictures, always: with another number the last digits may be others
+PENALTIES = tuple(10.0**power for power in range(-4, 2))
+USUAL_C = 0.01  # where there is nothing to choose it on
+MAX_ITER = 1000  # of lbfgs
+
+
+@dataclass(eq=False, repr=False)
+class FrozenClassifier(Classifier):
+    """Logistic regression on the features of a pre-trained net, which stays as it is.
+
+    Known as a linear probe, after Kornblith, Shlens and Le, "Do better ImageNet models transfer
+    better?" (CVPR 2019). Features are those before the net's last layer, brought to mean 0 and
+    deviation 1.
+
+    Parameters
+    ----------
+    architecture : str
+        ``frozen:NAME``, where NAME is any of timm.
+    C : float, optional
+        Inverse of the penalty's strength. None: that of `PENALTIES` with the lowest log loss on the
+        validation pictures, or `USUAL_C` without any.
+    net_size : int, optional
+        Width in pixels to which pictures are brought for the net. None: their own, but at least
+        `SMALLEST` and at most what the net was published with.
+    weights : str, optional
+        Safetensors file of weights to use in place of those timm publishes.
+    device : {"auto", "cpu", "cuda", "mps"}
+        Where features are computed.
+    random_state : int, optional
+        Not used: nothing is random.
+    cache : str, optional
+        Folder in which features are kept, so that a picture's are computed once.
+    """
+
+    architecture: str = f"{FROZEN}tf_efficientnet_lite0"
+    C: float | None = None
+    net_size: int | None = None
+    weights: str | None = None
+    device: str = "auto"
+    random_state: int | None = None
+    cache: str | None = None
+
+    @classmethod
+    def with_settings(cls, name: str, settings: Mapping[str, Any]) -> Self:
+        """Make the classifier of ``frozen:NAME`` with the settings that a user gives.
+
+        Raises
+        ------
+        ValueError
+            If timm has no such net, or a name is no parameter, or a value cannot be.
+        """
+        architecture(TIMM + name.removeprefix(FROZEN))
+        known = cls().get_params().keys() - NOT_SETTINGS
+        for each in settings:
+            if each not in known:
+                has = ", ".join(sorted(known))
+                raise ValueError(f"{name} has no parameter '{each}': it has {has}")
+        self = cls(name, **settings)
+        if self.C is not None and not self.C > 0:
+            raise ValueError(f"{name}: C is {self.C}: it must be above 0")
+        if self.net_size is not None and self.net_size < 1:
+            raise ValueError(f"{name}: net_size is {self.net_size}: it must be 1 or more")
+        return self
+
+    def _fit(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        X_val: np.ndarray | None,
+        y_val: np.ndarray | None,
+        shares: np.ndarray | None,
+    ) -> None:
+        where = backend(self.device)
+        self.device_, self.saved_seconds_ = where.device.type, 0.0
+        self.size_ = self._size(X.shape[-1])
+        self.net_ = self._backbone(self.starting_weights()).to(where.device).eval()
+        features = self._features(X)
+        self.mean_, self.scale_ = features.mean(axis=0), features.std(axis=0).clip(1e-6)
+        rows = (features - self.mean_) / self.scale_
+        known = np.isin(y_val, self.classes_) if y_val is not None else np.zeros(0, bool)
+        C, chosen = self.C or USUAL_C, "not chosen"
+        heads: dict[float, LogisticRegression] = {}
+        if self.C is None and X_val is not None and y_val is not None and known.any():
+            judged = (self._features(X_val[known]) - self.mean_) / self.scale_
+            heads = {each: self._head(rows, y, each) for each in PENALTIES}
+            losses = {
+                each: log_loss(y_val[known], head.predict_proba(judged), labels=self.classes_)
+                for each, head in heads.items()
+            }
+            C, chosen = min(losses, key=lambda each: losses[each]), "chosen on validation"
+        head = heads.get(C) or self._head(rows, y, C)
+        self.coefficients_, self.intercepts_ = head.coef_, head.intercept_
+        if len(self.classes_) == 2:  # of which scikit-learn keeps the second alone
+            self.coefficients_ = np.concatenate([-head.coef_, head.coef_]) / 2
+            self.intercepts_ = np.concatenate([-head.intercept_, head.intercept_]) / 2
+        self.n_parameters_ = self.coefficients_.size + self.intercepts_.size
+        self.note_ = f"frozen, seen at {self.size_} px, penalty C {C:g} {chosen}"
+
+    @staticmethod
+    def _head(rows: np.ndarray, y: np.ndarray, C: float) -> LogisticRegression:
+        return LogisticRegression(C=C, max_iter=MAX_ITER).fit(rows, y)
+
+    def _predict_proba(self, X: np.ndarray) -> np.ndarray:
+        rows = (self._features(X) - self.mean_) / self.scale_
+        logits = rows @ self.coefficients_.T + self.intercepts_
+        return functional.softmax(torch.from_numpy(logits), dim=1).numpy()
+
+    def _size(self, size: int) -> int:
+        published = timm.get_pretrained_cfg(self._timm_name)
+        most = published.input_size[-1] if published else 224
+        return self.net_size or min(max(size, SMALLEST), most)
+
+    @property
+    def _timm_name(self) -> str:
+        return self.architecture.removeprefix(FROZEN)
+
+    def starting_weights(self) -> Weights:
+        """Find the pre-trained weights.
+
+        Raises
+        ------
+        ValueError
+            If they cannot be had.
+        """
+        return find(architecture(TIMM + self._timm_name), self.weights)
+
+    def check(self, size: int) -> None:
+        """Try the net and its weights on pictures of a width in pixels.
+
+        Raises
+        ------
+        ValueError
+            If they cannot be had, do not fit, or the net does not take the pictures.
+        """
+        net = self._backbone(self.starting_weights()).eval()
+        at = self._size(size)
+        try:
+            with torch.inference_mode():
+                net(torch.zeros(1, 3, at, at, dtype=torch.uint8))
+        except (RuntimeError, AssertionError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise ValueError(f"{self.architecture} cannot see {at} px: {reason}") from error
+
+    def _backbone(self, weights: Weights | None) -> Standardised:
+        """Build the net without its last layer, with its weights unless these are loaded later."""
+        net = timm.create_model(self._timm_name, num_classes=0)
+        if weights is None:
+            return Standardised(net, torch.zeros(3), torch.ones(3))
+        found = tensors(architecture(TIMM + self._timm_name), weights)
+        learnt = [name for name in net.state_dict() if not name.endswith(NOT_LEARNT)]
+        missing = [name for name in learnt if name not in found]
+        if missing:
+            raise ValueError(
+                f"{weights.path.name} does not fit {self.architecture}: it lacks {missing[0]}"
+                f"{' and more' * (len(missing) > 1)}: give weights of this architecture"
+            )
+        net.load_state_dict({name: found[name] for name in learnt}, strict=False)
+        return Standardised(net, found["mean"], found["deviation"])
+
+    def _features(self, X: np.ndarray) -> np.ndarray:
+        """What the net sees of pictures, ``(n, n_features)`` of float32, as far as kept from there.
+
+        What computing the kept ones took is added to `saved_seconds_`.
+        """
+        if self.cache is None:
+            return self._seen(X)
+        names = np.array([hashlib.sha256(x.tobytes()).hexdigest() for x in X])
+        path = Path(self.cache) / f"{self._stamp()}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(path.with_suffix(".lock")):
+            kept, pace = _kept(path)
+            new = [i for i, name in enumerate(names) if name not in kept]
+            self.saved_seconds_ += pace * (len(X) - len(new))
+            if new:
+                start = time.perf_counter()
+                kept |= dict(zip(names[new], self._seen(X[new]), strict=True))
+                pace = (time.perf_counter() - start) / len(new)  # seconds a picture
+                draft = path.with_suffix(".draft.npz")
+                features = np.stack([*kept.values()])
+                np.savez(draft, names=np.array([*kept]), features=features, pace=pace)
+                draft.rename(path)
+        return np.stack([kept[name] for name in names])
+
+    def _stamp(self) -> str:
+        """Name of what the features follow from, but for the pictures."""
+        state = hashlib.sha256()
+        for value in self.net_.state_dict().values():
+            state.update(value.cpu().numpy().tobytes())
+        what = [self.architecture, self.size_, state.hexdigest(), self.device_, timm.__version__]
+        return hashlib.sha256(json.dumps([*what, torch.__version__]).encode()).hexdigest()
+
+    def _seen(self, X: np.ndarray) -> np.ndarray:
+        where: Backend = backend(self.device)
+        parts = []
+        with torch.inference_mode(), where.autocast():
+            for start in range(0, len(X), AT_ONCE):
+                block = X[start : start + AT_ONCE]
+                padded = np.concatenate(
+                    [block, np.zeros((AT_ONCE - len(block), *X.shape[1:]), "u1")]
+                )
+                pictures = torch.from_numpy(padded).to(where.device)
+                seen = self.net_(_resized(pictures, self.size_)).float()
+                parts.append(seen[: len(block)].cpu().numpy())
+        return np.concatenate(parts)
+
+    def save(self, path: Path) -> None:
+        """Write the net, the classifier and what is needed to use them as one safetensors file."""
+        here_only = ("weights", "cache")
+        parameters = {k: v for k, v in self.get_params().items() if k not in here_only}
+        about = {
+            "parameters": parameters,
+            "classes": self.classes_.tolist(),
+            "size": self.picture_shape_[-1],
+        }
+        head = {name: torch.from_numpy(getattr(self, f"{name}_").copy()) for name in HEAD}
+        net = {f"net.{name}": value.cpu() for name, value in self.net_.state_dict().items()}
+        everything = {name: value.contiguous() for name, value in {**head, **net}.items()}
+        safetensors.torch.save_file(everything, path, metadata={"frozen": json.dumps(about)})
+
+    @classmethod
+    def load(cls, path: Path, device: str = "auto") -> Self:
+        """Read a classifier that `save` wrote, ready to predict."""
+        with safetensors.safe_open(path, framework="pt") as file:
+            about = json.loads(file.metadata()["frozen"])
+        self = cls(**{**about["parameters"], "device": device})
+        size, state = about["size"], safetensors.torch.load_file(path)
+        self.classes_, self.picture_shape_ = np.array(about["classes"]), (3, size, size)
+        self.size_, self.device_ = self._size(size), backend(device).device.type
+        self.saved_seconds_ = 0.0
+        for name in HEAD:
+            setattr(self, f"{name}_", state.pop(name).numpy())
+        self.net_ = self._backbone(None)
+        self.net_.load_state_dict({name.removeprefix("net."): v for name, v in state.items()})
+        self.net_.to(backend(device).device).eval()
+        return self
+
+
+HEAD = ("mean", "scale", "coefficients", "intercepts")
+
+
+def _kept(path: Path) -> tuple[dict[str, np.ndarray], float]:
+    """Features by picture and the seconds one took; none if the file is not there or not whole."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            by_picture = dict(zip(stored["names"].tolist(), stored["features"], strict=True))
+            return by_picture, float(stored["pace"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return {}, 0.0
+
+
+def _resized(pictures: Tensor, size: int) -> Tensor:
+    """Bring uint8 pictures to a width, in grey levels."""
+    if pictures.shape[-1] == size:
+        return pictures
+    return functional.interpolate(
+        pictures.float(), (size, size), mode="bilinear", antialias=True
+    ).clamp(0, 255)
