@@ -91,7 +91,8 @@ def quicker(command: str) -> str:
     if "ablation" in command:
         command = command.replace("--train-size 160", "--train-size 40 --repeats 1")
     named = re.search(r"--model (\S+)", command)
-    nets = [model.name for model in models.find(named[1].strip("'")) if model.deep] if named else []
+    found = models.find(named[1].strip("'")) if named else []
+    nets = [model.name for model in found if model.is_trained_in_epochs]
     if named and nets:
         net = "mobilenet" if "mobilenet" in nets else nets[0]
         command = command.replace(named[0], f"--model {net}")

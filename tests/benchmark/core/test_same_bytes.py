@@ -42,7 +42,7 @@ def runs(shapes: Dataset, vgg16_weights: Path) -> list[work.Run]:
         work.Run(
             *(Source.parse(shapes.source), about, 32, Fair(train_size=20), model),
             settings={
-                **({"max_epochs": 1} if model.deep else {}),
+                **({"max_epochs": 1} if model.is_trained_in_epochs else {}),
                 **({"weights": str(vgg16_weights)} if model.needs_download else {}),
             },
         )
