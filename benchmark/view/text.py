@@ -199,8 +199,8 @@ def how_to_read(facts: Facts) -> list[str]:
         "those of balanced accuracy and macro-F1 are too short where a class has only a few test "
         f"pictures. {OF_TRAINING} '±' is the standard deviation from one repeat to the next. Times "
         "leave out loading and warm-up.",
-        f"'{WORSE_ODDS.strip()}' behind a log loss: always giving the classes' shares of the test "
-        "set as probabilities would score less, so the model's probabilities are not to be used.",
+        f"'{WORSE_ODDS.strip()}' behind a log loss: always giving the classes' shares as "
+        "probabilities, as 'majority' does, would score less, so the model's are not to be used.",
     ]
     if facts.slides:
         lines.append(

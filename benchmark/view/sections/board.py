@@ -19,6 +19,7 @@ from benchmark.view.text import Facts, difference, number, score, with_interval
 
 NOTES = "status and notes"
 RANKS, BEST = "rank (95 %)", "best in % of draws"
+FLOOR = "majority"  # the family of what always gives the classes' shares
 BY_CLASS = "balanced_accuracy"
 MEASURED = {
     "published_accuracy": "published %",
@@ -223,6 +224,11 @@ def _common_notes(rows: Sequence[Row]) -> dict[int, list[str]]:
 def _of_board(rows: Sequence[Row], common: Mapping[int, list[str]]) -> pd.DataFrame:
     lines = []
     ranks = Counter((row.data, row.n_test, row.rank) for row in rows)
+    floors = {  # without such a row, the shares of the test set are taken
+        (row.data, row.n_test): row.mean("log_loss")
+        for row in rows
+        if row.entry.model.family == FLOOR
+    }
     for row, values in zip(rows, leaderboard.table(rows).to_dict(orient="records"), strict=True):
         tie = ranks[row.data, row.n_test, row.rank] > 1
         line = {"rank": text.rank(row.rank, tie), "model": row.place.model}
@@ -233,7 +239,8 @@ def _of_board(rows: Sequence[Row], common: Mapping[int, list[str]]) -> pd.DataFr
                 shown = (
                     with_interval(values, name) if metric.of_counts else score(values[name], name)
                 )
-                worse = name == "log_loss" and values[name] > values["majority_log_loss"]
+                floor = floors.get((row.data, row.n_test), values["majority_log_loss"])
+                worse = name == "log_loss" and values[name] > floor
                 line[metric_heading(metric)] = shown + text.WORSE_ODDS * worse
         if spread := score(values["accuracy_sd_of_repeats"]):
             line[metric_heading(METRICS["accuracy"])] += f", repeats ±{spread}"
