@@ -17,6 +17,7 @@ import click
 import yaml
 
 import datasets
+from benchmark.core.models import Model
 from benchmark.core.protocols import PROTOCOLS, Search, Split
 from benchmark.core.store import Results
 from benchmark.scores.metrics import RANKED_BY
@@ -238,7 +239,7 @@ class Options:
             for tested in dict.fromkeys(self.test_data) or [None]
         ]
 
-    def parameters(self, in_epochs: bool) -> Mapping[str, Any]:
+    def parameters(self, model: Model) -> Mapping[str, Any]:
         """Parameters of a model: those that are set, what nets start from, and their budget.
 
         A net that is not trained, but frozen, always starts from weights and has no budget.
@@ -246,9 +247,9 @@ class Options:
         more: dict[str, Any] = {}
         if self.weights is not None:
             more["weights"] = str(self.weights.resolve())
-        elif self.pretrained and in_epochs:
+        elif self.pretrained and not model.is_frozen:
             more["pretrained"] = True
-        if in_epochs and self.budget is not None:
+        if model.is_trained_in_epochs and self.budget is not None:
             more["budget"] = self.budget
         return {**self.settings, **more}
 

@@ -64,7 +64,7 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
     """
     entries = models.find(options.model)
     device, threads = usable_device(options.device, entries), options.threads
-    parameters = [(each, options.parameters(each.is_trained_in_epochs)) for each in entries]
+    parameters = [(each, options.parameters(each)) for each in entries]
     planned = []
     for source, dataset in zip(options.sources, load(options), strict=True):
         about = runs.describe(dataset)

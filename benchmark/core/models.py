@@ -39,9 +39,14 @@ class Model:
     needs_download: bool = False
 
     @property
+    def is_frozen(self) -> bool:
+        """Whether it is a net that stays as it was published."""
+        return self.name.startswith(deepnets.FROZEN)
+
+    @property
     def is_trained_in_epochs(self) -> bool:
-        """Whether it is a net that is trained, and not one that stays as it is."""
-        return self.deep and not self.name.startswith(deepnets.FROZEN)
+        """Whether it is a net that is trained."""
+        return self.deep and not self.is_frozen
 
     def make(self, /, **settings: Any) -> BaseEstimator:
         """Make the unfitted scikit-learn classifier.
