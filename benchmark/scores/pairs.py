@@ -146,10 +146,9 @@ class Pairs:
         rng = np.random.default_rng(self.n_people)
         half = np.stack([rng.permutation(self.n_people) % 2 for _ in range(HALVINGS)])
         halves = np.concatenate([half, 1 - half]).astype(np.float64)
-        everyone = [self.counts(i).reshape(self.n_people, -1) for i in range(len(self.scores))]
         by_half = [
-            _score(metric, (halves @ counts).reshape(len(halves), *self.counts(i).shape[1:]))
-            for i, counts in enumerate(everyone)
+            _score(metric, np.tensordot(halves, self.counts(i), axes=1))
+            for i in range(len(self.scores))
         ]
         values = np.stack(by_half)  # (models, halves); a half's other half is HALVINGS further on
         best = np.nan_to_num(metric.goodness(values), nan=-np.inf).argmax(axis=0)

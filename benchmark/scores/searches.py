@@ -195,8 +195,7 @@ def goodness(row: Row, metric: str) -> float | None:
     """A trial's score, more being better, or None if it has none."""
     if row.scores is None:
         return None
-    score = row.scores.mean(metric)
-    return score if METRICS[metric].more_is_better else -score
+    return METRICS[metric].goodness(row.scores.mean(metric))
 
 
 def _best_first(scores: pd.DataFrame, metric: str) -> pd.Index:
