@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import timm
 import torch
 from torch import nn
 
@@ -19,6 +20,26 @@ def test_a_convolution_counts_two_for_each_product_three_times_over() -> None:
     forward = 2 * 5 * 3 * 9 * 16 * 16
     # The pictures themselves need no gradient: forward, and that of the weights.
     assert training_operations(build, 16) == 2 * forward
+
+
+@pytest.mark.parametrize("groups", [1, 2, 8])
+def test_a_grouped_convolution_counts_what_it_computes(groups: int) -> None:
+    def build() -> nn.Module:
+        grouped = nn.Conv2d(8, 8, 3, padding=1, bias=False, groups=groups)
+        return nn.Sequential(Floats(), nn.Conv2d(3, 8, 1, bias=False), grouped, nn.Flatten())
+
+    first, second = 2 * 8 * 3 * 16 * 16, 2 * 8 * 8 // groups * 9 * 16 * 16
+    assert training_operations(build, 16) == 2 * first + 3 * second
+
+
+def test_what_a_builder_tries_is_not_counted() -> None:
+    """any_timm tries a net of timm before it builds it."""
+    of_timm = training_operations(lambda: NetClassifier("timm:resnet10t")._net(8, 32), 32)
+
+    def plain() -> nn.Module:
+        return nn.Sequential(Floats(), timm.create_model("resnet10t", num_classes=8))
+
+    assert of_timm == training_operations(plain, 32)
 
 
 class Floats(nn.Module):
