@@ -8,6 +8,7 @@ import numpy as np
 
 from baselines.classifier import Classifier
 from baselines.device import choose
+from baselines.mirror import shows_the_same
 
 KNOWN_DEVICES = ("cuda", "cpu")
 
@@ -18,8 +19,9 @@ class PictureClassifier(Classifier):
     A model is a dataclass whose fields are its parameters. It says in `build` which estimator it
     is and, where the flat pixels are not what that takes, in `features` what it takes instead. One
     that can be fitted on a GPU has a parameter `device`; `device_` then tells `build` which to use.
-    One that can learn from mirror images too has a parameter `mirrored`; these then follow the
-    pictures, in the same order.
+    One that can learn from mirror images too has a parameter `mirrored`, and None stands for "if
+    they show the same"; these then follow the pictures, in the same order, and there are
+    `copies_` of each picture.
     """
 
     def build(self, rows: np.ndarray, y: np.ndarray) -> Any:
@@ -47,7 +49,11 @@ class PictureClassifier(Classifier):
     def _fit(self, X: np.ndarray, y: np.ndarray, *_: np.ndarray | None) -> None:
         self.device_ = choose(getattr(self, "device", "cpu"), KNOWN_DEVICES)
         rows = self.features(X)
-        if getattr(self, "mirrored", False):
+        mirrored = getattr(self, "mirrored", False)
+        if mirrored is None:
+            mirrored = shows_the_same(X, y)
+        self.copies_ = 1 + mirrored
+        if mirrored:
             rows = np.concatenate([rows, self.features(np.ascontiguousarray(X[..., ::-1]))])
             y = np.concatenate([y, y])
         self.estimator_ = self.fit_rows(rows, y)

@@ -38,8 +38,9 @@ class HogSvm(PictureClassifier):
         Principal components kept; fewer where there are fewer training pictures.
     C : float
         Inverse of the penalty's strength.
-    mirrored : bool
-        Whether the mirror images of the training pictures are learnt from too.
+    mirrored : bool, optional
+        Whether the mirror images of the training pictures are learnt from too. None: if they show
+        the same, see `baselines.mirror`.
     random_state : int, optional
         Seed of the components' solver and of the calibration folds.
     device : {"auto", "cpu", "cuda"}
@@ -48,7 +49,7 @@ class HogSvm(PictureClassifier):
 
     n_components: int = 200
     C: float = 10.0
-    mirrored: bool = False
+    mirrored: bool | None = None
     random_state: int | None = None
     device: str = "auto"
 
@@ -72,7 +73,7 @@ class HogSvm(PictureClassifier):
         return np.stack(rows)
 
     def build(self, rows: np.ndarray, y: np.ndarray) -> CalibratedMachine:  # noqa: D102
-        fewest = len(rows) * (FOLDS - 1) // FOLDS - 1 - self.mirrored  # of a fold, centred
+        fewest = len(rows) * (FOLDS - 1) // FOLDS - self.copies_  # of a fold, centred
         components = max(min(self.n_components, rows.shape[1], fewest), 1)
         scaler, pca, normalizer = StandardScaler, PCA, "auto"
         if self.device_ == "cuda":
@@ -84,7 +85,7 @@ class HogSvm(PictureClassifier):
             pca(components, power_iteration_normalizer=normalizer, random_state=self.random_state),
             SVC(C=self.C, gamma="scale", decision_function_shape="ovo"),
         )
-        return CalibratedMachine(machine, 1 + self.mirrored, self.random_state)
+        return CalibratedMachine(machine, self.copies_, self.random_state)
 
 
 class CudaScaler(OnCuda, StandardScaler):

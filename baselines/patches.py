@@ -51,8 +51,9 @@ class Patches(PictureClassifier):
         Principal components kept; fewer where there are fewer training pictures.
     C : float
         Inverse of the penalty's strength.
-    mirrored : bool
-        Whether the mirror images of the training pictures are learnt from too.
+    mirrored : bool, optional
+        Whether the mirror images of the training pictures are learnt from too. None: if they show
+        the same, see `baselines.mirror`.
     random_state : int, optional
         Seed of the patches drawn, of k-means and of the components' solver.
     device : {"auto", "cpu", "cuda"}
@@ -64,7 +65,7 @@ class Patches(PictureClassifier):
     parts: int = 4
     n_components: int = 300
     C: float = 0.01
-    mirrored: bool = False
+    mirrored: bool | None = None
     random_state: int | None = None
     device: str = "auto"
 

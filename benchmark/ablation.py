@@ -24,6 +24,7 @@ from datasets import InputError
 
 WITHOUT_ALL = "all of it"
 ALL_AUGMENTATIONS = "all changes of pictures"
+NO_PARTS = ("budget", "mirror_check")  # all are trained as long; no change is made of a digit
 STRENGTH_OF = {"balance_strength": "balance"}  # without which it means nothing
 HOW_TO_READ = (
     "Worth is the score of the whole recipe less that without the part: above 0 the part helps. "
@@ -60,7 +61,8 @@ def variants(
         If the model has no recipe, or this one changes nothing of it.
     """
     usual, whole = _parameters(model, settings), {**settings, "recipe": recipe}
-    given = {name: v for name, v in _parameters(model, whole).items() if v != usual[name]}
+    changed = {name: v for name, v in _parameters(model, whole).items() if v != usual[name]}
+    given = {name: v for name, v in changed.items() if name not in NO_PARTS}
     result = {WHOLE: whole}
     for name, value in given.items():
         if STRENGTH_OF.get(name) in given:
@@ -75,7 +77,8 @@ def variants(
             result[left_out] = whole | {each: usual[each] for each in together}
     if len(result) == 1:
         raise InputError(f"the recipe '{recipe}' changes nothing of {model.name}: name another")
-    return {**result, WITHOUT_ALL: dict(settings)}
+    stays = {name: changed[name] for name in NO_PARTS if name in changed}
+    return {**result, WITHOUT_ALL: {**settings, **stays, "recipe": "published"}}
 
 
 def _in_words(name: str, value: Any, before: Any) -> str:

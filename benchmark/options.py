@@ -18,10 +18,11 @@ import yaml
 
 import datasets
 from benchmark.core.models import Model
-from benchmark.core.protocols import PROTOCOLS, Search, Split
+from benchmark.core.protocols import PROTOCOLS, Protocol, Search, Slides, Split
 from benchmark.core.store import Results
 from benchmark.scores.metrics import RANKED_BY
 from datasets import InputError, Source, crops
+from deepnets import USUAL_BUDGET
 
 WRONG_INPUT = 2
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -195,7 +196,8 @@ class Options:
     )
     budget: float | None = flag(
         type=click.FloatRange(0, min_open=True),
-        help="Arithmetic of each net's training, 10**12 operations.  [default: its epochs]",
+        help="Arithmetic of each net's training under fair, 10**12 operations.  "
+        f"[default: {USUAL_BUDGET:g}]",
     )
     settings: dict[str, Any] = flag(
         dict, "--set", multiple=True, callback=_settings, help="A parameter: NAME=VALUE."
@@ -239,17 +241,19 @@ class Options:
             for tested in dict.fromkeys(self.test_data) or [None]
         ]
 
-    def parameters(self, model: Model) -> Mapping[str, Any]:
+    def parameters(self, model: Model, protocol: Protocol) -> Mapping[str, Any]:
         """Parameters of a model: those that are set, what nets start from, and their budget.
 
-        A net that is not trained, but frozen, always starts from weights and has no budget.
+        A net that is not trained, but frozen, always starts from weights and has no budget, and
+        the slides train for epochs.
         """
         more: dict[str, Any] = {}
         if self.weights is not None:
             more["weights"] = str(self.weights.resolve())
         elif self.pretrained and not model.is_frozen:
             more["pretrained"] = True
-        if model.is_trained_in_epochs and self.budget is not None:
+        has_budget = model.is_trained_in_epochs and protocol.name != Slides.name
+        if has_budget and self.budget is not None:
             more["budget"] = self.budget
         return {**self.settings, **more}
 

@@ -105,6 +105,7 @@ def _list() -> None:
         needs = ", pre-trained: not in 'all'" if entry.needs_download else ""
         table.add_row(entry.name, entry.family, kind + needs)
     table.add_row("timm:NAME", "any of timm", "net")
+    table.add_row("finetuned:NAME", "any of timm", "net, pre-trained: not in 'all'")
     table.add_row("frozen:NAME", "any of timm", "net, pre-trained, not trained here: not in 'all'")
     Console().print(table)
     Console().print(f"data sets: {', '.join(datasets.names())}, or the path of a folder")

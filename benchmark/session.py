@@ -64,14 +64,14 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
     """
     entries = models.find(options.model)
     device, threads = usable_device(options.device, entries), options.threads
-    parameters = [(each, options.parameters(each)) for each in entries]
     planned = []
     for source, dataset in zip(options.sources, load(options), strict=True):
         about = runs.describe(dataset)
         here = [
-            Run(source, about, options.size, protocol, entry, set_here, repeat, device, threads)
+            Run(source, about, options.size, protocol, entry, settings, repeat, device, threads)
             for protocol in given or protocols(options, dataset)
-            for entry, set_here in parameters
+            for entry in entries
+            for settings in [options.parameters(entry, protocol)]
             for repeat in range(protocol.repeats)
         ]
         for run in here:

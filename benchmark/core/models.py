@@ -124,19 +124,20 @@ def models() -> dict[str, Model]:
         if net.name in baselines.BASELINES:
             raise ValueError(f"a classical model and a net are both called {net.name}")
         found.append(Model(net.name, net.family, True, bool(net.settings.get("pretrained"))))
-    found += [Model(f"{deepnets.FROZEN}{name}", "frozen", True) for name in deepnets.PACKAGED]
+    for prefix in (deepnets.FINE_TUNED, deepnets.FROZEN):
+        family = deepnets.FAMILIES[prefix]
+        found += [Model(f"{prefix}{name}", family, True) for name in deepnets.PACKAGED]
     return {model.name: model for model in found}
 
 
 def _of_timm(name: str) -> Model:
-    """Any net of timm, to be trained or frozen."""
-    frozen = name.startswith(deepnets.FROZEN)
+    """Any net of timm, to be trained from scratch, fine-tuned or frozen."""
     try:
-        net = deepnets.architecture(name.replace(deepnets.FROZEN, deepnets.TIMM))
+        net = deepnets.architecture(name)
     except ValueError as error:
         raise InputError(str(error)) from error
-    downloaded = frozen and net.hub not in deepnets.PACKAGED
-    return Model(name, "frozen" if frozen else net.family, True, downloaded)
+    from_scratch = name.startswith(deepnets.TIMM)
+    return Model(name, net.family, True, not from_scratch and net.hub not in deepnets.PACKAGED)
 
 
 def find(wanted: str) -> list[Model]:
@@ -145,8 +146,8 @@ def find(wanted: str) -> list[Model]:
     Parameters
     ----------
     wanted : str
-        Such as ``knn,vgg*``, ``timm:NAME``, ``frozen:NAME``, or ``all``, which is every model that
-        needs no download.
+        Such as ``knn,vgg*``, ``timm:NAME``, ``finetuned:NAME``, ``frozen:NAME``, or ``all``,
+        which is every model that needs no download.
 
     Raises
     ------
@@ -158,7 +159,7 @@ def find(wanted: str) -> list[Model]:
     for word in filter(None, (part.strip() for part in wanted.split(","))):
         if word == "all":
             found |= {name: each for name, each in known.items() if not each.needs_download}
-        elif word.startswith((deepnets.TIMM, deepnets.FROZEN)):
+        elif deepnets.is_of_timm(word):
             found[word] = _of_timm(word)
         else:
             fitting = fnmatch.filter(known, word)

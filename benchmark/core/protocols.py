@@ -168,6 +168,11 @@ class Fair(Protocol):
     selected_on: ClassVar[str] = "validation"
 
     VALIDATION_PARTS: ClassVar[int] = 5
+    NETS: ClassVar[Mapping[str, Any]] = {"recipe": "house"}
+
+    def settings(self, model: str, in_epochs: bool) -> Mapping[str, Any]:
+        """Return the recipe of nets, with the same budget for each."""
+        return self.NETS if in_epochs else {}
 
     @classmethod
     def usual_split(cls, possible: Sequence[Split]) -> Split:

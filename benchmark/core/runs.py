@@ -73,7 +73,7 @@ class Run:
         Of a recipe it has the name, and what differs from the recipe.
         """
         recipe = {name: self.settings[name] for name in ("recipe",) if name in self.settings}
-        usual = self.model.make(**self._procedure_settings, **recipe).get_params()
+        usual = self.model.make(**{**self._procedure_settings, **recipe}).get_params()
         changed = {k: v for k, v in self.settings.items() if k not in usual or usual[k] != v}
         if "weights" in changed:  # by the file's name, whatever folder it is in
             changed["pretrained"] = Path(changed.pop("weights")).name

@@ -14,6 +14,7 @@ from benchmark.scores.curves import Curves
 from benchmark.scores.metrics import METRICS, RANKED_BY, Metric
 from benchmark.scores.rows import Row, grouped
 from benchmark.scores.searches import Search
+from benchmark.scores.winners import winners
 from datasets import InputError
 
 # Other programs rely on these and on their order: what is new follows them.
@@ -61,6 +62,8 @@ class Leaderboard:
     contrasts : dict
         Those that there are, see `contrasts.compute`.
     curves : Curves
+    winners : DataFrame
+        See `winners.winners`.
     searches : list of Search
     results : Results
         What it is computed from.
@@ -72,6 +75,7 @@ class Leaderboard:
     pairs: pd.DataFrame
     contrasts: dict[Contrast, pd.DataFrame]
     curves: Curves
+    winners: pd.DataFrame
     searches: list[Search]
     results: Results
 
@@ -94,6 +98,7 @@ class Leaderboard:
             pairs=compared,
             contrasts={kind: table for kind, table in by_kind.items() if len(table)},
             curves=Curves.compute(computed, metric),
+            winners=winners(computed, metric),
             searches=tried,
             results=results,
         )

@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmark.core.predictions import Predictions
 from benchmark.core.protocols import Curve
-from benchmark.core.records import BoardRow, Measured, Place, Record
+from benchmark.core.records import SELECTION, BoardRow, Measured, Place, Record
 from benchmark.core.store import DamagedError, Results
 from benchmark.scores import metrics, published
 from benchmark.scores.metrics import METRICS, Metric, with_ends
@@ -112,6 +112,9 @@ class Row:
         ``run.json`` of its runs in order of their repeats, whole or not, each with its ``repeat``.
     scores : Scores or None
         Of the runs that are ``ok``; None if there are none.
+    validation : mapping
+        By metric the score on the pictures selected on, the mean of the repeats; empty where there
+        are none.
     intervals : mapping
         By metric the ends of its 95 % interval; see `pairs.rank`.
     rank : int or None
@@ -131,6 +134,7 @@ class Row:
     entry: BoardRow
     runs: list[Record]
     scores: Scores | None
+    validation: Mapping[str, float] = field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     rank: int | None = None
     last_rank: int | None = None
@@ -346,14 +350,24 @@ def grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> list[list[Row]]:
 
 def read_row(results: Results, entry: BoardRow) -> Row:
     """Read the runs of one row."""
-    records, good = [], []
+    records, good, selected = [], [], []
     for repeat, key in enumerate(entry.keys):
         try:
             record = results.record(key) or entry.without_result(repeat, "skipped", "not run yet")
             if record.status == "ok":
-                good.append(results.predictions(record).of(entry.protocol.part))
+                predictions = results.predictions(record)
+                good.append(predictions.of(entry.protocol.part))
+                selected.append(predictions.of(SELECTION))
         except DamagedError as error:
             logger.warning("%s: the run does not count", error)
             record = entry.without_result(repeat, "failed", "its files are damaged: run it again")
         records.append(record)
-    return Row(entry, records, Scores.of(good) if good else None)
+    return Row(entry, records, Scores.of(good) if good else None, _mean_score(selected))
+
+
+def _mean_score(runs: Sequence[Predictions]) -> dict[str, float]:
+    """Score each run by every metric, and average; empty if one has no pictures."""
+    if not all(len(run.rows) for run in runs):
+        return {}
+    by_run = [metrics.score(run.labels, run.probabilities) for run in runs]
+    return {name: float(value) for name, value in pd.DataFrame(by_run).mean().items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -15,13 +16,15 @@ import safetensors.torch
 import torch
 
 from baselines.classifier import Classifier
-from deepnets.registry import TIMM, architecture, check_choice
+from baselines.mirror import shows_the_same
+from deepnets.registry import architecture, check_choice, is_of_timm
 from deepnets.training.arithmetic import TERA, training_operations
+from deepnets.training.augment import Augmentation
 from deepnets.training.device import Backend, backend
 from deepnets.training.engine import Epoch, Pictures, predict, train
-from deepnets.training.layers import Standardised, spare_slow_bf16
+from deepnets.training.layers import Resized, Standardised, spare_slow_bf16
 from deepnets.training.pretrained import Weights, find, start
-from deepnets.training.recipes import RECIPES, Recipe
+from deepnets.training.recipes import FINE_TUNING, HOUSE, RECIPES, Recipe
 
 # Parameters that say which net it is, and where and how visibly it is trained: not a user's.
 NOT_SETTINGS = {"architecture", "options", "device", "random_state", "on_epoch"}
@@ -74,7 +77,8 @@ class NetClassifier(Classifier, Recipe):
             A registered name, or ``timm:NAME``.
         settings : mapping
             Parameters that differ from the net's usual ones, options of its builder such as
-            ``stem``, and ``recipe``, which stands for several.
+            ``stem``, and ``recipe``, which stands for several; ``house`` is ``fine-tuning`` where
+            the net starts from weights.
 
         Raises
         ------
@@ -87,10 +91,15 @@ class NetClassifier(Classifier, Recipe):
         parameters = cls().get_params().keys() - NOT_SETTINGS
         options = {k: v for k, v in settings.items() if k not in {"recipe", *parameters}}
         for each in sorted(options.keys() - net.options.keys()):
-            if each in NOT_SETTINGS or not name.startswith(TIMM):
+            if each in NOT_SETTINGS or not is_of_timm(name):
                 has = ", ".join(sorted({"recipe", *parameters, *net.options}))
                 raise ValueError(f"{name} has no parameter '{each}': it has {has}")
+        starts = {**net.settings, **settings}
+        if recipe == HOUSE and (starts.get("pretrained") or starts.get("weights")):
+            recipe = FINE_TUNING
         chosen = {**net.settings, **RECIPES[recipe], **settings}
+        if "max_epochs" in settings and "budget" not in settings:
+            chosen["budget"] = None  # epochs are asked for
         self = cls(name, options or None, **{k: v for k, v in chosen.items() if k in parameters})
         try:
             self.check_values()
@@ -118,6 +127,8 @@ class NetClassifier(Classifier, Recipe):
         with torch.random.fork_rng(), repeatable:
             torch.manual_seed(seed)
             n_classes, size = len(self.classes_), X.shape[-1]
+            recipe = self._recipe(X, y)
+            self.flips_ = recipe.test_time_flip
             self.net_ = self._net(n_classes, size, *_scaling(training.images))
             backbone = self._start(self.net_, n_classes, size)
             _place(self.net_, where)
@@ -126,7 +137,7 @@ class NetClassifier(Classifier, Recipe):
                 training,
                 validation,
                 n_classes,
-                self,
+                recipe,
                 where,
                 seed,
                 self.on_epoch,
@@ -135,18 +146,27 @@ class NetClassifier(Classifier, Recipe):
             )
         self.n_parameters_ = sum(p.numel() for p in self.net_.parameters() if p.requires_grad)
         epochs = f"epoch {self.best_epoch_} of {len(self.history_)}"
-        self.note_ = "; ".join(filter(None, [epochs, note]))
+        inner = self.net_.net
+        seen = f"seen at {inner.size} px" if isinstance(inner, Resized) else ""
+        self.note_ = "; ".join(filter(None, [epochs, seen, note]))
 
     def _predict_proba(self, X: np.ndarray) -> np.ndarray:
         where = backend(self.device, self.cuda_graph)
-        return predict(self.net_, _tensor(X), where, self.test_time_flip).cpu().numpy()
+        return predict(self.net_, _tensor(X), where, self.flips_).cpu().numpy()
+
+    def _recipe(self, X: np.ndarray, y: np.ndarray) -> Recipe:
+        """The recipe for these pictures, without mirror images where they show something else."""
+        if not self.mirror_check or shows_the_same(X, y):
+            return self
+        unmirrored = Augmentation.without(self.augment, "flip")
+        return copy.copy(self).set_params(augment=unmirrored, test_time_flip=False)
 
     def save(self, path: Path) -> None:
         """Write the weights and what is needed to use them as one safetensors file."""
         here_only = ("on_epoch", "weights")  # what the net started from is in it
         parameters = {k: v for k, v in self.get_params().items() if k not in here_only}
         classes, size = self.classes_.tolist(), self.picture_shape_[-1]
-        about = {"parameters": parameters, "classes": classes, "size": size}
+        about = {"parameters": parameters, "classes": classes, "size": size, "flips": self.flips_}
         weights = {name: value.cpu().contiguous() for name, value in self.net_.state_dict().items()}
         safetensors.torch.save_file(weights, path, metadata={"classifier": json.dumps(about)})
 
@@ -158,6 +178,7 @@ class NetClassifier(Classifier, Recipe):
         self = cls(**{**about["parameters"], "device": device})
         size = about["size"]
         self.classes_, self.picture_shape_ = np.array(about["classes"]), (3, size, size)
+        self.flips_ = about["flips"]
         self.net_ = self._net(len(self.classes_), size)
         self.net_.load_state_dict(safetensors.torch.load_file(path))
         _place(self.net_, backend(device))
@@ -225,7 +246,8 @@ class NetClassifier(Classifier, Recipe):
 
     def _net(self, n_classes: int, size: int, *scaling: torch.Tensor) -> Standardised:
         """Build the untrained net behind the scaling of its input, which may be loaded later."""
-        net = architecture(self.architecture).build(n_classes, size, **(self.options or {}))
+        options = self.options or {}
+        net = architecture(self.architecture).build(n_classes, size, self.net_size, **options)
         return Standardised(net, *(scaling or (torch.zeros(3), torch.ones(3))))
 
     def _pictures(

@@ -80,7 +80,7 @@ def train(
     backbone: Sequence[Tensor] = (),
     n_shown: int | None = None,
 ) -> tuple[list[Epoch], int, str]:
-    """Train a net and leave it with the weights of its best epoch.
+    """Train a net and leave it with the weights of its best epoch, or of its last.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def train(
         history.append(Epoch(number, *learnt, loss_now, accuracy_now, seconds))
         if on_epoch is not None:
             on_epoch(history[-1])
-        if validation is None:
+        if validation is None or recipe.keep == "last":
             best = number
             continue
         score = accuracy_now if recipe.monitor == "accuracy" else -loss_now

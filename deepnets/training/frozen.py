@@ -24,13 +24,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from baselines.classifier import Classifier
-from deepnets.registry import FROZEN, TIMM, architecture
+from deepnets.registry import FROZEN, architecture
 from deepnets.training.device import Backend, backend
 from deepnets.training.layers import Standardised
 from deepnets.training.pretrained import NOT_LEARNT, Weights, find, tensors
 
 NOT_SETTINGS = {"architecture", "device", "random_state", "cache"}
-SMALLEST = 96  # pixels: below, what a net learnt on 224 has nothing to see (docs/pretrained.md)
 AT_ONCE = 64  # pictures, always: with another number the last digits may be others
 PENALTIES = tuple(10.0**power for power in range(-4, 2))
 USUAL_C = 0.01  # where there is nothing to choose it on
@@ -54,7 +53,7 @@ class FrozenClassifier(Classifier):
         validation pictures, or `USUAL_C` without any.
     net_size : int, optional
         Width in pixels to which pictures are brought for the net. None: their own, but at least
-        `SMALLEST` and at most what the net was published with.
+        `SMALLEST_PRETRAINED` and at most what the net was published with.
     weights : str, optional
         Safetensors file of weights to use in place of those timm publishes.
     device : {"auto", "cpu", "cuda", "mps"}
@@ -82,7 +81,7 @@ class FrozenClassifier(Classifier):
         ValueError
             If timm has no such net, or a name is no parameter, or a value cannot be.
         """
-        architecture(TIMM + name.removeprefix(FROZEN))
+        architecture(name)
         known = cls().get_params().keys() - NOT_SETTINGS
         for each in settings:
             if each not in known:
@@ -139,9 +138,8 @@ class FrozenClassifier(Classifier):
         return functional.softmax(torch.from_numpy(logits), dim=1).numpy()
 
     def _size(self, size: int) -> int:
-        published = timm.get_pretrained_cfg(self._timm_name)
-        most = published.input_size[-1] if published else 224
-        return self.net_size or min(max(size, SMALLEST), most)
+        net = architecture(self.architecture)
+        return self.net_size or min(max(size, net.smallest), net.published_size)
 
     @property
     def _timm_name(self) -> str:
@@ -155,7 +153,7 @@ class FrozenClassifier(Classifier):
         ValueError
             If they cannot be had.
         """
-        return find(architecture(TIMM + self._timm_name), self.weights)
+        return find(architecture(self.architecture), self.weights)
 
     def check(self, size: int) -> None:
         """Try the net and its weights on pictures of a width in pixels.
@@ -179,7 +177,7 @@ class FrozenClassifier(Classifier):
         net = timm.create_model(self._timm_name, num_classes=0)
         if weights is None:
             return Standardised(net, torch.zeros(3), torch.ones(3))
-        found = tensors(architecture(TIMM + self._timm_name), weights)
+        found = tensors(architecture(self.architecture), weights)
         learnt = [name for name in net.state_dict() if not name.endswith(NOT_LEARNT)]
         missing = [name for name in learnt if name not in found]
         if missing:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from timm.optim import param_groups_weight_decay
+from timm.optim import Muon, param_groups_weight_decay
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
 from deepnets.training.recipes import Recipe
 
 WARM_UP_SHARE = 0.2  # of a one-cycle training, while its learning rate rises
+MOMENTUM = 0.9  # of gradient descent
 LEAST_CYCLE = 10  # steps of one; a shorter training breaks off
 
 
 def optimiser(
     net: nn.Module, recipe: Recipe, device: torch.device, backbone: Sequence[Tensor] = ()
 ) -> torch.optim.Optimizer:
-    """Adam with decoupled weight decay (arXiv:1711.05101), which is Adam where there is none.
+    """Make the recipe's optimiser, with decoupled weight decay (arXiv:1711.05101) but for SGD's.
 
     Biases and normalisation layers do not decay. A pre-trained backbone has a learning rate of its
     own.
@@ -34,6 +35,10 @@ def optimiser(
                 # A captured step reads the learning rate where it lies on the card.
                 lr = torch.tensor(rate, device=device) if on_cuda else rate
                 groups.append({**group, "params": weights, "lr": lr})
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True)
+    if recipe.optimiser == "muon":  # a step as long as AdamW's (arXiv:2502.16982)
+        return Muon(groups, adjust_lr_fn="match_rms_adamw", capturable=on_cuda)
     return torch.optim.AdamW(groups, fused=True, capturable=on_cuda)
 
 

@@ -1,4 +1,4 @@
-"""How a net is trained: every choice by name, and the two sets of choices that ship."""
+"""How a net is trained: every choice by name, and the sets of choices that ship."""
 
 from __future__ import annotations
 
@@ -7,24 +7,33 @@ from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any, Literal, get_args
 
-from deepnets.registry import check_choice
+from deepnets.registry import USUAL_BUDGET, check_choice
 from deepnets.training.augment import Augmentation
 
 Balance = Literal["none", "weights", "sampling", "bootstrap", "logits"]
 Monitor = Literal["accuracy", "loss"]
 Schedule = Literal["constant", "cosine", "one-cycle"]
 Stop = Literal["stale", "rises"]
+Keep = Literal["best", "last"]
+Optimiser = Literal["adam", "sgd", "muon"]
 
-CHOICES = {"balance": Balance, "monitor": Monitor, "schedule": Schedule, "stop": Stop}
+CHOICES = {
+    "balance": Balance,
+    "keep": Keep,
+    "monitor": Monitor,
+    "optimiser": Optimiser,
+    "schedule": Schedule,
+    "stop": Stop,
+}
 # Where a number must lie, in words and as a test, and the numbers that must.
 RANGES: Sequence[tuple[str, Callable[[float], bool], tuple[str, ...]]] = (
-    ("1 or more", lambda x: x >= 1, ("max_epochs", "batch_size")),
+    ("1 or more", lambda x: x >= 1, ("max_epochs", "batch_size", "net_size")),
     ("0 or more", lambda x: x >= 0, ("weight_decay", "sam", "frozen_epochs", "backbone_rate")),
     ("above 0", lambda x: x > 0, ("learning_rate", "budget")),
     ("in [0, 1)", lambda x: 0 <= x < 1, ("ema", "label_smoothing")),
     ("in [0, 1]", lambda x: 0 <= x <= 1, ("balance_strength",)),
 )
-MAY_BE_NONE = {("patience", None), ("budget", None)}
+MAY_BE_NONE = {("patience", None), ("budget", None), ("net_size", None)}
 
 
 @dataclass(kw_only=True)
@@ -39,10 +48,16 @@ class Recipe:
         Arithmetic of the training, forward and backward, in units of 10**12 operations: it is over
         when this is spent, whatever the number of pictures, and `max_epochs` does not count.
         None: `max_epochs` are made.
+    net_size : int or None
+        Width in pixels to which pictures are brought for the net. None: their own, or the smallest
+        that it works on.
     batch_size : int
         Pictures a step.
+    optimiser : {"adam", "sgd", "muon"}
+        Adam; gradient descent with Nesterov momentum of 0.9; or Muon, which makes the steps of a
+        layer's weights orthogonal (Jordan et al. 2024).
     learning_rate : float
-        Adam's; with a schedule the largest.
+        The optimiser's; with a schedule the largest.
     schedule : {"constant", "cosine", "one-cycle"}
         The learning rate over the whole training: constant; falling to nothing along half a
         cosine; or rising to it first, in a fifth of the time.
@@ -77,13 +92,20 @@ class Recipe:
         epochs in a row.
     patience : int or None
         How many; None never stops early.
+    keep : {"best", "last"}
+        The weights of which epoch are kept.
     monitor : {"accuracy", "loss"}
         What the best epoch is best in, on the validation pictures.
+    mirror_check : bool
+        Whether pictures are first looked at by `baselines.mirror`, and where a mirror image does
+        not show the same, neither changed to it nor asked about by it.
     """
 
     max_epochs: int = 30
     budget: float | None = None
+    net_size: int | None = None
     batch_size: int = 100
+    optimiser: Optimiser = "adam"
     learning_rate: float = 1e-3
     schedule: Schedule = "constant"
     weight_decay: float = 0.0
@@ -99,7 +121,9 @@ class Recipe:
     test_time_flip: bool = False
     stop: Stop = "stale"
     patience: int | None = 10
+    keep: Keep = "best"
     monitor: Monitor = "accuracy"
+    mirror_check: bool = False
 
     def check_values(self) -> None:
         """Refuse what cannot be.
@@ -112,7 +136,7 @@ class Recipe:
         for name, accepted in CHOICES.items():
             check_choice(name, getattr(self, name), get_args(accepted))
         numbers = {each.name for each in fields(Recipe) if isinstance(each.default, int | float)}
-        numbers |= {"budget"}
+        numbers |= {"budget", "net_size"}
         for name in sorted(n for n in numbers if (n, getattr(self, n)) not in MAY_BE_NONE):
             if not isinstance(getattr(self, name), Real):
                 raise ValueError(f"{name} is '{getattr(self, name)}': it must be a number")
@@ -125,10 +149,29 @@ class Recipe:
         Augmentation.parse(self.augment)
 
 
+HOUSE, FINE_TUNING = "house", "fine-tuning"
+
+# How every net is trained under `fair`; chosen on validation pictures, see docs/recipes.md.
+_HOUSE: Mapping[str, Any] = {
+    "budget": USUAL_BUDGET,
+    "batch_size": 32,
+    "learning_rate": 1e-3,
+    "schedule": "one-cycle",
+    "weight_decay": 0.05,
+    "augment": "flip+shift=0.06+rotation=8+crop=0.9+brightness=0.2",
+    "label_smoothing": 0.1,
+    "test_time_flip": True,
+    "mirror_check": True,
+    "keep": "last",
+    "patience": None,
+}
+
 # Parameters by the recipe's name. What a net has of its own (InceptionV3's label smoothing) stays
 # where a recipe does not speak of it.
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "published": {},
+    HOUSE: _HOUSE,
+    FINE_TUNING: {**_HOUSE, "learning_rate": 3e-3, "backbone_rate": 1 / 3, "frozen_epochs": 0},
     "strong": {
         "max_epochs": 40,
         "batch_size": 64,

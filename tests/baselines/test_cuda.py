@@ -91,8 +91,8 @@ def test_full_precision_ends_with_its_block() -> None:
     ("build", "fitted_on_tensors"),
     [
         (lambda: Logistic(C=1e-2), LogisticRegression),
-        (lambda: HogSvm(n_components=10, random_state=0), StandardScaler),
-        (lambda: HogSvm(n_components=10, random_state=0), PCA),
+        (lambda: HogSvm(n_components=10, mirrored=False, random_state=0), StandardScaler),
+        (lambda: HogSvm(n_components=10, mirrored=False, random_state=0), PCA),
     ],
     ids=["logistic regression", "scaler", "components"],
 )

@@ -7,6 +7,7 @@ from benchmark.view.plots.learning import learning_curves
 from benchmark.view.plots.rows import confusion, curves, reliability
 from benchmark.view.plots.style import is_current, png
 from benchmark.view.plots.trials import search
+from benchmark.view.plots.winners import winners
 
 __all__ = [
     "Pair",
@@ -23,5 +24,6 @@ __all__ = [
     "reliability",
     "search",
     "told_apart",
+    "winners",
     "worth",
 ]

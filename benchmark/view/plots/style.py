@@ -18,6 +18,9 @@ from PIL import Image
 
 DPI = 110
 TRAINING, SELECTION, _, CLASSICAL = sns.color_palette("colorblind", 4)
+KIND_COLOURS = sns.color_palette("colorblind")[3:2:-1] + [
+    sns.color_palette("colorblind")[i] for i in (1, 2, 0)
+]  # classical models, frozen, fine-tuned and other nets
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,

@@ -22,11 +22,13 @@ from benchmark.view.sections.curve import curves
 from benchmark.view.sections.row import rows
 from benchmark.view.sections.search import of_search, searches
 from benchmark.view.sections.section import Picture, Section
+from benchmark.view.sections.winners import winners
 
 __all__ = ["SECTIONS", "Picture", "Section", "every", "of_search"]
 
 SECTIONS: tuple[Callable[[Leaderboard], list[Section]], ...] = (
     tables,
+    winners,
     overviews,
     comparisons,
     contrasts,

@@ -37,6 +37,8 @@ def tables(board: Leaderboard) -> list[Section]:
     files |= {kind.name: table for kind, table in board.contrasts.items()}
     if len(board.curves.points):
         files |= {"learning-curves": board.curves.points, "crossovers": board.curves.crossovers}
+    if board.winners["runner_up"].notna().any():
+        files["winners"] = board.winners
     data = {f"{name}.csv": text.csv(table) for name, table in files.items()}
     return [Section("", data=data, where="folder")]
 

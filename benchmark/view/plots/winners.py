@@ -1,0 +1,94 @@
+"""The map of who wins: number of pictures across, seconds of training upwards."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+from benchmark.scores.metrics import METRICS
+from benchmark.scores.winners import KINDS
+from benchmark.view.plots.style import KIND_COLOURS, drawing, legend
+from benchmark.view.text import score
+
+COLOURS = dict(zip(KINDS, KIND_COLOURS, strict=True))
+BEYOND = 2.0  # times the last change that the time axis goes on
+ROOM = 0.055  # of the axis' height that a line of text needs
+
+
+def winners(table: pd.DataFrame, title: str) -> Figure:
+    """Draw which kind of model wins where.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `scores.winners.winners` of one data set and split.
+    title : str
+        Data set, protocol and number of pictures.
+    """
+    sizes = np.unique(table["pictures"].to_numpy(np.int64))
+    low = table["seconds_from"].min() / BEYOND
+    high = table["seconds_from"].max() * BEYOND
+    edges = _edges(sizes)
+    with drawing(max(7.5, 2.5 + 1.5 * len(sizes)), 6.2, title) as figure:
+        axes = figure.subplots()
+        axes.set(xscale="log", yscale="log", xlim=(edges[0], edges[-1]), ylim=(low, high))
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.minorticks_off()
+        axes.yaxis.set_major_formatter("{x:,g}")
+        axes.set_xlabel("pictures learnt from, a fifth of them to select on (logarithmic scale)")
+        axes.set_ylabel("seconds of training, one core (logarithmic scale)")
+        for row in table.to_dict(orient="records"):
+            column = int(np.searchsorted(sizes, row["pictures"]))
+            left, right = edges[column], edges[column + 1]
+            bottom, top = row["seconds_from"], min(row["seconds_to"], high)
+            unsure = not pd.isna(row["runner_up"]) and not row["told_apart"]
+            axes.add_patch(
+                Rectangle(
+                    (left, bottom),
+                    right - left,
+                    top - bottom,
+                    facecolor=COLOURS[row["kind"]],
+                    alpha=0.85,
+                    edgecolor="white",
+                    linewidth=1.5,
+                    hatch="////" if unsure else None,
+                )
+            )
+            height = np.log(top / bottom) / np.log(high / low)
+            words = [row["model"].partition("[")[0], score(row["score"], row["metric"])]
+            if height > ROOM:
+                text = "\n".join(words) if height > 2 * ROOM else " ".join(words)
+                axes.text(
+                    *(np.sqrt(left * right), np.sqrt(bottom * top), text),
+                    ha="center",
+                    va="center",
+                    fontsize=7.5,
+                    clip_on=True,
+                    bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5},
+                )
+        shown = [name for name in KINDS if name in set(table["kind"])]
+        label = METRICS[table["metric"].iloc[0]].label
+        handles = [Patch(facecolor=COLOURS[name], alpha=0.85, label=name) for name in shown]
+        handles.append(
+            Patch(
+                facecolor="0.85",
+                hatch="////",
+                edgecolor="white",
+                label="the test pictures cannot tell it from the next kind",
+            )
+        )
+        handles.append(Patch(facecolor="none", label=f"written in: the model and its test {label}"))
+        legend(figure, handles, columns=3)
+    return figure
+
+
+def _edges(sizes: np.ndarray) -> np.ndarray:
+    """Where columns around these sizes begin and end, half way between them by the logarithm."""
+    logs = np.log(sizes.astype(float))
+    if len(logs) == 1:
+        return np.exp([logs[0] - 0.35, logs[0] + 0.35])
+    middle = (logs[1:] + logs[:-1]) / 2
+    ends = 2 * logs[0] - middle[0], 2 * logs[-1] - middle[-1]
+    return np.exp([ends[0], *middle, ends[1]])

@@ -1,0 +1,79 @@
+"""The map of who wins, its sentences and its table, by data set and split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+
+from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.metrics import METRICS
+from benchmark.scores.winners import SAME_MAP
+from benchmark.view import plots, text
+from benchmark.view.sections.section import Picture, Section
+from benchmark.view.text import score
+
+A_MINUTE = 60.0
+HOW = (
+    "Of each kind of model the one that is best on the validation pictures is chosen, among those "
+    "trained in the time, and of the kinds the best likewise; scores are of the test pictures. "
+    "Seconds are those of one core to train the chosen model, not of the others tried."
+)
+
+
+def winners(board: Leaderboard) -> list[Section]:
+    """Which kind of model wins, by pictures and seconds, where at least two kinds have results."""
+    sections = []
+    for names, table in board.winners.groupby(SAME_MAP, sort=True):
+        if table["runner_up"].isna().all():
+            continue
+        dataset, split, data = names
+        rows = [row for row in board.rows if row.curve == names and row.scores is not None]
+        about = text.data_name(rows[0].entry.dataset)
+        title = (
+            f"Who wins on {about}: {METRICS[board.metric.name].label} on {rows[0].n_test:,} test "
+            f"pictures, split {split}"
+        )
+        several = board.winners.loc[board.winners["dataset"] == dataset, SAME_MAP]
+        words = ["winners", dataset, *[split, data] * (len(several.drop_duplicates()) > 1)]
+        picture = Picture(
+            f"{text.file_name(*words)}.png",
+            "Which kind of model wins, by number of pictures and seconds of training",
+            partial(plots.winners, table, title),
+        )
+        sections.append(
+            Section(title, dataset, before=[*_sentences(table), HOW], pictures=[picture])
+        )
+    return sections
+
+
+def _sentences(table: pd.DataFrame) -> list[str]:
+    """What wins with each number of pictures, in a minute and in all the time tried."""
+    lines = []
+    for pictures, by_time in table.groupby("pictures"):
+        stretches: Sequence[Mapping[str, Any]] = by_time.to_dict(orient="records")
+        last = stretches[-1]
+        in_time = [each for each in stretches if each["seconds_from"] <= A_MINUTE]
+        if in_time:
+            lines.append(f"With {pictures:,} pictures and a minute: {_who(in_time[-1])}.")
+        if not in_time or in_time[-1] is not last:
+            seconds = last["seconds_from"]
+            lines.append(f"With {pictures:,} pictures and {seconds:,.0f} s: {_who(last)}.")
+    return lines
+
+
+def _who(row: Mapping[str, Any]) -> str:
+    name = row["metric"]
+    said = f"{row['model']}, a {row['kind'].replace('classical', 'classical model')}"
+    said += f" ({text.with_interval(row, 'score', name)})"
+    if pd.isna(row["runner_up"]):
+        return said
+    other = f"{row['runner_up']} ({row['runner_up_kind']}, {score(row['runner_up_score'], name)})"
+    if not row["told_apart"]:
+        return f"{said}, which the test pictures cannot tell from {other}"
+    ahead = METRICS[name].goodness(row["difference"]) > 0
+    return (
+        f"{said}, {'surely better than' if ahead else 'though on the test pictures behind'} {other}"
+    )
