@@ -14,6 +14,7 @@ from benchmark.view.text import score
 
 COLOURS = dict(zip(KINDS, KIND_COLOURS, strict=True))
 BEYOND = 2.0  # times the last change that the time axis goes on
+QUICKEST = 0.1  # seconds, from which on it begins
 ROOM = 0.055  # of the axis' height that a line of text needs
 
 
@@ -28,10 +29,10 @@ def winners(table: pd.DataFrame, title: str) -> Figure:
         Data set, protocol and number of pictures.
     """
     sizes = np.unique(table["pictures"].to_numpy(np.int64))
-    low = table["seconds_from"].min() / BEYOND
+    low = max(table["seconds_from"].min(), QUICKEST)
     high = table["seconds_from"].max() * BEYOND
     edges = _edges(sizes)
-    with drawing(max(7.5, 2.5 + 1.5 * len(sizes)), 6.2, title) as figure:
+    with drawing(max(9.0, 2.5 + 1.5 * len(sizes)), 6.2, title) as figure:
         axes = figure.subplots()
         axes.set(xscale="log", yscale="log", xlim=(edges[0], edges[-1]), ylim=(low, high))
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
@@ -39,10 +40,14 @@ def winners(table: pd.DataFrame, title: str) -> Figure:
         axes.yaxis.set_major_formatter("{x:,g}")
         axes.set_xlabel("pictures learnt from, a fifth of them to select on (logarithmic scale)")
         axes.set_ylabel("seconds of training, one core (logarithmic scale)")
+        label = METRICS[table["metric"].iloc[0]].label
+        axes.set_title(f"the model that wins, and its {label} on the test pictures", fontsize=9)
         for row in table.to_dict(orient="records"):
             column = int(np.searchsorted(sizes, row["pictures"]))
             left, right = edges[column], edges[column + 1]
-            bottom, top = row["seconds_from"], min(row["seconds_to"], high)
+            bottom, top = max(row["seconds_from"], low), min(row["seconds_to"], high)
+            if bottom >= top:
+                continue
             unsure = not pd.isna(row["runner_up"]) and not row["told_apart"]
             axes.add_patch(
                 Rectangle(
@@ -69,7 +74,6 @@ def winners(table: pd.DataFrame, title: str) -> Figure:
                     bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5},
                 )
         shown = [name for name in KINDS if name in set(table["kind"])]
-        label = METRICS[table["metric"].iloc[0]].label
         handles = [Patch(facecolor=COLOURS[name], alpha=0.85, label=name) for name in shown]
         handles.append(
             Patch(
@@ -79,8 +83,7 @@ def winners(table: pd.DataFrame, title: str) -> Figure:
                 label="the test pictures cannot tell it from the next kind",
             )
         )
-        handles.append(Patch(facecolor="none", label=f"written in: the model and its test {label}"))
-        legend(figure, handles, columns=3)
+        legend(figure, handles, columns=min(len(handles), 3))
     return figure
 
 

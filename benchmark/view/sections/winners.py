@@ -74,6 +74,5 @@ def _who(row: Mapping[str, Any]) -> str:
     if not row["told_apart"]:
         return f"{said}, which the test pictures cannot tell from {other}"
     ahead = METRICS[name].goodness(row["difference"]) > 0
-    return (
-        f"{said}, {'surely better than' if ahead else 'though on the test pictures behind'} {other}"
-    )
+    how = "surely better than" if ahead else "though on the test pictures behind"
+    return f"{said}, {how} {other}"
