@@ -24,7 +24,11 @@ FOLDS = 3  # of the calibration
 CELLS = 8  # along a side; their blocks of 2x2, which overlap by half, are the descriptor's authors'
 
 
-@register("hog-svm", family="HOG + SVM")
+@register(
+    "hog-svm",
+    family="HOG + SVM",
+    portfolio=[{"C": 2.0}, {"n_components": 400}, {"mirrored": False}],
+)
 @dataclass(eq=False, repr=False)
 class HogSvm(PictureClassifier):
     """Histograms of oriented gradients, PCA, and a support-vector machine with an RBF kernel.

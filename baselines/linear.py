@@ -14,7 +14,7 @@ from baselines.cuda import OnCuda
 from baselines.registry import register
 
 
-@register("logistic-regression", family="linear")
+@register("logistic-regression", family="linear", portfolio=[{"C": 0.01}, {"C": 0.1}, {"C": 0.001}])
 @dataclass(eq=False, repr=False)
 class Logistic(PictureClassifier):
     """Multinomial logistic regression, by lbfgs, with the slides' L2 penalty.

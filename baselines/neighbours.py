@@ -23,7 +23,7 @@ EXACT_FEATURES = 2**10
 BLOCK = {"cpu": 2**22, "cuda": 2**25}  # distances held at once, so that memory stays flat
 
 
-@register("knn", family="neighbours")
+@register("knn", family="neighbours", portfolio=[{"n_neighbors": 1}, {"n_neighbors": 15}])
 @dataclass(eq=False, repr=False)
 class Neighbours(PictureClassifier):
     """Vote of the nearest training pictures by Euclidean distance between pixels.

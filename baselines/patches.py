@@ -29,7 +29,11 @@ BLOCK = {"cpu": 2**24, "cuda": 2**27}  # distances held at once, so that memory 
 MAX_ITER = 1000  # of lbfgs
 
 
-@register("patches", family="k-means patches")
+@register(
+    "patches",
+    family="k-means patches",
+    portfolio=[{"C": 0.03}, {"n_centroids": 800, "n_components": 600}, {"C": 0.003}],
+)
 @dataclass(eq=False, repr=False)
 class Patches(PictureClassifier):
     """Likeness of the picture's parts to patches found by k-means, and a linear classifier.

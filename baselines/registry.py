@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,11 +15,22 @@ NOT_SETTINGS = {"device", "random_state"}  # where a model is fitted, and its se
 
 @dataclass(frozen=True)
 class Baseline:
-    """A registered classical model: its name, family and estimator class."""
+    """A registered classical model.
+
+    Attributes
+    ----------
+    name, family : str
+        As on the leaderboard.
+    estimator : type
+        Its class.
+    portfolio : tuple of mapping
+        Settings worth trying in place of the usual ones, the most promising first.
+    """
 
     name: str
     family: str
     estimator: type[BaseEstimator]
+    portfolio: tuple[Mapping[str, Any], ...] = ()
 
 
 BASELINES: dict[str, Baseline] = {}
@@ -27,13 +38,15 @@ BASELINES: dict[str, Baseline] = {}
 Estimator = TypeVar("Estimator", bound=type[BaseEstimator])
 
 
-def register(name: str, family: str) -> Callable[[Estimator], Estimator]:
-    """Register an estimator class as a model (a decorator)."""
+def register(
+    name: str, family: str, portfolio: Sequence[Mapping[str, Any]] = ()
+) -> Callable[[Estimator], Estimator]:
+    """Register an estimator class as a model (a decorator); see `Baseline`."""
 
     def add(estimator: Estimator) -> Estimator:
         if name in BASELINES:
             raise ValueError(f"two classical models are called '{name}'")
-        BASELINES[name] = Baseline(name, family, estimator)
+        BASELINES[name] = Baseline(name, family, estimator, tuple(portfolio))
         return estimator
 
     return add
@@ -54,6 +67,11 @@ def make(name: str, /, **settings: Any) -> BaseEstimator:
             has = f"it has {', '.join(known)}" if known else "it has none"
             raise ValueError(f"{name} has no parameter '{each}': {has}")
     return estimator.set_params(**settings)
+
+
+def portfolio(name: str) -> tuple[Mapping[str, Any], ...]:
+    """Return the settings worth trying of a model, see `Baseline`."""
+    return BASELINES[name].portfolio
 
 
 def files(name: str) -> set[Path]:

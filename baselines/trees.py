@@ -14,7 +14,7 @@ from baselines.registry import register
 BINS = 128  # cuML's default
 
 
-@register("decision-tree", family="trees")
+@register("decision-tree", family="trees", portfolio=[{"max_depth": 5}, {"max_depth": 10}])
 @dataclass(eq=False, repr=False)
 class Tree(PictureClassifier):
     """One tree, grown until its leaves are pure; always on the CPU.
@@ -34,7 +34,7 @@ class Tree(PictureClassifier):
         return DecisionTreeClassifier(max_depth=self.max_depth, random_state=self.random_state)
 
 
-@register("random-forest", family="trees")
+@register("random-forest", family="trees", portfolio=[{"n_estimators": 300}])
 @dataclass(eq=False, repr=False)
 class Forest(PictureClassifier):
     """Average of trees grown on bootstrap samples with random feature subsets.

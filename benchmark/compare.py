@@ -7,7 +7,7 @@ tell the difference from chance.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,7 @@ def _compare_row(
 
 
 def _only(repeats: Sequence[int], results: Results, entry: BoardRow) -> Row:
-    return read_row(results, replace(entry, keys=tuple(entry.keys[i] for i in repeats)))
+    return read_row(results, entry.of(repeats))
 
 
 def _probabilities(results: Results, row: Row) -> list[bytes]:

@@ -199,6 +199,11 @@ class Options:
         help="Arithmetic of each net's training under fair, 10**12 operations.  "
         f"[default: {USUAL_BUDGET:g}]",
     )
+    tune: int = flag(
+        1,
+        type=POSITIVE,
+        help="Settings of each model to try; the best on validation is its row.",
+    )
     settings: dict[str, Any] = flag(
         dict, "--set", multiple=True, callback=_settings, help="A parameter: NAME=VALUE."
     )
@@ -241,11 +246,11 @@ class Options:
             for tested in dict.fromkeys(self.test_data) or [None]
         ]
 
-    def parameters(self, model: Model, protocol: Protocol) -> Mapping[str, Any]:
+    def parameters(self, model: Model, protocol: Protocol) -> list[Mapping[str, Any]]:
         """Parameters of a model: those that are set, what nets start from, and their budget.
 
         A net that is not trained, but frozen, always starts from weights and has no budget, and
-        the slides train for epochs.
+        the slides train for epochs. There are several where validation is to choose, each once.
         """
         more: dict[str, Any] = {}
         if self.weights is not None:
@@ -255,7 +260,9 @@ class Options:
         has_budget = model.is_trained_in_epochs and protocol.name != Slides.name
         if has_budget and self.budget is not None:
             more["budget"] = self.budget
-        return {**self.settings, **more}
+        n = self.tune if protocol.selected_on == "validation" else 1
+        several = [{**each, **self.settings, **more} for each in model.portfolio(n)]
+        return [each for i, each in enumerate(several) if each not in several[:i]]
 
 
 # Changes of a flag where a command is about one split.

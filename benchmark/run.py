@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     *(
         "metric",
         "budget",
+        "tune",
         "settings",
         "pretrained",
         "weights",

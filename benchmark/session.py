@@ -71,7 +71,7 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
             Run(source, about, options.size, protocol, entry, settings, repeat, device, threads)
             for protocol in given or protocols(options, dataset)
             for entry in entries
-            for settings in [options.parameters(entry, protocol)]
+            for settings in options.parameters(entry, protocol)
             for repeat in range(protocol.repeats)
         ]
         for run in here:
@@ -114,7 +114,7 @@ def make(
     The leaderboard shows those that are `shown`, which is all of them if nothing else is said.
     """
     # First, so that the runs of an interrupted call are shown.
-    on_board = runs.on_board(wanted if shown is None else shown)
+    on_board = runs.tuned(wanted if shown is None else shown, options.tune)
     options.results.put_rows(on_board, options.metric)
     n, limit = jobs(options, wanted), options.time_limit
     with Display(Console(stderr=True)) as display:

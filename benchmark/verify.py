@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import re
 import shutil
 import tempfile
@@ -112,7 +113,7 @@ def check_runs(
     results: Results, rows: Sequence[BoardRow], sums: dict[str, str], findings: Findings
 ) -> Iterator[str]:
     """Check every run of the board, and keep the records of those that are sound."""
-    for row in rows:
+    for row in itertools.chain.from_iterable(each.settings for each in rows):
         for repeat, key in enumerate(row.keys):
             if key in findings.records or not results.run_folder(key).is_dir():
                 continue  # not run yet, and that is what its row must say

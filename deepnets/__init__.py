@@ -7,6 +7,7 @@ torch; making a net does.
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ __all__ = [
     "is_of_timm",
     "load",
     "make",
+    "portfolio",
     "register",
 ]
 
@@ -59,6 +61,17 @@ def make(name: str, /, **settings: Any) -> "NetClassifier | FrozenClassifier":
     from deepnets.training.classifier import NetClassifier
 
     return NetClassifier.with_settings(name, settings)
+
+
+def portfolio(name: str) -> tuple[Mapping[str, Any], ...]:
+    """Return settings of a net worth trying in place of the house recipe's, the best first."""
+    if name.startswith(FROZEN):
+        from deepnets.training.frozen import PORTFOLIO
+
+        return PORTFOLIO
+    from deepnets.training.recipes import PORTFOLIOS
+
+    return PORTFOLIOS["fine-tuning" if architecture(name).settings.get("pretrained") else "house"]
 
 
 def load(path: Path, device: str = "auto") -> "NetClassifier | FrozenClassifier":

@@ -7,6 +7,7 @@ import difflib
 import fnmatch
 import functools
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -66,6 +67,10 @@ class Model:
             return self._package.make(self.name, **settings)
         except ValueError as error:
             raise InputError(str(error)) from error
+
+    def portfolio(self, most: int) -> list[Mapping[str, Any]]:
+        """Return at most so many settings worth trying, the usual ones first."""
+        return [{}, *self._package.portfolio(self.name)][:most]
 
     def source_hash(self) -> str:
         """Return a hash of the code that computes this model, comments and docstrings left out.

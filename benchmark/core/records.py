@@ -10,6 +10,7 @@ import functools
 import json
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -149,10 +150,44 @@ class Record(_OfRow):
 
 
 @dataclass(frozen=True)
+class Tried:
+    """A setting that a tuned row is chosen from: its label, and the keys of its runs by repeat."""
+
+    label: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class BoardRow(_OfRow):
-    """A row of ``board.json``: what the leaderboard shows, and the keys of its runs by repeat."""
+    """A row of ``board.json``: what the leaderboard shows, and the keys of its runs by repeat.
+
+    Of a tuned row these are the runs of the first of the settings tried.
+    """
 
     keys: tuple[str, ...]
+    tried: tuple[Tried, ...] = ()  # settings that are chosen from in each repeat, if several
+
+    @property
+    def settings(self) -> list[BoardRow]:
+        """A row for each setting tried; itself if there is but one."""
+        return [
+            dataclasses.replace(
+                self,
+                model=dataclasses.replace(self.model, label=each.label),
+                keys=each.keys,
+                tried=(),
+            )
+            for each in self.tried
+        ] or [self]
+
+    def of(self, repeats: Sequence[int]) -> BoardRow:
+        """The row of some of its repeats."""
+        tried = [
+            dataclasses.replace(each, keys=tuple(each.keys[i] for i in repeats))
+            for each in self.tried
+        ]
+        keys = tuple(self.keys[i] for i in repeats)
+        return dataclasses.replace(self, keys=keys, tried=tuple(tried))
 
     def without_result(self, repeat: int, status: str, reason: str) -> Record:
         """Return what stands for the record of a run that has none."""

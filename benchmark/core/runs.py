@@ -31,6 +31,7 @@ from benchmark.core.records import (
     Place,
     ProtocolFacts,
     Record,
+    Tried,
 )
 from datasets import Dataset, InputError, Source, duplicates, splits
 
@@ -238,6 +239,39 @@ def on_board(runs: Iterable[Run]) -> list[BoardRow]:
             keys = rows[row.place].keys if row.place in rows else ()
             rows[row.place] = replace(row, keys=keys + row.keys)
     return [*rows.values()]
+
+
+def tuned(runs: Iterable[Run], most: int) -> list[BoardRow]:
+    """The rows of models of which several settings were run, each chosen by validation.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+        Of each model those with its usual settings first.
+    most : int
+        Settings that were asked for, for the row's name; a model that has one is a row as usual.
+    """
+    kinds: dict[Any, list[Run]] = {}
+    for run in runs:
+        kinds.setdefault((run.dataset.name, run.protocol, run.model), []).append(run)
+    rows = []
+    for same in kinds.values():
+        settings = on_board(same)
+        n = len(settings) // len(same[0].board_rows)
+        for part in range(len(settings) // n):
+            of_part = settings[part :: len(settings) // n]
+            first = of_part[0]
+            label = with_words(same[0].label, [f"tune={most}"]) if n > 1 else first.model.label
+            tried = tuple(Tried(each.model.label, each.keys) for each in of_part) if n > 1 else ()
+            rows.append(replace(first, model=replace(first.model, label=label), tried=tried))
+    return rows
+
+
+def with_words(label: str, words: Sequence[str]) -> str:
+    """Add words to those that a label has in brackets."""
+    name, _, said = label.partition("[")
+    every = [*filter(None, said.removesuffix("]").split(",")), *words]
+    return f"{name}[{','.join(every)}]" if every else name
 
 
 def describe(dataset: Dataset) -> DataFacts:

@@ -86,7 +86,7 @@ class Leaderboard:
         tried = searches.read(results)
         computed, compared = _ranked(_with_steps(rows.read(results)), metric)
         computed = [
-            replace(row, choices=tuple(each.choice for each in tried if each.won_by(row)))
+            replace(row, choices=(*row.choices, *(e.choice for e in tried if e.won_by(row))))
             for row in computed
         ]
         by_kind = {kind: contrasts.compute(computed, kind) for kind in CONTRASTS}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ from benchmark.core.protocols import Curve
 from benchmark.core.records import SELECTION, BoardRow, Measured, Place, Record
 from benchmark.core.store import DamagedError, Results
 from benchmark.scores import metrics, published
-from benchmark.scores.metrics import METRICS, Metric, with_ends
+from benchmark.scores.metrics import METRICS, RANKED_BY, Metric, with_ends
 
 logger = logging.getLogger(__name__)
 
@@ -89,15 +89,27 @@ class Scores:
 
 @dataclass(frozen=True)
 class Choice:
-    """A search that chose a row's parameters: the seconds that each of its trials took, by key."""
+    """What chose a row's parameters on the validation pictures.
+
+    Attributes
+    ----------
+    seconds : mapping
+        By key those that each run took to fit and to predict.
+    n : int
+        Settings chosen from.
+    what : {"trials", "settings"}
+        Of a search, whose winner was then fitted; or of a portfolio, where it is one of them.
+    """
 
     seconds: Mapping[str, float]
+    n: int
+    what: Literal["trials", "settings"]
 
     @property
     def note(self) -> str:
         """What a reader of the row must know."""
-        n, seconds = len(self.seconds), np.nansum([*self.seconds.values()])
-        return f"best of {n:,} trials on validation, which took {seconds:,.1f} s"
+        seconds = np.nansum([*self.seconds.values()])
+        return f"best of {self.n:,} {self.what} on validation, which took {seconds:,.1f} s"
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,8 +125,7 @@ class Row:
     scores : Scores or None
         Of the runs that are ``ok``; None if there are none.
     validation : mapping
-        By metric the score on the pictures selected on, the mean of the repeats; empty where there
-        are none.
+        By repeat the score of each metric on the pictures selected on; empty where there are none.
     intervals : mapping
         By metric the ends of its 95 % interval; see `pairs.rank`.
     rank : int or None
@@ -134,7 +145,7 @@ class Row:
     entry: BoardRow
     runs: list[Record]
     scores: Scores | None
-    validation: Mapping[str, float] = field(default_factory=dict)
+    validation: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     rank: int | None = None
     last_rank: int | None = None
@@ -216,6 +227,23 @@ class Row:
         several = len(self.runs) > 1
         which = f"repeat {self.bad.repeat + 1} of {len(self.runs)}: " if several else ""
         return f"{which}{self.bad.reason}"
+
+    def validated(self, metric: str) -> float:
+        """Score on the pictures selected on, the mean of the repeats; NaN where there are none."""
+        return float(np.mean([scores[metric] for scores in self.validation.values()] or [math.nan]))
+
+    @property
+    def training_seconds(self) -> float:
+        """Seconds of one core that a fitted model took, with all that chose its parameters."""
+        threads = self.good[0].environment.threads or 1
+        fit = float(np.mean([run.fit_seconds for run in self.measured]))
+        if self.entry.tried:
+            fit = 0.0  # among those chosen from
+        chosen = sum(
+            np.nansum([*each.seconds.values()]) / (len(self.runs) if self.entry.tried else 1)
+            for each in self.choices
+        )
+        return (fit + chosen) * threads
 
     @property
     def class_names(self) -> list[str]:
@@ -349,25 +377,54 @@ def grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> list[list[Row]]:
 
 
 def read_row(results: Results, entry: BoardRow) -> Row:
-    """Read the runs of one row."""
-    records, good, selected = [], [], []
+    """Read the runs of one row, those that validation chooses if several settings were tried."""
+    if entry.tried:
+        return _tuned(results, entry)
+    records, good = [], []
+    selected: dict[int, Predictions] = {}
     for repeat, key in enumerate(entry.keys):
         try:
             record = results.record(key) or entry.without_result(repeat, "skipped", "not run yet")
             if record.status == "ok":
                 predictions = results.predictions(record)
                 good.append(predictions.of(entry.protocol.part))
-                selected.append(predictions.of(SELECTION))
+                selected[repeat] = predictions.of(SELECTION)
         except DamagedError as error:
             logger.warning("%s: the run does not count", error)
             record = entry.without_result(repeat, "failed", "its files are damaged: run it again")
         records.append(record)
-    return Row(entry, records, Scores.of(good) if good else None, _mean_score(selected))
+    validation = {
+        repeat: metrics.score(run.labels, run.probabilities)
+        for repeat, run in selected.items()
+        if len(run.rows)
+    }
+    return Row(entry, records, Scores.of(good) if good else None, validation)
 
 
-def _mean_score(runs: Sequence[Predictions]) -> dict[str, float]:
-    """Score each run by every metric, and average; empty if one has no pictures."""
-    if not all(len(run.rows) for run in runs):
-        return {}
-    by_run = [metrics.score(run.labels, run.probabilities) for run in runs]
-    return {name: float(value) for name, value in pd.DataFrame(by_run).mean().items()}
+def _tuned(results: Results, entry: BoardRow) -> Row:
+    """Read a row of which each repeat is that of the settings tried that is best on validation.
+
+    A repeat of which a setting is still to be run is not run yet.
+    """
+    metric = METRICS[results.ranked_by or RANKED_BY[0]]
+    settings = [read_row(results, each) for each in entry.settings]
+
+    def good(setting: Row, repeat: int) -> float:
+        scores = setting.validation.get(repeat)
+        return -math.inf if scores is None else float(metric.goodness(scores[metric.name]))
+
+    chosen = []
+    for repeat in range(len(entry.keys)):
+        tried = [setting.entry.keys[repeat] for setting in settings]
+        waiting = [key for key in tried if results.record(key) is None]
+        best = max(range(len(tried)), key=lambda i: good(settings[i], repeat))  # the first of these
+        chosen.append((waiting or [tried[best]])[0])
+    row = read_row(results, replace(entry, keys=tuple(chosen), tried=()))
+    seconds = {
+        run.key: run.measured.fit_seconds + run.measured.predict_seconds
+        if run.measured
+        else run.seconds or math.nan
+        for setting in settings
+        for run in setting.runs
+    }
+    return replace(row, entry=entry, choices=(Choice(seconds, len(settings), "settings"),))

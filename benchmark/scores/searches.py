@@ -82,7 +82,8 @@ class Search:
     @property
     def choice(self) -> Choice:
         """What the row of its winner keeps of it."""
-        return Choice(dict(zip(self.table["run"], self.table["seconds"], strict=True)))
+        seconds = dict(zip(self.table["run"], self.table["seconds"], strict=True))
+        return Choice(seconds, len(seconds), "trials")
 
     @property
     def n_tied(self) -> int:

@@ -49,9 +49,9 @@ def winners(rows: Sequence[Row], metric: Metric) -> pd.DataFrame:
     -------
     DataFrame
         The columns `WINNERS`: for each number of pictures a row for each stretch of time in which
-        winner and runner-up stay the same. Seconds are those to train the winner alone, times the
-        threads it had, and the search that chose its parameters if there was one; the last stretch
-        has no end (infinite). ``pictures`` counts those to select on too.
+        winner and runner-up stay the same. Seconds are those of one core to train the winner and to
+        choose its parameters, if that was done, not those of other models; the last stretch has no
+        end (infinite). ``pictures`` counts those to select on too.
     """
     found: list[dict[str, Any]] = []
     for same in _comparable(rows):
@@ -89,14 +89,12 @@ class Candidate:
     @property
     def validation(self) -> float:
         """Score on the validation pictures."""
-        return self.row.validation[self.metric.name]
+        return self.row.validated(self.metric.name)
 
     @property
     def seconds(self) -> float:
-        """Seconds of one core to train it, those of its search among them."""
-        columns = self.row.columns()
-        threads = self.row.good[0].environment.threads or 1
-        return columns["fit_seconds"] * threads + columns.get("search_seconds", 0.0)
+        """Seconds of one core to train it, and to choose its parameters if that was done."""
+        return self.row.training_seconds
 
     @property
     def kind(self) -> str:

@@ -33,6 +33,7 @@ NOT_SETTINGS = {"architecture", "device", "random_state", "cache"}
 AT_ONCE = 64  # pictures, always: with another number the last digits may be others
 PENALTIES = tuple(10.0**power for power in range(-4, 2))
 USUAL_C = 0.01  # where there is nothing to choose it on
+PORTFOLIO: tuple[Mapping[str, Any], ...] = ({"net_size": 128}, {"net_size": 160})
 MAX_ITER = 1000  # of lbfgs
 
 

@@ -166,6 +166,12 @@ _HOUSE: Mapping[str, Any] = {
     "patience": None,
 }
 
+# What to try beside the house recipe, by the recipe that it stands for.
+PORTFOLIOS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
+    HOUSE: ({"learning_rate": 3e-3}, {"learning_rate": 3e-4}, {"augment": "flip"}),
+    FINE_TUNING: ({"learning_rate": 1e-3, "backbone_rate": 1.0}, {"net_size": 128}),
+}
+
 # Parameters by the recipe's name. What a net has of its own (InceptionV3's label smoothing) stays
 # where a recipe does not speak of it.
 RECIPES: Mapping[str, Mapping[str, Any]] = {
