@@ -24,7 +24,7 @@ from datasets import InputError
 
 WITHOUT_ALL = "all of it"
 ALL_AUGMENTATIONS = "all changes of pictures"
-NO_PARTS = ("budget", "mirror_check")  # all are trained as long; no change is made of a digit
+NO_PARTS = ("budget", "mirror_check", "changed_from")  # of the protocol, and of augment
 STRENGTH_OF = {"balance_strength": "balance"}  # without which it means nothing
 HOW_TO_READ = (
     "Worth is the score of the whole recipe less that without the part: above 0 the part helps. "

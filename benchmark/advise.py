@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
-import numpy as np
-import pandas as pd
 
 from benchmark import session
+from benchmark.core import models
 from benchmark.core.protocols import Curve, possible_splits
-from benchmark.core.store import Results
+from benchmark.core.records import Asked, Record
+from benchmark.core.runs import Run
 from benchmark.options import Options, TrainSize, command
-from benchmark.scores import curves
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.metrics import Metric
-from benchmark.scores.pairs import Pairs
-from benchmark.scores.rows import Row
-from benchmark.view.text import score
 from datasets import Dataset, InputError
 
-# Fast or good at few pictures in results/reference, at least two of each kind.
-USUAL_MODELS = "logistic-regression,random-forest,hog-svm,vgg11,seresnet18"
+# Good for what they cost in results/reference, of every kind.
+USUAL_MODELS = (
+    "logistic-regression,random-forest,hog-svm,patches,frozen:tf_efficientnet_lite0,"
+    "poster-baseline,finetuned:tf_efficientnet_lite0"
+)
+USUAL_BUDGET = 2.0  # so that a thousand pictures take about three minutes
 BASELINE = "majority"  # always among the models, to be compared with
 MIN_PICTURES = 40  # to learn from: a quarter of them is 8 to train on and 2 to select on
-PICTURES_ANSWERED = 10_000  # of a model in use, whose seconds count in what it costs
-COST_STEP = 60.0  # seconds, up to whole multiples of which costs are rounded
-WIDE_INTERVAL = 0.2  # of an accuracy, which then says little
+# Right answers that a model must gain, and lose none, for a test to tell it apart: 2 / 2**6 < 0.05.
+LEAST_GAINED = 6
 
 
 def steps(dataset: Dataset, train_size: int | None, repeats: int) -> list[Curve]:
@@ -53,204 +51,94 @@ def steps(dataset: Dataset, train_size: int | None, repeats: int) -> list[Curve]
     return [*seen, whole]
 
 
-def advice(
-    leaderboard: Leaderboard, dataset: Dataset, protocols: Sequence[Curve], results: Results
-) -> list[str]:
-    """Answer the user's question in five lines.
+def stages(
+    options: Options, protocols: Sequence[Curve]
+) -> list[tuple[list[models.Model], Sequence[Curve]]]:
+    """Return what is made one after the other: models, and the sizes that they learn from.
 
-    Parameters
-    ----------
-    leaderboard : Leaderboard
-        Of the results folder.
-    dataset : Dataset
-        The pictures.
-    protocols : sequence of Curve
-        Smallest first; what is advised rests on the last.
-    results : Results
-
-    Returns
-    -------
-    list of str
-        Which model; what accuracy to expect; what it costs; deep or classical; whether more
-        pictures would help. One line if no model has a result.
+    What takes seconds comes first: classical models from few pictures to all, which also tells
+    whether more would help. Nets take longest and learn from all, unless no classical model is
+    there to tell that.
     """
-    rows = {
-        (row.place.protocol, row.place.model): row
-        for row in leaderboard.rows
-        if row.rank is not None
-        and row.fingerprint == dataset.fingerprint
-        and row.place.split == protocols[-1].split
-    }
-    whole = [row for (label, _), row in rows.items() if label == protocols[-1].label]
-    if not whole:
-        return ["Which model: not known, as no run on all pictures was finished."]
-    metric = leaderboard.metric
-    best_first = sorted(whole, key=lambda row: metric.goodness(row.mean(metric.name)), reverse=True)
-    tied = [row for row in best_first if row.rank == 1]
-    useless = any(row.place.model == BASELINE for row in tied)
-    pick = tied[0] if useless else min(tied, key=_cost)
-    by_size = [rows.get((each.label, pick.place.model)) for each in protocols]
-    return [
-        _which(best_first, tied, pick, useless, metric),
-        _expect(pick, best_first, metric),
-        _costs(pick, results),
-        _deep_or_classical(best_first, leaderboard.pairs, metric),
-        _more_pictures([row for row in by_size if row is not None], metric),
-    ]
+    every = models.find(f"{BASELINE},{options.model}")
+    classical = [each for each in every if not each.deep]
+    frozen = [each for each in every if each.is_frozen]
+    nets = [each for each in every if each.is_trained_in_epochs]
+    of_nets = protocols if len(classical) == 1 else protocols[-1:]
+    found = [*((classical, [size]) for size in protocols), (frozen, of_nets), (nets, of_nets)]
+    return [(entries, sizes) for entries, sizes in found if entries]
 
 
-def _cost(row: Row) -> int:
-    """Seconds to train and to answer, as a number of `COST_STEP`."""
-    values = row.columns()
-    answering = values["predict_ms_per_image"] / 1000 * PICTURES_ANSWERED
-    return math.ceil((values["fit_seconds"] + answering) / COST_STEP)
+def room(board: Leaderboard, asked: Asked) -> tuple[float, int]:
+    """Return by how much the best model can still be beaten: a share, and pictures."""
+    from benchmark.view.sections.advice import considered  # with matplotlib
 
-
-def _interval(low: float, high: float, name: str = "accuracy") -> str:
-    return f"95 % interval {score(low, name)} to {score(high, name)}"
-
-
-def _scored(row: Row, metric: Metric) -> str:
-    """A row's score, an accuracy in percent and any other by its name."""
-    value = score(row.mean(metric.name), metric.name)
-    return f"{value} %" if metric.name == "accuracy" else f"{metric.heading} {value}"
-
-
-def _which(
-    rows: Sequence[Row], tied: Sequence[Row], pick: Row, useless: bool, metric: Metric
-) -> str:
-    name, n_test = pick.place.model, f"{pick.n_test:,} test pictures"
-    if useless:
-        return (
-            f"Which model: none yet. On these {n_test} no model is surely better than always "
-            f"saying the commonest class; {name} has the best {metric.label}."
-        )
-    if len(tied) == 1:
-        return (
-            f"Which model: {name}, surely better than each of the {len(rows) - 1} others tried, "
-            f"on {n_test}."
-        )
-    others = [f"{row.place.model} {_scored(row, metric)}" for row in tied if row is not pick]
-    return (
-        f"Which model: {name} ({_scored(pick, metric)}). These {n_test} cannot tell it "
-        f"from {', '.join(others)}, which cost more or are no better."
-    )
-
-
-def _expect(pick: Row, rows: Sequence[Row], metric: Metric) -> str:
-    """What new pictures will show: of the best, less what it gained by being chosen on these."""
-    assert pick.scores is not None  # as it has a rank
-    low, high = pick.intervals["accuracy"]
-    flattered = ""
-    if pick is rows[0] and metric.name == "accuracy":
-        pairs = Pairs([row.scores for row in rows if row.scores is not None])
-        expected = min(pairs.expected_of_best(metric), pick.mean("accuracy"))
-        flattered = f", and {score(expected)} % if chosen on other pictures than it is scored on"
-    commonest = pick.class_names[int(np.bincount(pick.scores.labels).argmax())]
-    wide = f" So wide an interval says little: test pictures are few ({pick.n_test:,})."
-    return (
-        f"What to expect: {score(pick.mean('accuracy'))} % of new pictures like these right "
-        f"({_interval(low, high)}){flattered}; always saying '{commonest}' is right on "
-        f"{score(pick.mean('majority_accuracy'))} %.{wide if high - low > WIDE_INTERVAL else ''}"
-    )
-
-
-def _costs(pick: Row, results: Results) -> str:
-    values, record = pick.columns(), pick.good[0]
-    files = [*results.run_folder(record.key).glob("model.s*")]
-    size = f"a file of {files[0].stat().st_size / 1e6:.1f} MB, " if files else ""
-    threads = record.environment.threads
-    where = f"{record.environment.processor}, {threads} thread{'s' * (threads > 1)}"
-    return (
-        f"What it costs: {values['fit_seconds']:.1f} s to train on {values['n_train']:,} pictures, "
-        f"{values['predict_ms_per_image']:.2g} ms to answer one; {size}at most "
-        f"{values['peak_memory_mb']:,.0f} MB of memory in training "
-        f"({where if values['device'] == 'cpu' else values['device']})."
-    )
-
-
-def _deep_or_classical(rows: Sequence[Row], pairs: pd.DataFrame, metric: Metric) -> str:
-    best = {row.is_deep: row for row in reversed(rows)}
-    if len(best) < 2:
-        kind = "nets" if True in best else "classical models"
-        return f"Deep or classical: only {kind} have a result; try both kinds with --model."
-    kinds = {
-        best[True].place.model: "the best net",
-        best[False].place.model: "the best classical model",
-    }
-    board = pairs.groupby(["protocol", "split", "data"]).get_group(
-        (*rows[0].place[1:3], rows[0].data)
-    )
-    pair = board[board["model_a"].isin(kinds) & board["model_b"].isin(kinds)].iloc[0]
-    one, other = (f"{kinds[name]} ({name})" for name in (pair["model_a"], pair["model_b"]))
-    low, high = (metric.goodness(float(pair[f"difference_{end}"])) for end in ("lo", "hi"))
-    ends = min(low, high), max(low, high)
-    sure = "more than chance explains" if pair["told_apart"] else "no more than chance may explain"
-    return (
-        f"Deep or classical: {one} is better than {other} by "
-        f"{score(abs(pair['difference']), metric.name)} {_unit(metric)} "
-        f"({_interval(*ends, metric.name)}): {sure}."
-    )
-
-
-def _unit(metric: Metric) -> str:
-    return f"points of {metric.label}" if metric.is_share else f"of {metric.label}"
-
-
-def _more_pictures(rows: Sequence[Row], metric: Metric) -> str:
-    """What twice as many pictures gave, and may give again.
-
-    Errors are taken to fall as a power of the number of pictures to some limit, the usual form of
-    learning curves (Cortes, Jackel, Solla, Vapnik and Denker, "Learning curves: asymptotic values
-    and rate of convergence", NIPS 1993): each doubling then gains the same share of the one before.
-    A share of 1 or more is no such curve, and nothing is foretold from it.
-    """
-    if len(rows) < 2:
-        return "More pictures: not known, as the smaller sizes have no result."
-    name = metric.name
-    last, low, high = curves.gain(rows[-2], rows[-1], metric)
-    half, everything = (f"{row.size:,}" for row in rows[-2:])
-    gained = (
-        f"from {half} to {everything} it got better by {score(last, name, '+')} {_unit(metric)} "
-        f"({_interval(low, high, name)})"
-    )
-    if low <= 0:
-        least = score((high - low) / 2, name)
-        return (
-            f"More pictures: no sign that they would help: {gained}; a gain below {least} "
-            f"{_unit(metric)} would not show on {rows[-1].n_test:,} test pictures."
-        )
-    before = curves.gain(rows[-3], rows[-2], metric).value if len(rows) > 2 else 0.0
-    again = (
-        f"twice as many may add {score(last * last / before, name)} {_unit(metric)} more"
-        if last < before
-        else "how much more cannot be said, as the curve does not flatten yet"
-    )
-    return f"More pictures: they would help: {gained}; {again}."
+    best = max(considered(board, asked), key=lambda row: row.mean("accuracy"), default=None)
+    if best is None or best.scores is None:
+        return 1.0, LEAST_GAINED
+    wrong = int((best.scores.predicted != best.scores.labels).sum(axis=1).min())
+    return 1 - best.mean("accuracy"), wrong
 
 
 @command(
     *("drop_class", "drop_duplicates", "crop", "repeats", "size", "device", "jobs", "time_limit"),
-    "metric",
+    *("metric", "estimate"),
     data={"required": True, "help": "A folder with one folder a class, or a name."},
     model={"default": USUAL_MODELS},
     train_size={"type": TrainSize(MIN_PICTURES), "help": "Pictures to learn from at most."},
+    budget={
+        "default": USUAL_BUDGET,
+        "help": "Arithmetic of each net's training, 10**12 operations.",
+    },
     out={"default": Path("results/advice")},
 )
 def main(options: Options) -> int:
     """Say in five lines which model suits the pictures, how good it is and what it costs."""
-    options = replace(options, model=f"{BASELINE},{options.model}")
+    from benchmark.view.sections.advice import advice  # with matplotlib, not for the workers
+
+    start = time.monotonic()
     (dataset,) = session.load(options)
     protocols = steps(dataset, options.train_size, options.repeats)
-    runs = session.plan(options, protocols)
+    planned = [
+        session.plan(replace(options, model=",".join(each.name for each in entries)), sizes)
+        for entries, sizes in stages(options, protocols)
+    ]
+    if options.estimate:
+        session.estimate([run for runs in planned for run in runs], options)
+        return 0
     session.begin(options)
-    records = session.make(runs, options)
+    asked = Asked(dataset.fingerprint, protocols[-1].split, tuple(each.label for each in protocols))
+    options.results.put_asked(asked)
+    records: list[Record] = []
+    for number, runs in enumerate(planned[:-1]):
+        # Before the last size of the classical models the answer rests on fewer pictures.
+        known = replace(asked, protocols=asked.protocols[: number + 1])
+        if _can_change(options, known, runs):
+            records += session.make(runs, options)
+            so_far = advice(Leaderboard.compute(options.results), known)[0]
+            session.say(f"so far ({time.monotonic() - start:.0f} s): {so_far}")
+    if _can_change(options, asked, planned[-1]):
+        records += session.make(planned[-1], options)
     board = session.publish(options.results)
     status = session.tell_failures(records)
-    session.say(f"more: {options.out / 'report.html'}")
-    for line in advice(board, dataset, protocols, options.results):
+    session.say(f"more: {options.out / 'report.html'}, {options.out / 'advice.md'}")
+    for line in advice(board, asked):
         click.echo(line)
     return status
+
+
+def _can_change(options: Options, asked: Asked, runs: Sequence[Run]) -> bool:
+    """Whether nets can still be told apart from the best model so far; says so if they cannot."""
+    if not all(run.model.deep for run in runs):
+        return True
+    share, wrong = room(Leaderboard.compute(options.results), asked)
+    if wrong < LEAST_GAINED:
+        names = ", ".join(dict.fromkeys(run.model.name for run in runs))
+        session.say(
+            f"{100 * (1 - share):.1f} % so far: {names} can add {100 * share:.1f} at most, which "
+            f"is {wrong} test pictures and no more than chance: not tried"
+        )
+    return wrong >= LEAST_GAINED
 
 
 if __name__ == "__main__":

@@ -246,7 +246,7 @@ class Options:
             for tested in dict.fromkeys(self.test_data) or [None]
         ]
 
-    def parameters(self, model: Model, protocol: Protocol) -> list[Mapping[str, Any]]:
+    def parameters(self, model: Model, protocol: Protocol) -> Sequence[Mapping[str, Any]]:
         """Parameters of a model: those that are set, what nets start from, and their budget.
 
         A net that is not trained, but frozen, always starts from weights and has no budget, and

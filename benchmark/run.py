@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
+from rich.table import Table
 
 import datasets
 from benchmark import session
-from benchmark.core import models, pool, schedule
-from benchmark.core.progress import Display
-from benchmark.core.runs import Run
+from benchmark.core import models
 from benchmark.options import Options, command
 from benchmark.view import console
 from benchmark.view import tensorboard as events
@@ -50,7 +46,7 @@ def main(options: Options) -> int:
         events.check_installed()
     runs = session.plan(options)
     if options.estimate:
-        _estimate(runs, options)
+        session.estimate(runs, options)
         return 0
     session.begin(options)
     records = session.make(runs, options)
@@ -71,32 +67,6 @@ def _tell_what_was_written(shown: Sequence[Section], options: Options) -> None:
     folders = [f"{file.partition('/')[0]}/" if "/" in file else file for file in files]
     folders += ["tensorboard/"] * options.tensorboard
     click.echo(f"written: {options.out / 'report.html'}, {', '.join(dict.fromkeys(folders))}")
-
-
-def _estimate(runs: Sequence[Run], options: Options) -> None:
-    """Print what each run would cost on this machine, and all of them together."""
-    jobs = session.jobs(options, runs)
-    waiting = pool.unfinished(runs, options.results)
-    with Display(Console(stderr=True)) as display:
-        costs = pool.estimate(waiting, jobs, display)
-    numbers = [Column(name, justify="right") for name in ("runs", "minutes")]
-    table = Table("protocol", "model", *numbers, box=None)
-    rows: dict[tuple[str, str], list[float]] = {}
-    for run in waiting:
-        row = run.protocol_facts.board, run.label
-        rows.setdefault(row, []).append(costs.get(run.key, math.nan))
-    for (label, name), seconds in rows.items():
-        table.add_row(label, Text(name), str(len(seconds)), f"{sum(seconds) / 60:.2f}")
-    Console().print(table)
-    total = schedule.makespan([*costs.values()], jobs) / 60
-    click.echo(
-        f"{len(runs) - len(waiting)} runs are in {options.out} already; the other "
-        f"{len(waiting)} take about {total:.1f} minutes, {jobs} at a time, "
-        "if nets make all their epochs"
-    )
-    unknown = [run.label for run in waiting if run.key not in costs]
-    if unknown:
-        click.echo(f"not counted, since a trial of it failed: {', '.join(unknown)}")
 
 
 def _list() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 
 import click
 from rich.console import Console
+from rich.table import Column, Table
 from rich.text import Text
 
 from baselines.device import choose
-from benchmark.core import models, pool, runs
+from benchmark.core import models, pool, runs, schedule
 from benchmark.core.progress import Display
 from benchmark.core.protocols import PROTOCOLS, Protocol, Slides, possible_splits
 from benchmark.core.records import Record
@@ -135,6 +137,32 @@ def _first_look(options: Options, display: Display) -> None:
 def jobs(options: Options, wanted: Sequence[Run]) -> int:
     """How many runs go side by side."""
     return options.jobs or pool.default_jobs(wanted[0].device, options.size)
+
+
+def estimate(runs: Sequence[Run], options: Options) -> None:
+    """Print what each run would cost on this machine, and all of them together."""
+    n = jobs(options, runs)
+    waiting = pool.unfinished(runs, options.results)
+    with Display(Console(stderr=True)) as display:
+        costs = pool.estimate(waiting, n, display)
+    numbers = [Column(name, justify="right") for name in ("runs", "minutes")]
+    table = Table("protocol", "model", *numbers, box=None)
+    rows: dict[tuple[str, str], list[float]] = {}
+    for run in waiting:
+        row = run.protocol_facts.board, run.label
+        rows.setdefault(row, []).append(costs.get(run.key, math.nan))
+    for (label, name), seconds in rows.items():
+        table.add_row(label, Text(name), str(len(seconds)), f"{sum(seconds) / 60:.2f}")
+    Console().print(table)
+    total = schedule.makespan([*costs.values()], n) / 60
+    click.echo(
+        f"{len(runs) - len(waiting)} runs are in {options.out} already; the other "
+        f"{len(waiting)} take about {total:.1f} minutes, {n} at a time, "
+        "if nets make all their epochs"
+    )
+    unknown = [run.label for run in waiting if run.key not in costs]
+    if unknown:
+        click.echo(f"not counted, since a trial of it failed: {', '.join(unknown)}")
 
 
 def publish(results: Results) -> Leaderboard:

@@ -28,7 +28,7 @@ COLOUR_STEPS = 2  # of 255, by which rounding may change a drawn pixel from one 
 EMBEDDED = re.compile(rb'data:image/png;base64,([^"]*)')
 RUN_AGAIN = "remove that folder and run its command again"
 WRITE_AGAIN = "write it again with 'python -m benchmark.report --out {out}'"
-PUBLISHED_FROM = ("board.json", "searches.json", "audit.json")  # besides the runs
+PUBLISHED_FROM = ("board.json", "searches.json", "audit.json", "advice.json")  # besides the runs
 # How the names begin of what is listed in a results folder and is not made by `page.publish`.
 NOT_PUBLISHED = (*PUBLISHED_FROM, "runs/", "data/", "audit", "ablation.", "perf.", "tensorboard/")
 

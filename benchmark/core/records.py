@@ -230,6 +230,15 @@ class SearchRecord(_OfRow):
         ]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """``advice.json``: the data, the split and the protocols that advice was asked on."""
+
+    fingerprint: str
+    split: str
+    protocols: tuple[str, ...]  # labels, smallest first; what is advised rests on the last
+
+
 def to_text(value: Any) -> str:
     """Write a JSON value as the files of a results folder hold it."""
     return json.dumps(value, indent=2, default=str) + "\n"

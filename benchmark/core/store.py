@@ -23,7 +23,7 @@ import pandas as pd
 
 from benchmark.core import model_files
 from benchmark.core.predictions import Predictions
-from benchmark.core.records import SCHEMA, BoardRow, Record, SearchRecord, from_json, to_text
+from benchmark.core.records import SCHEMA, Asked, BoardRow, Record, SearchRecord, from_json, to_text
 from datasets import Dataset, InputError, cache
 from datasets.dataset import Part
 
@@ -116,6 +116,16 @@ class Results:
     def put_search(self, search: SearchRecord) -> None:
         """Keep a search in place of an earlier one of the same name."""
         self._put("searches.json", SearchRecord, [search], lambda search: search.name)
+
+    def asked(self) -> Asked | None:
+        """Return what advice was asked on, if it was."""
+        with self._checked("advice.json"):
+            found = self._read("advice.json")
+            return from_json(Asked, found["asked"]) if found else None
+
+    def put_asked(self, asked: Asked) -> None:
+        """Keep what advice is asked on."""
+        self.write("advice.json", to_text({"schema": SCHEMA, "asked": asdict(asked)}))
 
     def _entries(self, name: str, kind: type[T]) -> list[T]:
         with self._checked(name):

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -368,9 +368,12 @@ def read(results: Results) -> list[Row]:
     return [read_row(results, entry) for entry in results.rows()]
 
 
-def grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> list[list[Row]]:
+T = TypeVar("T")
+
+
+def grouped(rows: Iterable[T], key: Callable[[T], Any]) -> list[list[T]]:
     """Put rows of one key together, in the order in which keys and rows come."""
-    groups: dict[Any, list[Row]] = {}
+    groups: dict[Any, list[T]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
     return [*groups.values()]

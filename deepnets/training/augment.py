@@ -74,11 +74,6 @@ class Augmentation:
             strengths[name] = strength
         return cls(strengths)
 
-    @staticmethod
-    def without(text: str, name: str) -> str:
-        """Return the text of a mix without one of its ways."""
-        return "+".join(w for w in text.split("+") if w.partition("=")[0] != name)
-
     def __call__(self, images: Tensor, labels: Tensor, n_classes: int) -> tuple[Tensor, Tensor]:
         """Change a batch, by the device's random numbers.
 

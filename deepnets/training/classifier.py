@@ -19,7 +19,6 @@ from baselines.classifier import Classifier
 from baselines.mirror import shows_the_same
 from deepnets.registry import architecture, check_choice, is_of_timm
 from deepnets.training.arithmetic import TERA, training_operations
-from deepnets.training.augment import Augmentation
 from deepnets.training.device import Backend, backend
 from deepnets.training.engine import Epoch, Pictures, predict, train
 from deepnets.training.layers import Resized, Standardised, spare_slow_bf16
@@ -127,7 +126,7 @@ class NetClassifier(Classifier, Recipe):
         with torch.random.fork_rng(), repeatable:
             torch.manual_seed(seed)
             n_classes, size = len(self.classes_), X.shape[-1]
-            recipe = self._recipe(X, y)
+            recipe = self._recipe(X, y, self.planned_epochs(len(X), n_classes, size))
             self.flips_ = recipe.test_time_flip
             self.net_ = self._net(n_classes, size, *_scaling(training.images))
             backbone = self._start(self.net_, n_classes, size)
@@ -154,12 +153,18 @@ class NetClassifier(Classifier, Recipe):
         where = backend(self.device, self.cuda_graph)
         return predict(self.net_, _tensor(X), where, self.flips_).cpu().numpy()
 
-    def _recipe(self, X: np.ndarray, y: np.ndarray) -> Recipe:
-        """The recipe for these pictures, without mirror images where they show something else."""
-        if not self.mirror_check or shows_the_same(X, y):
-            return self
-        unmirrored = Augmentation.without(self.augment, "flip")
-        return copy.copy(self).set_params(augment=unmirrored, test_time_flip=False)
+    def _recipe(self, X: np.ndarray, y: np.ndarray, n_epochs: int) -> Recipe:
+        """The recipe for these pictures and so many epochs.
+
+        Without mirror images where they show something else, and without other changes where the
+        training is short.
+        """
+        ways, flips = self.augment.split("+"), self.test_time_flip
+        if n_epochs < self.changed_from:
+            ways = [way for way in ways if _is_flip(way)]
+        if self.mirror_check and not shows_the_same(X, y):
+            ways, flips = [way for way in ways if not _is_flip(way)], False
+        return copy.copy(self).set_params(augment="+".join(ways), test_time_flip=flips)
 
     def save(self, path: Path) -> None:
         """Write the weights and what is needed to use them as one safetensors file."""
@@ -262,6 +267,10 @@ class NetClassifier(Classifier, Recipe):
             labels = known / known.sum(1, keepdim=True)
         place = where.device if where.has_room(images.nbytes) else "cpu"
         return Pictures(images.to(place), labels.to(place))
+
+
+def _is_flip(way: str) -> bool:
+    return way.partition("=")[0] == "flip"
 
 
 def _listed(options: Mapping[str, Any]) -> str:

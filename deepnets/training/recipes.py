@@ -28,7 +28,11 @@ CHOICES = {
 # Where a number must lie, in words and as a test, and the numbers that must.
 RANGES: Sequence[tuple[str, Callable[[float], bool], tuple[str, ...]]] = (
     ("1 or more", lambda x: x >= 1, ("max_epochs", "batch_size", "net_size")),
-    ("0 or more", lambda x: x >= 0, ("weight_decay", "sam", "frozen_epochs", "backbone_rate")),
+    (
+        "0 or more",
+        lambda x: x >= 0,
+        ("weight_decay", "sam", "frozen_epochs", "backbone_rate", "changed_from"),
+    ),
     ("above 0", lambda x: x > 0, ("learning_rate", "budget")),
     ("in [0, 1)", lambda x: 0 <= x < 1, ("ema", "label_smoothing")),
     ("in [0, 1]", lambda x: 0 <= x <= 1, ("balance_strength",)),
@@ -71,6 +75,9 @@ class Recipe:
     augment : str
         How training pictures are changed at random, such as ``flip+shift=0.1+mixup``; see
         `deepnets.training.augment.USUAL` for the ways and their usual strengths.
+    changed_from : int
+        Epochs of a training from which on pictures are changed by other ways than mirroring: where
+        each is seen a few times only, learning them as they are takes all of it.
     balance : {"none", "weights", "sampling", "bootstrap", "logits"}
         What makes rare classes count more: weights of the loss, drawing rows by class, showing
         rows of rare classes again (bootstrap oversampling), or logit adjustment: the loss adds
@@ -112,6 +119,7 @@ class Recipe:
     sam: float = 0.0
     ema: float = 0.0
     augment: str = ""
+    changed_from: int = 0
     balance: Balance = "none"
     balance_strength: float = 1.0
     label_smoothing: float = 0.0
@@ -154,11 +162,12 @@ HOUSE, FINE_TUNING = "house", "fine-tuning"
 # How every net is trained under `fair`; chosen on validation pictures, see docs/recipes.md.
 _HOUSE: Mapping[str, Any] = {
     "budget": USUAL_BUDGET,
-    "batch_size": 32,
+    "batch_size": 16,
     "learning_rate": 1e-3,
     "schedule": "one-cycle",
     "weight_decay": 0.05,
     "augment": "flip+shift=0.06+rotation=8+crop=0.9+brightness=0.2",
+    "changed_from": 40,
     "label_smoothing": 0.1,
     "test_time_flip": True,
     "mirror_check": True,

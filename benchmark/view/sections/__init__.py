@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmark.scores.leaderboard import Leaderboard
+from benchmark.view.sections.advice import advices
 from benchmark.view.sections.board import (
     boards,
     comparisons,
@@ -27,6 +28,7 @@ from benchmark.view.sections.winners import winners
 __all__ = ["SECTIONS", "Picture", "Section", "every", "of_search"]
 
 SECTIONS: tuple[Callable[[Leaderboard], list[Section]], ...] = (
+    advices,
     tables,
     winners,
     overviews,

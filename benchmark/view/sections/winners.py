@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -26,11 +26,12 @@ HOW = (
 def winners(board: Leaderboard) -> list[Section]:
     """Which kind of model wins, by pictures and seconds, where at least two kinds have results."""
     sections = []
-    for names, table in board.winners.groupby(SAME_MAP, sort=True):
+    for _, table in board.winners.groupby(SAME_MAP, sort=True):
         if table["runner_up"].isna().all():
             continue
-        dataset, split, data = names
-        rows = [row for row in board.rows if row.curve == names and row.scores is not None]
+        dataset, split, data = (str(table[name].iloc[0]) for name in SAME_MAP)
+        here = dataset, split, data
+        rows = [row for row in board.rows if row.curve == here and row.scores is not None]
         about = text.data_name(rows[0].entry.dataset)
         title = (
             f"Who wins on {about}: {METRICS[board.metric.name].label} on {rows[0].n_test:,} test "
@@ -53,7 +54,7 @@ def _sentences(table: pd.DataFrame) -> list[str]:
     """What wins with each number of pictures, in a minute and in all the time tried."""
     lines = []
     for pictures, by_time in table.groupby("pictures"):
-        stretches: Sequence[Mapping[str, Any]] = by_time.to_dict(orient="records")
+        stretches = by_time.to_dict(orient="records")
         last = stretches[-1]
         in_time = [each for each in stretches if each["seconds_from"] <= A_MINUTE]
         if in_time:
@@ -64,7 +65,7 @@ def _sentences(table: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _who(row: Mapping[str, Any]) -> str:
+def _who(row: Mapping[Any, Any]) -> str:
     name = row["metric"]
     said = f"{row['model']}, a {row['kind'].replace('classical', 'classical model')}"
     said += f" ({text.with_interval(row, 'score', name)})"

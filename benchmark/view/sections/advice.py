@@ -1,0 +1,231 @@
+"""The advice on a user's pictures: five lines that follow from stored runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from benchmark.core.records import Asked
+from benchmark.core.store import Results
+from benchmark.scores import curves
+from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.metrics import Metric
+from benchmark.scores.pairs import Pairs
+from benchmark.scores.rows import Row
+from benchmark.view.sections.section import Section
+from benchmark.view.text import score
+
+BASELINE = "majority"  # no model is advised that is not surely better
+PICTURES_ANSWERED = 10_000  # of a model in use, whose seconds count in what it costs
+COST_STEP = 60.0  # seconds, up to whole multiples of which costs are rounded
+WIDE_INTERVAL = 0.2  # of an accuracy, which then says little
+TOO_MANY = 20  # times the test pictures that would show a gain: it is next to none
+
+
+def advices(board: Leaderboard) -> list[Section]:
+    """The five lines, if they were asked for."""
+    asked = board.results.asked()
+    if asked is None:
+        return []
+    lines = advice(board, asked)
+    document = "# Which model for these pictures?\n\n" + "\n\n".join(lines) + "\n"
+    title = "Which model for these pictures?"
+    return [
+        Section(title, before=lines, data={"advice.md": document}, where="document"),
+    ]
+
+
+def considered(board: Leaderboard, asked: Asked) -> list[Row]:
+    """The ranked rows on all the pictures, the best first."""
+    whole = [row for row in _rows(board, asked) if row.place.protocol == asked.protocols[-1]]
+    metric = board.metric
+    return sorted(whole, key=lambda row: metric.goodness(row.mean(metric.name)), reverse=True)
+
+
+def _rows(board: Leaderboard, asked: Asked) -> list[Row]:
+    return [
+        row
+        for row in board.rows
+        if row.rank is not None
+        and row.fingerprint == asked.fingerprint
+        and row.place.split == asked.split
+        and row.place.protocol in asked.protocols
+    ]
+
+
+def advice(board: Leaderboard, asked: Asked) -> list[str]:
+    """Answer the user's question in five lines.
+
+    Returns
+    -------
+    list of str
+        Which model; what accuracy to expect; what it costs; deep or classical; whether more
+        pictures would help. One line if no model has a result.
+    """
+    best_first = considered(board, asked)
+    if not best_first:
+        return ["Which model: not known, as no run on all pictures was finished."]
+    metric = board.metric
+    tied = [row for row in best_first if row.rank == 1]
+    useless = any(row.place.model == BASELINE for row in tied)
+    pick = tied[0] if useless else min(tied, key=_cost)
+    by_size = {(row.place.protocol, row.place.model): row for row in _rows(board, asked)}
+
+    def curve(row: Row) -> list[Row]:
+        sizes = (by_size.get((label, row.place.model)) for label in asked.protocols)
+        return [each for each in sizes if each is not None]
+
+    with_curve = [row for row in [pick, *best_first] if len(curve(row)) > 1]
+    return [
+        _which(best_first, tied, pick, useless, metric),
+        _expect(pick, best_first, metric),
+        _costs(pick, board.results),
+        _deep_or_classical(best_first, board.pairs, metric),
+        _more_pictures(curve((with_curve or [pick])[0]), pick, metric),
+    ]
+
+
+def _cost(row: Row) -> int:
+    """Seconds to train and to answer, as a number of `COST_STEP`."""
+    values = row.columns()
+    answering = values["predict_ms_per_image"] / 1000 * PICTURES_ANSWERED
+    return math.ceil((values["fit_seconds"] + answering) / COST_STEP)
+
+
+def _interval(low: float, high: float, name: str = "accuracy") -> str:
+    return f"95 % interval {score(low, name)} to {score(high, name)}"
+
+
+def _scored(row: Row, metric: Metric) -> str:
+    """A row's score, an accuracy in percent and any other by its name."""
+    value = score(row.mean(metric.name), metric.name)
+    return f"{value} %" if metric.name == "accuracy" else f"{metric.heading} {value}"
+
+
+def _which(
+    rows: Sequence[Row], tied: Sequence[Row], pick: Row, useless: bool, metric: Metric
+) -> str:
+    name, n_test = pick.place.model, f"{pick.n_test:,} test pictures"
+    if useless:
+        return (
+            f"Which model: none yet. On these {n_test} no model is surely better than always "
+            f"saying the commonest class; {name} has the best {metric.label}."
+        )
+    if len(tied) == 1:
+        return (
+            f"Which model: {name}, surely better than each of the {len(rows) - 1} others tried, "
+            f"on {n_test}."
+        )
+    others = [f"{row.place.model} {_scored(row, metric)}" for row in tied if row is not pick]
+    return (
+        f"Which model: {name} ({_scored(pick, metric)}). These {n_test} cannot tell it "
+        f"from {', '.join(others)}, which cost more or are no better."
+    )
+
+
+def _expect(pick: Row, rows: Sequence[Row], metric: Metric) -> str:
+    """What new pictures will show: of the best, less what it gained by being chosen on these."""
+    assert pick.scores is not None  # as it has a rank
+    low, high = pick.intervals["accuracy"]
+    flattered = ""
+    if pick is rows[0] and metric.name == "accuracy":
+        pairs = Pairs([row.scores for row in rows if row.scores is not None])
+        expected = min(pairs.expected_of_best(metric), pick.mean("accuracy"))
+        flattered = f", and {score(expected)} % if chosen on other pictures than it is scored on"
+    commonest = pick.class_names[int(np.bincount(pick.scores.labels).argmax())]
+    wide = f" So wide an interval says little: test pictures are few ({pick.n_test:,})."
+    return (
+        f"What to expect: {score(pick.mean('accuracy'))} % of new pictures like these right "
+        f"({_interval(low, high)}){flattered}; always saying '{commonest}' is right on "
+        f"{score(pick.mean('majority_accuracy'))} %.{wide if high - low > WIDE_INTERVAL else ''}"
+    )
+
+
+def _costs(pick: Row, results: Results) -> str:
+    values, record = pick.columns(), pick.good[0]
+    files = [*results.run_folder(record.key).glob("model.s*")]
+    size = f"a file of {files[0].stat().st_size / 1e6:.1f} MB, " if files else ""
+    threads = record.environment.threads
+    where = f"{record.environment.processor}, {threads} thread{'s' * (threads > 1)}"
+    return (
+        f"What it costs: {values['fit_seconds']:.1f} s to train on {values['n_train']:,} pictures, "
+        f"{values['predict_ms_per_image']:.2g} ms to answer one; {size}at most "
+        f"{values['peak_memory_mb']:,.0f} MB of memory in training "
+        f"({where if values['device'] == 'cpu' else values['device']})."
+    )
+
+
+def _deep_or_classical(rows: Sequence[Row], pairs: pd.DataFrame, metric: Metric) -> str:
+    best = {row.is_deep: row for row in reversed(rows)}
+    if len(best) < 2:
+        kind = "nets" if True in best else "classical models"
+        return f"Deep or classical: only {kind} have a result; try both kinds with --model."
+    kinds = {
+        best[True].place.model: "the best net",
+        best[False].place.model: "the best classical model",
+    }
+    board = pairs.groupby(["protocol", "split", "data"]).get_group(
+        (*rows[0].place[1:3], rows[0].data)
+    )
+    pair = board[board["model_a"].isin(kinds) & board["model_b"].isin(kinds)].iloc[0]
+    one, other = (f"{kinds[name]} ({name})" for name in (pair["model_a"], pair["model_b"]))
+    low, high = (metric.goodness(float(pair[f"difference_{end}"])) for end in ("lo", "hi"))
+    ends = min(low, high), max(low, high)
+    sure = "more than chance explains" if pair["told_apart"] else "no more than chance may explain"
+    return (
+        f"Deep or classical: {one} is better than {other} by "
+        f"{score(abs(pair['difference']), metric.name)} {_unit(metric)} "
+        f"({_interval(*ends, metric.name)}): {sure}."
+    )
+
+
+def _unit(metric: Metric) -> str:
+    return f"points of {metric.label}" if metric.is_share else f"of {metric.label}"
+
+
+def _more_pictures(rows: Sequence[Row], pick: Row, metric: Metric) -> str:
+    """What twice as many pictures gave, and may give again, the picked model or the best known.
+
+    Errors are taken to fall as a power of the number of pictures to some limit, the usual form of
+    learning curves (Cortes, Jackel, Solla, Vapnik and Denker, "Learning curves: asymptotic values
+    and rate of convergence", NIPS 1993): each doubling then gains the same share of the one before.
+    A share of 1 or more is no such curve, and nothing is foretold from it.
+    """
+    if len(rows) < 2:
+        return "More pictures: not known, as the smaller sizes have no result."
+    name = metric.name
+    last, low, high = curves.gain(rows[-2], rows[-1], metric)
+    half, everything = (f"{row.size:,}" for row in rows[-2:])
+    who = "it" if rows[-1] is pick else rows[-1].place.model
+    gained = (
+        f"from {half} to {everything} {who} got better by {score(last, name, '+')} {_unit(metric)} "
+        f"({_interval(low, high, name)})"
+    )
+    if low <= 0:
+        n, half_width = rows[-1].n_test or 0, (high - low) / 2
+        wanted = n * (half_width / last) ** 2 - n if last > 0 else math.inf
+        if wanted < TOO_MANY * n:
+            return (
+                f"More pictures: cannot be told yet: {gained}; about {_round(wanted):,} more test "
+                "pictures would show such a gain."
+            )
+        return (
+            f"More pictures: no sign that they would help: {gained}; a gain below "
+            f"{score(half_width, name)} {_unit(metric)} would not show on {n:,} test pictures."
+        )
+    before = curves.gain(rows[-3], rows[-2], metric).value if len(rows) > 2 else 0.0
+    again = (
+        f"twice as many may add {score(last * last / before, name)} {_unit(metric)} more"
+        if last < before
+        else "how much more cannot be said, as the curve does not flatten yet"
+    )
+    return f"More pictures: they would help: {gained}; {again}."
+
+
+def _round(value: float) -> int:
+    """A number up to two digits that count."""
+    step = 10 ** max(math.floor(math.log10(max(value, 1))) - 1, 0)
+    return math.ceil(value / step) * step
