@@ -186,7 +186,13 @@ PORTFOLIOS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     "published": {},
     HOUSE: _HOUSE,
-    FINE_TUNING: {**_HOUSE, "learning_rate": 3e-3, "backbone_rate": 1 / 3, "frozen_epochs": 0},
+    FINE_TUNING: {
+        **_HOUSE,
+        "learning_rate": 3e-3,
+        "backbone_rate": 1 / 3,
+        "frozen_epochs": 0,
+        "changed_from": 10,
+    },
     "strong": {
         "max_epochs": 40,
         "batch_size": 64,

@@ -10,13 +10,16 @@ import pytest
 
 from benchmark import advise, verify
 from benchmark.core.protocols import Curve
+from benchmark.core.records import Asked
 from benchmark.core.store import Results
 from benchmark.scores.leaderboard import Leaderboard
+from benchmark.view.sections.advice import advice
 from datasets import Dataset
 from tests.benchmark.scores.test_leaderboard import put
 from tests.conftest import REAL, Command, write_shapes
 
 FAST = ("--model", "knn,decision-tree,timm:test_resnet", "--jobs", 1, "--device", "cpu")
+FAST = (*FAST, "--budget", 0.01)
 
 
 def test_five_lines_answer_for_a_folder_and_a_second_call_uses_the_runs_again(
@@ -32,15 +35,20 @@ def test_five_lines_answer_for_a_folder_and_a_second_call_uses_the_runs_again(
     assert "95 % interval" in expect
     assert "s to train on 48 pictures" in costs
     assert "MB" in costs
-    assert "the best net (timm:test_resnet)" in deep
+    assert "only classical models have a result" in deep
     assert "from 30 to 60 it got better by" in more
-    assert "12 runs to make" in err
+    made = [int(n) for n in re.findall(r"(\d+) runs to make", err)]
+    assert made == [3, 3, 3]  # of classical models from a quarter, a half and all
+    assert "timm:test_resnet can add 0.0 at most" in err  # the shapes are easy
+    assert len(re.findall(r"so far \(\d+ s\): Which model: ", err)) == 3
     assert (out / "report.html").is_file()
+    assert which in (out / "advice.md").read_text()
+    assert "Which model for these pictures?" in (out / "report.html").read_text()
     assert not list(verify.check_published(out, verify.Findings()))
     status, again, err = run_command(advise.main, "--data", shapes_folder, "--out", out, *FAST)
     assert status == 0
     assert again == lines
-    assert "12 runs are already in the results" in err
+    assert err.count("are already in the results") == 3
 
 
 def test_it_learns_from_a_quarter_a_half_and_all(shapes: Dataset) -> None:
@@ -75,7 +83,12 @@ def lines(out: Path, scores: dict[str, Sequence[float]], shapes: Dataset) -> lis
                 deep=model.startswith("net"),
                 fingerprint=shapes.fingerprint,
             )
-    return advise.advice(Leaderboard.compute(Results(out)), shapes, STEPS, Results(out))
+    return advice(Leaderboard.compute(Results(out)), asked(shapes))
+
+
+def asked(shapes: Dataset) -> Asked:
+    """Advice on a random split, by the curve of `STEPS`."""
+    return Asked(shapes.fingerprint, "random", tuple(step.label for step in STEPS))
 
 
 def test_a_model_better_than_all_others_is_named(tmp_path: Path, shapes: Dataset) -> None:
@@ -115,6 +128,27 @@ def test_of_models_that_are_not_told_apart_the_best_of_the_cheap_is_named(
     assert "no sign that they would help" in more
 
 
+def test_a_gain_that_more_test_pictures_would_show_is_told_with_their_number(
+    tmp_path: Path, shapes: Dataset
+) -> None:
+    scores = {"majority": (0.5,) * 3, "knn": (0.7, 0.795, 0.8)}
+    *_, more = lines(tmp_path, scores, shapes)
+    found = re.search(r"cannot be told yet: .* by \+0.5 .*; about ([\d,]+) more test pic", more)
+    assert found
+    assert 100 < int(found[1].replace(",", "")) < 2000
+
+
+@pytest.mark.parametrize(("right", "tried"), [(0.99, False), (0.9, True)])
+def test_nets_are_tried_only_while_they_can_be_told_apart_from_the_best(
+    right: float, tried: bool, tmp_path: Path, shapes: Dataset
+) -> None:
+    lines(tmp_path, {"majority": (0.5,) * 3, "knn": (0.7, 0.78, right)}, shapes)
+    share, wrong = advise.room(Leaderboard.compute(Results(tmp_path)), asked(shapes))
+    assert share == pytest.approx(1 - right)
+    assert wrong == round(400 * (1 - right))
+    assert (wrong >= advise.LEAST_GAINED) is tried
+
+
 def test_advice_may_be_by_another_metric(tmp_path: Path, shapes: Dataset) -> None:
     scores = {"majority": (0.5,) * 3, "knn": (0.6, 0.6, 0.6), "net": (0.5, 0.7, 0.8)}
     lines(tmp_path, scores, shapes)
@@ -122,7 +156,7 @@ def test_advice_may_be_by_another_metric(tmp_path: Path, shapes: Dataset) -> Non
         results = Results(tmp_path)
         results.put_rows([], metric)
         board = Leaderboard.compute(results)
-        which, _, _, deep, more = advise.advice(board, shapes, STEPS, results)
+        which, _, _, deep, more = advice(board, asked(shapes))
         assert which.startswith("Which model: net")
         assert re.search(rf"\(net\) is better than .* by \d+\.\d+ of {said}", deep)
         assert f"of {said}" in more
