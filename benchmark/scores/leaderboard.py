@@ -151,6 +151,34 @@ def table(some: Sequence[Row]) -> pd.DataFrame:
     return result
 
 
+def over_sets(rows: Sequence[Row]) -> pd.DataFrame:
+    """Mean rank of every model over several data sets, and on how many it is in the first rank.
+
+    Only protocols with results on several sets count, and of each the models that have a rank on
+    all of these. Ranks of equals are shared: see `pairs.rank`.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``protocol``, ``model``, ``sets``, ``mean_rank`` and ``first`` (sets), by protocol
+        the best mean rank first; empty where there is no such protocol.
+    """
+    found = []
+    whole = [row for row in rows if row.rank is not None and not row.is_step]
+    for same in grouped(whole, lambda row: row.place.protocol):
+        n_sets = len({row.fingerprint for row in same})
+        for of_model in grouped(same, lambda row: row.place.model):
+            if n_sets > 1 and len({row.fingerprint for row in of_model}) == n_sets:
+                ranks = [row.rank for row in of_model if row.rank is not None]
+                first = sum(rank == 1 for rank in ranks)
+                name = same[0].place.protocol, of_model[0].place.model
+                found.append((*name, n_sets, sum(ranks) / len(ranks), first))
+    columns = ["protocol", "model", "sets", "mean_rank", "first"]
+    return pd.DataFrame(found, columns=columns).sort_values(
+        ["protocol", "mean_rank", "model"], ignore_index=True
+    )
+
+
 def side_by_side(some: Sequence[Row], metric: Metric) -> dict[str, pd.DataFrame]:
     """Published, reproduced and fair score of every model, a table for each data set.
 

@@ -37,6 +37,8 @@ def tables(board: Leaderboard) -> list[Section]:
     files |= {kind.name: table for kind, table in board.contrasts.items()}
     if len(board.curves.points):
         files |= {"learning-curves": board.curves.points, "crossovers": board.curves.crossovers}
+    if len(sets := leaderboard.over_sets(board.rows)):
+        files["over-sets"] = sets
     if board.winners["runner_up"].notna().any():
         files["winners"] = board.winners
     data = {f"{name}.csv": text.csv(table) for name, table in files.items()}
@@ -98,6 +100,24 @@ def published_ranks(dataset: str) -> dict[str, str]:
         row["model"]: f"{text.rank(row['rank'], tie)} of {n} on {row['n_test']:,} pictures"
         for row, n, tie in zip(table.to_dict(orient="records"), beside, shared, strict=True)
     }
+
+
+def over_sets(board: Leaderboard) -> list[Section]:
+    """Mean rank of every model over the data sets, by protocol."""
+    table = leaderboard.over_sets(board.rows)
+    sections = []
+    for protocol, same in table.groupby("protocol"):
+        shown = pd.DataFrame(
+            {
+                "model": same["model"],
+                "mean rank": [number(rank, 1) for rank in same["mean_rank"]],
+                "in the first rank on": [
+                    f"{n} of {same['sets'].iloc[0]} sets" for n in same["first"]
+                ],
+            }
+        )
+        sections.append(Section(f"Over all data sets, protocol {protocol}", table=shown))
+    return sections
 
 
 def contrasts(board: Leaderboard) -> list[Section]:

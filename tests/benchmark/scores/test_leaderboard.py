@@ -388,3 +388,19 @@ def test_a_class_that_is_never_said_is_named_unless_it_was_not_in_training() -> 
     row = Row(entry, [run], Scores.of([answers]))
     assert row.never_said == ["c"]
     assert row.notes == ["never says c", "no d in training"]
+
+
+def test_ranks_are_averaged_over_sets_for_models_that_are_on_all(tmp_path: Path) -> None:
+    for dataset, knn, tree in (("one", 0.9, 0.6), ("two", 0.6, 0.9), ("three", 0.9, 0.6)):
+        for model, accuracy in (("knn", knn), ("tree", tree)):
+            put(tmp_path, model, [accuracy], "fair", dataset=dataset, fingerprint=dataset * 9)
+    put(tmp_path, "net", [1.0], "fair", dataset="one", fingerprint="one" * 9)
+    put(tmp_path, "knn", [0.9], "slides", dataset="one", fingerprint="one" * 9)
+    table = leaderboard.over_sets(Leaderboard.compute(Results(tmp_path)).rows)
+    assert [*table.itertuples(index=False, name=None)] == [
+        ("fair", "knn", 3, pytest.approx(4 / 3), 2),
+        ("fair", "tree", 3, pytest.approx(5 / 3), 1),
+    ]
+    publish(Results(tmp_path))
+    assert "## Over all data sets, protocol fair" in (tmp_path / "leaderboard.md").read_text()
+    assert (tmp_path / "over-sets.csv").is_file()
