@@ -50,6 +50,7 @@ def put(
 ) -> None:
     """Store made-up runs of a model on two classes, with the accuracies given."""
     which = protocol if split == "random" else split
+    which += "" if dataset == "muxspace" else f"-{dataset}"
     row = board_row(
         *(model, protocol, split, usual_split, dataset),
         tuple(f"{model}-{which}-{repeat}" for repeat in range(len(accuracies))),
