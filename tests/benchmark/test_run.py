@@ -30,6 +30,7 @@ def results(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path) -> Pa
             *(sys.executable, "-m", "benchmark.run", "--model", "majority,decision-tree,mobilenet"),
             *("--data", str(shapes_folder), "--protocol", "slides,fair", "--train-size", "40"),
             *("--repeats", "2", "--jobs", "2", "--out", str(out), "--device", "cpu"),
+            *("--budget", "0.02"),
         ],
         capture_output=True,
         text=True,

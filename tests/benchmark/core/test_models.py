@@ -183,7 +183,7 @@ def test_a_recipe_stands_for_its_parameters_and_a_parameter_beats_it(name: str) 
 
 def test_a_recipe_or_value_that_cannot_be_is_refused_before_anything_is_fitted() -> None:
     (net,) = models.find("vgg11")
-    with pytest.raises(InputError, match="no recipe is called 'storng': use one of published, st"):
+    with pytest.raises(InputError, match="no recipe is called 'storng': use one of published, ho"):
         net.make(recipe="storng")
     with pytest.raises(InputError, match="vgg11: ema is 2"):
         net.make(ema=2)

@@ -91,7 +91,8 @@ def test_slides_selects_on_the_test_set_and_says_so() -> None:
 def test_slides_stops_nets_as_published_and_fair_leaves_them_time() -> None:
     assert Slides().settings("seresnet18", in_epochs=True) == {"stop": "rises", "patience": 3}
     assert Slides().settings("knn", in_epochs=False) == {}
-    assert Fair().settings("seresnet18", in_epochs=True) == {}
+    assert Fair().settings("seresnet18", in_epochs=True) == {"recipe": "house"}
+    assert Fair().settings("knn", in_epochs=False) == {}
 
 
 def test_slides_cannot_be_given_another_size_or_split() -> None:
