@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -92,3 +98,15 @@ def test_a_fine_tuned_net_sees_96_pixels_and_says_so(shapes: Dataset) -> None:
     assert "seen at 96 px" in net.note_
     assert net._net(3, 128).net.conv_stem.weight.shape[0] == 32  # as it is, not resized
     assert torch.isfinite(next(net.net_.parameters())).all()
+
+
+def test_the_study_of_recipes_scores_a_line(tmp_path: Path) -> None:
+    script = Path(__file__).parents[3] / "docs" / "recipe-study.py"
+    line = "poster-baseline|digits|16|60|0.005|0|batch_size=8,augment=shift=0.1\n"
+    done = subprocess.run(
+        [sys.executable, str(script)], input=line, capture_output=True, text=True, check=True
+    )
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert (row["net"], row["data"], row["pictures"]) == ("poster-baseline", "digits", "60")
+    assert float(row["accuracy %"]) > 30
+    assert int(row["epochs"]) > 1
