@@ -69,9 +69,11 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
     planned = []
     for source, dataset in zip(options.sources, load(options), strict=True):
         about = runs.describe(dataset)
+        wanted = given or protocols(options, dataset)
+        _check_flags(options, wanted)
         here = [
             Run(source, about, options.size, protocol, entry, settings, repeat, device, threads)
-            for protocol in given or protocols(options, dataset)
+            for protocol in wanted
             for entry in entries
             for settings in options.parameters(entry, protocol)
             for repeat in range(protocol.repeats)
@@ -84,6 +86,14 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
             run.protocol.rows(dataset, run.model.deep, run.repeat)
         planned += here
     return planned
+
+
+def _check_flags(options: Options, wanted: Sequence[Protocol]) -> None:
+    """Refuse flags that none of the protocols goes by."""
+    if options.budget is not None and all(each.name == Slides.name for each in wanted):
+        raise click.UsageError("--budget is for nets under fair: the slides train for epochs")
+    if options.tune > 1 and not any(each.selected_on == "validation" for each in wanted):
+        raise click.UsageError("--tune chooses on validation pictures: use --protocol fair")
 
 
 def protocols(options: Options, dataset: Dataset) -> list[Protocol]:

@@ -40,6 +40,9 @@ def test_wrong_flags_and_names_are_one_line_and_status_2(
     slides = ("--protocol", "slides", *here)
     wrong(run_command(run.main, "--split", "identity", *slides), "a split and a size of its own")
     wrong(run_command(run.main, "--train-size", "50", *slides), "a split and a size of its own")
+    by_slides = (*here, "--model", "knn", "--protocol", "slides")
+    wrong(run_command(run.main, "--budget", 2, *by_slides), "--budget", "slides train for epochs")
+    wrong(run_command(run.main, "--tune", 2, *by_slides), "--tune", "validation")
     wrong(run_command(run.main, "--data", "generated", "--size", "300"), "300", "--size")
     (tmp_path / "file").write_text("")
     nowhere = tmp_path / "file" / "below"
