@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +24,8 @@ class PictureClassifier(Classifier):
     they show the same"; these then follow the pictures, in the same order, and there are
     `copies_` of each picture.
     """
+
+    MOST_MIRRORED: ClassVar[float] = math.inf  # pictures up to which None mirrors them
 
     def build(self, rows: np.ndarray, y: np.ndarray) -> Any:
         """Return the unfitted scikit-learn estimator for these features and labels."""
@@ -51,7 +54,7 @@ class PictureClassifier(Classifier):
         rows = self.features(X)
         mirrored = getattr(self, "mirrored", False)
         if mirrored is None:
-            mirrored = shows_the_same(X, y)
+            mirrored = len(X) <= self.MOST_MIRRORED and shows_the_same(X, y)
         self.copies_ = 1 + mirrored
         if mirrored:
             rows = np.concatenate([rows, self.features(np.ascontiguousarray(X[..., ::-1]))])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import cv2
 import numpy as np
@@ -44,12 +44,15 @@ class HogSvm(PictureClassifier):
         Inverse of the penalty's strength.
     mirrored : bool, optional
         Whether the mirror images of the training pictures are learnt from too. None: if they show
-        the same, see `baselines.mirror`.
+        the same, see `baselines.mirror`, of up to 2,000 pictures: they gain 1.6 points on 400 faces
+        and nothing on 7,334, where the machine takes four times as long.
     random_state : int, optional
         Seed of the components' solver and of the calibration folds.
     device : {"auto", "cpu", "cuda"}
         Where the scaling and the components are fitted; the rest is always on the CPU.
     """
+
+    MOST_MIRRORED: ClassVar[float] = 2000
 
     n_components: int = 200
     C: float = 10.0

@@ -126,7 +126,8 @@ def make(
     The leaderboard shows those that are `shown`, which is all of them if nothing else is said.
     """
     # First, so that the runs of an interrupted call are shown.
-    on_board = runs.tuned(wanted if shown is None else shown, options.tune)
+    of_board = wanted if shown is None else shown
+    on_board = runs.tuned(of_board, options.tune) if options.tune > 1 else runs.on_board(of_board)
     options.results.put_rows(on_board, options.metric)
     n, limit = jobs(options, wanted), options.time_limit
     with Display(Console(stderr=True)) as display:

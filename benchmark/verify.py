@@ -243,7 +243,7 @@ def check_published(out: Path, findings: Findings) -> Iterator[str]:
         except Exception as error:  # Whatever breaks it, these results cannot be shown.
             yield f"the leaderboard cannot be computed ({one_line(error)}): run again"
             return
-        made = Results(fresh).sums()
+        made, listed = Results(fresh).sums(), Results(out).sums()
         pictures = _names_of_pictures([out, fresh], made)
         for name in made:
             if not (out / name).is_file():
@@ -253,11 +253,13 @@ def check_published(out: Path, findings: Findings) -> Iterator[str]:
                     yield f"{name}: missing: {remedy}"
                 continue
             findings.files += 1
+            if name not in listed:
+                yield f"{name}: not in {SUMS}: {remedy}"
             if not any(line.startswith(f"{name}:") for line in findings.failures):
                 stored, computed = ((folder / name).read_bytes() for folder in (out, fresh))
                 if wrong := _difference(name, stored, computed, pictures):
                     yield f"{name}: {wrong}: {remedy}"
-    for name in Results(out).sums():
+    for name in listed:
         if name not in made and not name.startswith(NOT_PUBLISHED) and (out / name).is_file():
             yield f"{name}: no run on the board makes this file: remove it"
 

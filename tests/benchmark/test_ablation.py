@@ -141,6 +141,6 @@ def test_the_command_writes_table_and_picture(
     assert "What each part of the recipe 'strong' is worth" in capsys.readouterr().out
     board = pd.read_csv(tmp_path / "leaderboard.csv")
     assert sorted(board["model"]) == [
+        "poster-baseline[max_epochs=1,recipe=published]",
         "poster-baseline[max_epochs=1,recipe=strong]",
-        "poster-baseline[max_epochs=1]",
     ]

@@ -20,6 +20,8 @@ from benchmark.scores.leaderboard import Leaderboard
 from datasets.loaders.drawn import faces
 from tests.conftest import FAST, REAL, Command
 
+FAIR_NET = "mobilenet[budget=0.02]"
+
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path) -> Path:
@@ -85,6 +87,7 @@ def test_rows_say_what_was_selected_on_and_who_says_one_class_only(table: pd.Dat
     notes = table.set_index(["protocol", "model"])["note"].fillna("")
     for model in ("majority", "decision-tree", "mobilenet"):
         assert "test set used for selection" in notes["slides", model]
+    for model in ("majority", "decision-tree", FAIR_NET):
         assert "selection" not in notes["fair-40", model]
     assert "only ever says" in notes["fair-40", "majority"]
 
@@ -114,7 +117,7 @@ def test_every_row_has_its_pictures_and_counts(results: Path, table: pd.DataFram
         assert classes["support"].tolist() == counts.sum(axis=1).tolist()
         assert classes["in_training"].all()
         curves = results / "curves" / f"{base.name}.png"
-        assert curves.is_file() == (row.model == "mobilenet")
+        assert curves.is_file() == row.model.startswith("mobilenet")
 
 
 def test_every_pair_of_models_is_compared_on_the_same_pictures(results: Path) -> None:
@@ -130,7 +133,8 @@ def test_every_pair_of_models_is_compared_on_the_same_pictures(results: Path) ->
 def test_the_page_works_offline(results: Path) -> None:
     page = (results / "report.html").read_text()
     assert page.count("data:image/png;base64,") >= 8
-    assert "http" not in page.replace("http-equiv", "")
+    words = re.sub(r"base64,[\w+/=]+", "", page)  # pictures may hold any letters
+    assert "http" not in words.replace("http-equiv", "")
     assert "mobilenet" in (results / "leaderboard.md").read_text()
 
 

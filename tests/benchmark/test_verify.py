@@ -195,8 +195,7 @@ def test_a_changed_byte_of_what_is_stored_is_found(results: Path, name: str, whe
     assert name in failure
 
 
-@pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize("where", [0, 0.3, 0.8, 1], ids=str)
+@pytest.mark.parametrize("where", [0, 0.3, 1], ids=str)  # a digest, the name of a picture, a run
 def test_a_changed_byte_of_the_list_of_digests_is_found(results: Path, where: float) -> None:
     change_a_byte(results / "SHA256SUMS", where)
     assert verify.verify(Results(results)).failures
