@@ -257,11 +257,12 @@ class Options:
             more["weights"] = str(self.weights.resolve())
         elif self.pretrained and not model.is_frozen:
             more["pretrained"] = True
+        n = self.tune if protocol.selected_on == "validation" else 1
+        portfolio = model.portfolio(n, starts_from_weights=bool(more))
         has_budget = model.is_trained_in_epochs and protocol.name != Slides.name
         if has_budget and self.budget is not None:
             more["budget"] = self.budget
-        n = self.tune if protocol.selected_on == "validation" else 1
-        several = [{**each, **self.settings, **more} for each in model.portfolio(n)]
+        several = [{**each, **self.settings, **more} for each in portfolio]
         return [each for i, each in enumerate(several) if each not in several[:i]]
 
 

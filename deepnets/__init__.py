@@ -63,15 +63,16 @@ def make(name: str, /, **settings: Any) -> "NetClassifier | FrozenClassifier":
     return NetClassifier.with_settings(name, settings)
 
 
-def portfolio(name: str) -> tuple[Mapping[str, Any], ...]:
-    """Return settings of a net worth trying in place of the house recipe's, the best first."""
+def portfolio(name: str, starts_from_weights: bool = False) -> tuple[Mapping[str, Any], ...]:
+    """Return settings of a net worth trying in place of its recipe's under fair, the best first."""
     if name.startswith(FROZEN):
         from deepnets.training.frozen import PORTFOLIO
 
         return PORTFOLIO
-    from deepnets.training.recipes import PORTFOLIOS
+    from deepnets.training.recipes import FINE_TUNING, HOUSE, PORTFOLIOS
 
-    return PORTFOLIOS["fine-tuning" if architecture(name).settings.get("pretrained") else "house"]
+    tuned = starts_from_weights or architecture(name).settings.get("pretrained")
+    return PORTFOLIOS[FINE_TUNING if tuned else HOUSE]
 
 
 def load(path: Path, device: str = "auto") -> "NetClassifier | FrozenClassifier":

@@ -68,9 +68,11 @@ class Model:
         except ValueError as error:
             raise InputError(str(error)) from error
 
-    def portfolio(self, most: int) -> list[Mapping[str, Any]]:
+    def portfolio(self, most: int, starts_from_weights: bool = False) -> list[Mapping[str, Any]]:
         """Return at most so many settings worth trying, the usual ones first."""
-        return [{}, *self._package.portfolio(self.name)][:most]
+        if self.deep:
+            return [{}, *deepnets.portfolio(self.name, starts_from_weights)][:most]
+        return [{}, *baselines.portfolio(self.name)][:most]
 
     def source_hash(self) -> str:
         """Return a hash of the code that computes this model, comments and docstrings left out.

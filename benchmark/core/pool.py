@@ -22,6 +22,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from benchmark.core import schedule
 from benchmark.core.execute import execute
+from benchmark.core.memory import give_back_card
 from benchmark.core.progress import Display
 from benchmark.core.records import Record
 from benchmark.core.runs import Run
@@ -248,7 +249,9 @@ def _start_worker(messages: Any, environment: dict[str, str]) -> None:
 def _work(run: Run, results: Results) -> Record:
     _messages.put((run.key, None))
     with _threads(run):
-        return execute(run, results, lambda epoch: _messages.put((run.key, epoch)))
+        record = execute(run, results, lambda epoch: _messages.put((run.key, epoch)))
+    give_back_card()
+    return record
 
 
 def _try(run: Run) -> list[schedule.Point]:

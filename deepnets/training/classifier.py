@@ -126,7 +126,8 @@ class NetClassifier(Classifier, Recipe):
         with torch.random.fork_rng(), repeatable:
             torch.manual_seed(seed)
             n_classes, size = len(self.classes_), X.shape[-1]
-            recipe = self._recipe(X, y, self.planned_epochs(len(X), n_classes, size))
+            shown = self.pictures_shown(n_classes, size)
+            recipe = self._recipe(X, y, self._epochs(len(X), shown))
             self.flips_ = recipe.test_time_flip
             self.net_ = self._net(n_classes, size, *_scaling(training.images))
             backbone = self._start(self.net_, n_classes, size)
@@ -141,7 +142,7 @@ class NetClassifier(Classifier, Recipe):
                 seed,
                 self.on_epoch,
                 backbone,
-                self.pictures_shown(n_classes, size),
+                shown,
             )
         self.n_parameters_ = sum(p.numel() for p in self.net_.parameters() if p.requires_grad)
         epochs = f"epoch {self.best_epoch_} of {len(self.history_)}"
@@ -237,7 +238,9 @@ class NetClassifier(Classifier, Recipe):
 
     def planned_epochs(self, n: int, n_classes: int, size: int) -> int:
         """Return how many epochs the training makes of `n` pictures if nothing stops it early."""
-        shown = self.pictures_shown(n_classes, size)
+        return self._epochs(n, self.pictures_shown(n_classes, size))
+
+    def _epochs(self, n: int, shown: int | None) -> int:
         return self.max_epochs if shown is None else max(math.ceil(shown / n), 1)
 
     def _start(self, net: Standardised, n_classes: int, size: int) -> list[torch.Tensor]:

@@ -6,7 +6,7 @@ arithmetic. The way is that of PyTorch's notes on CUDA graphs (whole-network cap
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -45,21 +45,23 @@ def captured(
     still_images, still_labels = images.clone(), labels.clone()
     weights = {name: value.clone() for name, value in net.state_dict().items()}
     states = {
-        weight: {name: value.clone() for name, value in state.items()}
+        weight: {name: value.clone() for name, value in _tensors(state)}
         for weight, state in optimiser.state.items()
     }
-    random = torch.cuda.get_rng_state()
+    random, stream = torch.cuda.get_rng_state(), torch.cuda.current_stream()
     try:
         graph = _record(lambda: step(still_images, still_labels))
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
-        raise NotCapturableError(str(error).splitlines()[0]) from error
+        torch.cuda.set_stream(stream)
+        _renew_random_numbers()
+        raise NotCapturableError(str(_first(error)).splitlines()[0]) from error
     finally:
         net.load_state_dict(weights)
         torch.cuda.set_rng_state(random)
         for weight, state in optimiser.state.items():  # in place: the graph knows these tensors
-            for name, value in state.items():
+            for name, value in _tensors(state):
                 value.copy_(states[weight][name]) if weight in states else value.zero_()
 
     def replay(images: Tensor, labels: Tensor) -> None:
@@ -68,6 +70,28 @@ def captured(
         graph.replay()
 
     return replay
+
+
+def _tensors(state: Mapping[str, object]) -> list[tuple[str, Tensor]]:
+    """What of an optimiser's state lies on the card; Muon's holds flags too."""
+    return [(name, value) for name, value in state.items() if isinstance(value, Tensor)]
+
+
+def _renew_random_numbers() -> None:
+    """Give the card's generator a state that no graph knows.
+
+    Older releases of PyTorch leave it, as they leave the stream, in the capture that failed, and
+    every later random number is an error.
+    """
+    ours = torch.cuda.default_generators[torch.cuda.current_device()]
+    ours.graphsafe_set_state(torch.Generator("cuda").graphsafe_get_state())
+
+
+def _first(error: BaseException) -> BaseException:
+    """The error that led to this one: the end of a broken capture raises another over it."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 def _record(step: Callable[[], None]) -> torch.cuda.CUDAGraph:

@@ -46,6 +46,15 @@ def backend(device: str, graph: bool = True) -> Backend:
     """
     chosen = choose(device)
     if chosen == "cuda":
-        return Backend(torch.device("cuda"), torch.cuda.is_bf16_supported(), graph)
+        return Backend(torch.device("cuda"), native_bf16(), graph)
     has_bf16 = chosen == "cpu" and torch.cpu._is_avx512_bf16_supported()
     return Backend(torch.device(chosen), has_bf16)
+
+
+def native_bf16() -> bool:
+    """Whether the card computes in bfloat16 itself.
+
+    One that only imitates it (before Ampere) would make convolutions picture by picture, without
+    cuDNN.
+    """
+    return torch.cuda.is_bf16_supported(including_emulation=False)

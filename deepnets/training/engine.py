@@ -24,7 +24,7 @@ from deepnets.training.optimiser import optimiser, schedule, step_aside, train_m
 from deepnets.training.recipes import Recipe
 
 # Pixels of the pictures predicted at once, so that memory stays flat.
-PREDICT_PIXELS = {"cpu": 500 * 32 * 32, "cuda": 10_000 * 32 * 32, "mps": 2_000 * 32 * 32}
+PREDICT_PIXELS = {"cpu": 500 * 32 * 32, "cuda": 2_000 * 32 * 32, "mps": 2_000 * 32 * 32}
 
 
 @dataclass(frozen=True)
@@ -226,10 +226,22 @@ def train(
 def predict(net: nn.Module, images: Tensor, where: Backend, flip: bool = False) -> Tensor:
     """Class probabilities ``(n, n_classes)`` of float32, on the device.
 
-    With `flip` they are the mean of those of a picture and of its mirror image.
+    With `flip` they are the mean of those of a picture and of its mirror image. Where the device
+    lacks memory, fewer pictures are asked about at once, down to one.
     """
     net.eval()
     at_once = max(PREDICT_PIXELS[where.device.type] // images[0, 0].numel(), 1)
+    while True:
+        try:
+            return _predicted(net, images, where, flip, at_once)
+        except torch.OutOfMemoryError:
+            if at_once == 1:
+                raise
+        at_once = at_once // 2  # outside the handler, which holds on to what was computed
+        torch.cuda.empty_cache()
+
+
+def _predicted(net: nn.Module, images: Tensor, where: Backend, flip: bool, at_once: int) -> Tensor:
     parts = []
     with torch.inference_mode(), where.autocast():
         for chunk in images.split(at_once):

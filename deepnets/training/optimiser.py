@@ -36,7 +36,7 @@ def optimiser(
                 lr = torch.tensor(rate, device=device) if on_cuda else rate
                 groups.append({**group, "params": weights, "lr": lr})
     if recipe.optimiser == "sgd":
-        return torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True)
+        return torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True, fused=True)
     if recipe.optimiser == "muon":  # a step as long as AdamW's (arXiv:2502.16982)
         return Muon(groups, adjust_lr_fn="match_rms_adamw", capturable=on_cuda)
     return torch.optim.AdamW(groups, fused=True, capturable=on_cuda)
