@@ -12,10 +12,10 @@ MODELS ?= all
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test setup data perf report lint clean
+.PHONY: help bench test setup data perf gpu-check report lint clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "  variables: OUT=$(OUT) TRAIN_SIZE=$(TRAIN_SIZE) REPEATS=$(REPEATS) MODELS=$(MODELS) ARGS='$(ARGS)'"
 
 bench: $(READY) ## fit and score every model, write the leaderboard to OUT
@@ -33,6 +33,9 @@ data: $(READY) ## get the muxspace pictures
 
 perf: $(READY) ## measure speed beside plain ways of doing the same, write OUT/perf.md (an hour or two)
 	@$(BIN)/python -m benchmark.perf --out '$(OUT)' $(ARGS)
+
+gpu-check: $(READY) ## try everything that trains on the CUDA card that is here (two minutes)
+	@$(BIN)/python -m benchmark.gpu_check $(ARGS)
 
 report: $(READY) ## write tables, pictures and page of OUT again, without fitting
 	@$(BIN)/python -m benchmark.report --out '$(OUT)'

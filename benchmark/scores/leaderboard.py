@@ -12,7 +12,7 @@ from benchmark.scores import contrasts, pairs, published, rows, searches
 from benchmark.scores.contrasts import CONTRASTS, Contrast
 from benchmark.scores.curves import Curves
 from benchmark.scores.metrics import METRICS, RANKED_BY, Metric
-from benchmark.scores.rows import Row, grouped
+from benchmark.scores.rows import Row, by_board, grouped
 from benchmark.scores.searches import Search
 from benchmark.scores.winners import winners
 from datasets import InputError
@@ -192,13 +192,11 @@ def side_by_side(some: Sequence[Row], metric: Metric) -> dict[str, pd.DataFrame]
     result = {}
     whole = [row for row in some if not row.is_step]
     for same in grouped(whole, lambda row: row.place.dataset):
-        boards = sorted({row.board for row in same}, key=lambda name: (name != "slides", name))
         wide = pd.DataFrame(index=pd.Index(sorted({row.place.model for row in same}), name="model"))
-        for board in boards:
-            wide[board] = pd.Series(
-                {row.place.model: row.mean(metric.name) for row in same if row.board == board}
-            )
-        wide = wide.sort_values([*boards[::-1]], ascending=not metric.more_is_better)
+        for board in by_board(same):
+            means = {row.place.model: row.mean(metric.name) for row in board}
+            wide[board[0].board] = pd.Series(means)
+        wide = wide.sort_values([*wide.columns[::-1]], ascending=not metric.more_is_better)
         stated = {row.place.model: published.accuracy(row.place) for row in same}
         stated = {model: accuracy for model, accuracy in stated.items() if accuracy is not None}
         if stated and metric.name == "accuracy":

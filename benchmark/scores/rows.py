@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.core.predictions import Predictions
-from benchmark.core.protocols import Curve
+from benchmark.core.protocols import Curve, Slides
 from benchmark.core.records import SELECTION, BoardRow, Measured, Place, Record
 from benchmark.core.store import DamagedError, Results
 from benchmark.scores import metrics, published
@@ -165,6 +165,12 @@ class Row:
         return self.entry.protocol.board
 
     @property
+    def board_order(self) -> tuple[str, float, str]:
+        """What boards are sorted by: protocol, pictures asked for (all last), split."""
+        protocol = self.entry.protocol
+        return protocol.name, protocol.train_size or math.inf, protocol.split
+
+    @property
     def fingerprint(self) -> str:
         """Of its data."""
         return self.entry.dataset.fingerprint
@@ -182,8 +188,8 @@ class Row:
     @property
     def curve_size(self) -> float | None:
         """Pictures asked for of a learning curve, infinite for all; None if it is of none."""
-        protocol = self.entry.protocol
-        return (protocol.train_size or math.inf) if protocol.name == Curve.name else None
+        name, size, _ = self.board_order
+        return size if name == Curve.name else None
 
     @property
     def curve(self) -> tuple[str, str, str]:
@@ -356,11 +362,18 @@ class Row:
 
     def order(self, metric: Metric) -> tuple[Any, ...]:
         """Return what rows are sorted by: by board the more test pictures first, then the best."""
+        board = self.place.dataset, *self.board_order
         if self.scores is None:
-            return (*self.place[:3], math.inf, math.inf, math.inf, self.place.model)
+            return (*board, math.inf, math.inf, math.inf, self.place.model)
         rank = math.inf if self.rank is None else self.rank
         worse = -len(self.scores.rows), rank, -metric.goodness(self.scores.mean(metric.name))
-        return (*self.place[:3], *worse, self.place.model)
+        return (*board, *worse, self.place.model)
+
+
+def by_board(rows: Iterable[Row]) -> list[list[Row]]:
+    """Put the rows of one board together: first the slides', then by what boards are sorted by."""
+    ordered = sorted(rows, key=lambda row: (row.board_order[0] != Slides.name, *row.board_order))
+    return grouped(ordered, lambda row: row.board)
 
 
 def read(results: Results) -> list[Row]:

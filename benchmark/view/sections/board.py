@@ -12,7 +12,7 @@ from benchmark.scores import leaderboard, published
 from benchmark.scores.contrasts import COUNTS, Contrast
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS, RANKED_BY, Metric
-from benchmark.scores.rows import Row, grouped
+from benchmark.scores.rows import Row, by_board, grouped
 from benchmark.view import plots, text
 from benchmark.view.sections.section import Picture, Section
 from benchmark.view.text import Facts, difference, number, score, with_interval
@@ -52,16 +52,13 @@ def overviews(board: Leaderboard) -> list[Section]:
         data, name = same[0].entry.dataset, same[0].place.dataset
         pictures = f"{text.data_name(data)}: {data.n:,} pictures"
         title = f"{pictures} at {data.size} x {data.size} pixels"
-        boards = {
-            rows[0].board: leaderboard.table(rows)
-            for rows in grouped((row for row in same if not row.is_step), lambda row: row.board)
-        }
-        ordered = sorted(boards.items(), key=lambda item: (item[0] != "slides", item[0]))
+        shown = by_board(row for row in same if not row.is_step)
+        tables = {rows[0].board: leaderboard.table(rows) for rows in shown}
         drawn = [
             Picture(
                 f"leaderboard.{name}.png",
                 title,
-                partial(plots.board, dict(ordered), board.metric, title),
+                partial(plots.board, tables, board.metric, title),
             ),
             Picture(
                 f"classes.{name}.png",

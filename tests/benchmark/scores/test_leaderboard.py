@@ -312,6 +312,16 @@ def test_published_reproduced_and_fair_stand_side_by_side(tmp_path: Path) -> Non
     assert wide.loc["hog-svm"].isna().tolist() == [True, True, False]
 
 
+def test_boards_come_in_the_order_of_their_pictures_with_all_of_them_last(tmp_path: Path) -> None:
+    in_order = ["slides", "fair-100", "fair-500", "fair-2000", "fair"]
+    for protocol in sorted(in_order):
+        put(tmp_path, "knn", [0.5], protocol=protocol)
+    board = Leaderboard.compute(Results(tmp_path))
+    table = leaderboard.side_by_side(board.rows, board.metric)["muxspace"]
+    assert [*table.columns.drop("published", errors="ignore")] == in_order
+    assert [row.board for row in board.rows] == [*in_order[1:], "slides"]
+
+
 def test_a_figure_on_an_unsaid_number_of_pictures_is_shown_without_a_rank(tmp_path: Path) -> None:
     for dataset, crop in ("fer2013", "none"), ("fer2013-eyes", "eyes"):
         put(tmp_path, "poster-baseline", [0.5], protocol="fair", dataset=dataset, crop=crop)

@@ -29,7 +29,11 @@ def test_a_card_is_taken_where_there_is_one_with_graphs_unless_they_are_switched
     has_bf16: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: has_bf16 or including_emulation)
+    monkeypatch.setattr(
+        torch.cuda,
+        "is_bf16_supported",
+        lambda including_emulation=True: has_bf16 or including_emulation,
+    )
     card = torch.device("cuda")
     assert backend("auto") == backend("cuda") == Backend(card, has_bf16, graph=True)
     assert backend("cuda", graph=False) == Backend(card, has_bf16, graph=False)

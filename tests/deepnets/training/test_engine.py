@@ -176,6 +176,31 @@ def test_probabilities_do_not_depend_on_the_cutting_into_batches(
     assert torch.allclose(predict(net, images, CPU), whole, atol=1e-6)
 
 
+class Small(nn.Module):
+    """Takes so many pictures at once; with more it says that the card is full."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most, self.asked = most, list[int]()
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.asked.append(len(images))
+        if len(images) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return images.float().mean((1, 2, 3), keepdim=True).flatten(1).expand(-1, 2)
+
+
+def test_fewer_pictures_are_asked_about_at_once_where_memory_is_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    net = Small(most=3)
+    assert len(predict(net, pictures(9).images, CPU)) == 9
+    assert net.asked[-3:] == [3, 3, 3]
+    with pytest.raises(torch.OutOfMemoryError):
+        predict(Small(most=0), pictures(9).images, CPU)
+
+
 def linear() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 2))
