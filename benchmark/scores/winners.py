@@ -23,7 +23,7 @@ WINNERS = (
     *("dataset", "split", "pictures", "seconds_from", "seconds_to", "metric"),
     *("kind", "model", "validation", "score", "score_lo", "score_hi"),
     *("runner_up_kind", "runner_up", "runner_up_score"),
-    *("difference", "difference_lo", "difference_hi", "told_apart", "data"),
+    *("difference", "difference_lo", "difference_hi", "told_apart", "devices", "data"),
 )
 SAME_MAP = ["dataset", "split", "data"]  # rows that agree in these are of one picture
 
@@ -51,7 +51,8 @@ def winners(rows: Sequence[Row], metric: Metric) -> pd.DataFrame:
         The columns `WINNERS`: for each number of pictures a row for each stretch of time in which
         winner and runner-up stay the same. Seconds are those of one core to train the winner and to
         choose its parameters, if that was done, not those of other models; the last stretch has no
-        end (infinite). ``pictures`` counts those to select on too.
+        end (infinite). ``pictures`` counts those to select on too, and ``devices``
+        says where models were trained: seconds are of a card too where it names ``cuda``.
     """
     found: list[dict[str, Any]] = []
     for same in _comparable(rows):
@@ -118,6 +119,7 @@ def _stretches(
         for seconds in by_time
     ]
     changes = [next(same) for _, same in itertools.groupby(chosen, key=lambda each: each[1:])]
+    devices = {run.device for each in candidates for run in each.row.measured}
     ends = [*(seconds for seconds, *_ in changes[1:]), np.inf]
     for (seconds, first, second), end in zip(changes, ends, strict=True):
         place = first.row.place
@@ -125,6 +127,7 @@ def _stretches(
             "dataset": place.dataset,
             "split": place.split,
             "data": first.row.data,
+            "devices": " and ".join(sorted(devices)),
             "pictures": first.row.size,
             "seconds_from": seconds,
             "seconds_to": end,

@@ -31,7 +31,8 @@ def board(tables: Mapping[str, pd.DataFrame], metric: Metric, title: str) -> Fig
     last = list(tables.values())[-1]
     name_of, floor = metric.name, f"majority_{metric.name}"
     order = list(last.sort_values(name_of, ascending=metric.more_is_better)["model"])
-    order = [m for t in tables.values() for m in t["model"][::-1] if m not in order] + order
+    others = dict.fromkeys(m for t in tables.values() for m in t["model"][::-1] if m not in order)
+    order = [*others, *order]
     place = {model: i for i, model in enumerate(order)}
     handles: dict[str, Any] = {}
     with drawing(3 + 3.7 * len(tables), 2.4 + 0.3 * len(order), title) as figure:

@@ -9,12 +9,13 @@ from matplotlib.patches import Patch, Rectangle
 
 from benchmark.scores.metrics import METRICS
 from benchmark.scores.winners import KINDS
-from benchmark.view.plots.style import KIND_COLOURS, drawing, legend
+from benchmark.view.plots.style import KIND_COLOURS, drawing, legend, shortened
 from benchmark.view.text import score
 
 COLOURS = dict(zip(KINDS, KIND_COLOURS, strict=True))
 BEYOND = 2.0  # times the last change that the time axis goes on
 QUICKEST = 0.1  # seconds, from which on it begins
+LETTER = 0.075  # inches that a letter takes
 ROOM = 0.055  # of the axis' height that a line of text needs
 
 
@@ -32,14 +33,16 @@ def winners(table: pd.DataFrame, title: str) -> Figure:
     low = max(table["seconds_from"].min(), QUICKEST)
     high = table["seconds_from"].max() * BEYOND
     edges = _edges(sizes)
-    with drawing(max(9.0, 2.5 + 1.5 * len(sizes)), 6.2, title) as figure:
+    axes_inches = max(8.0, 1.5 + 1.5 * len(sizes))
+    with drawing(axes_inches + 1.0, 6.2, title) as figure:
         axes = figure.subplots()
         axes.set(xscale="log", yscale="log", xlim=(edges[0], edges[-1]), ylim=(low, high))
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.minorticks_off()
         axes.yaxis.set_major_formatter("{x:,g}")
         axes.set_xlabel("pictures learnt from, a fifth of them to select on (logarithmic scale)")
-        axes.set_ylabel("seconds of training, one core (logarithmic scale)")
+        where = "one core" if table["devices"].eq("cpu").all() else "one core, and a card"
+        axes.set_ylabel(f"seconds of training, {where} (logarithmic scale)")
         label = METRICS[table["metric"].iloc[0]].label
         axes.set_title(f"the model that wins, and its {label} on the test pictures", fontsize=9)
         for row in table.to_dict(orient="records"):
@@ -48,7 +51,8 @@ def winners(table: pd.DataFrame, title: str) -> Figure:
             bottom, top = max(row["seconds_from"], low), min(row["seconds_to"], high)
             if bottom >= top:
                 continue
-            unsure = not pd.isna(row["runner_up"]) and not row["told_apart"]
+            ahead = METRICS[row["metric"]].goodness(row["difference"]) > 0
+            unsure = not pd.isna(row["runner_up"]) and not (row["told_apart"] and ahead)
             axes.add_patch(
                 Rectangle(
                     (left, bottom),
@@ -62,7 +66,10 @@ def winners(table: pd.DataFrame, title: str) -> Figure:
                 )
             )
             height = np.log(top / bottom) / np.log(high / low)
-            words = [row["model"].partition("[")[0], score(row["score"], row["metric"])]
+            name = row["model"].partition("[")[0].rpartition(":")[2]  # the colour says the kind
+            inches = axes_inches * np.log(right / left) / np.log(edges[-1] / edges[0])
+            most = max(int(inches / LETTER), 4)
+            words = [shortened(name, most), score(row["score"], row["metric"])]
             if height > ROOM:
                 text = "\n".join(words) if height > 2 * ROOM else " ".join(words)
                 axes.text(
@@ -80,7 +87,7 @@ def winners(table: pd.DataFrame, title: str) -> Figure:
                 facecolor="0.85",
                 hatch="////",
                 edgecolor="white",
-                label="the test pictures cannot tell it from the next kind",
+                label="on the test pictures not surely better than the next kind",
             )
         )
         legend(figure, handles, columns=min(len(handles), 3))

@@ -19,8 +19,9 @@ A_MINUTE = 60.0
 HOW = (
     "Of each kind of model the one that is best on the validation pictures is chosen, among those "
     "trained in the time, and of the kinds the best likewise; scores are of the test pictures. "
-    "Seconds are those of one core to train the chosen model, not of the others tried."
+    "Seconds are those of {where} to train the chosen model, not of the others tried."
 )
+ONE_CORE, AND_A_CARD = "one core", "one core and, for models that can use it, a card"
 
 
 def winners(board: Leaderboard) -> list[Section]:
@@ -44,8 +45,10 @@ def winners(board: Leaderboard) -> list[Section]:
             "Which kind of model wins, by number of pictures and seconds of training",
             partial(plots.winners, table, title),
         )
+        on_cpu = table["devices"].eq("cpu").all()
+        how = HOW.format(where=ONE_CORE if on_cpu else AND_A_CARD)
         sections.append(
-            Section(title, dataset, before=[*_sentences(table), HOW], pictures=[picture])
+            Section(title, dataset, before=[*_sentences(table), how], pictures=[picture])
         )
     return sections
 

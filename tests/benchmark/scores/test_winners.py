@@ -43,11 +43,12 @@ def put(
     protocol: str = "fair-100",
     deep: bool = False,
     tried: tuple[Tried, ...] = (),
+    device: str = "cpu",
 ) -> None:
     row = board_row(model, protocol, keys=(f"{model}-{protocol}",), deep=deep)
     size = int(protocol.partition("-")[2]) - 20
     took = {"fit_seconds": seconds, "n_test": N_TEST, "n_train": size, "n_validation": 20}
-    Results(out).put(record(row, **took), answers(test, validation))
+    Results(out).put(record(row, **took, device=device), answers(test, validation))
     Results(out).put_rows([replace(row, tried=tried)])
 
 
@@ -66,6 +67,14 @@ def found(out: Path) -> pd.DataFrame:
 )
 def test_a_model_is_of_the_kind_that_it_learnt_by(model: ModelFacts, expected: str) -> None:
     assert kind(model) == expected
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_map_says_whether_its_seconds_are_of_a_card(tmp_path: Path, device: str) -> None:
+    put(tmp_path, "knn", 1.0, test=0.7, validation=0.7)
+    put(tmp_path, "net", 10.0, test=0.9, validation=0.9, deep=True, device=device)
+    (shown,) = sections.winners(Leaderboard.compute(Results(tmp_path)))
+    assert ("a card" in shown.before[-1]) is (device == "cuda")
 
 
 def test_validation_chooses_the_winner_among_those_trained_in_the_time(tmp_path: Path) -> None:
