@@ -138,8 +138,8 @@ def _neighbours(n_neighbors: float, *_: object) -> Neighbours:
 def _machine(C: float, shape: tuple[int, ...], random_state: int | None) -> CalibratedMachine:
     """hog-svm's machine, on the direction of the components.
 
-    Of the features as they are, any two pictures are nearly as far apart as any others: on
-    validation pictures the machine did worse by 1 to 12 points.
+    Of the features as they are, any two pictures are nearly as far apart as any others: after 300
+    to 500 pictures of three sets it named 2 to 16 points fewer validation pictures rightly.
     """
     fewest = shape[0] * (FOLDS - 1) // FOLDS - 1  # of a fold, centred
     machine = make_pipeline(
