@@ -123,7 +123,7 @@ def test_a_file_of_a_head_runs_no_foreign_code(shapes: Dataset, tmp_path: Path) 
 @pytest.mark.parametrize("head", HEADS)
 def test_two_classes_have_probabilities_too(head: str, shapes: Dataset) -> None:
     two = np.flatnonzero(shapes.labels < 2)
-    model = made(head=head, C=0.1).fit(shapes.take(two[:30]), shapes.labels[two[:30]])
+    model = made(head=head, C=10).fit(shapes.take(two[:30]), shapes.labels[two[:30]])
     known = model.predict_proba(shapes.take(two[30:]))
     assert known.shape[1] == 2
     assert known.sum(axis=1) == pytest.approx(1)
