@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from baselines import classifier, device, mirror
+from baselines import classifier, device, hog, mirror
 from deepnets.registry import (
     ARCHITECTURES,
     FAMILIES,
@@ -91,7 +91,8 @@ def files(name: str) -> set[Path]:
     """Files with the code that computes a net: its own, and those that all nets share."""
     folder = Path(__file__).parent
     own = Path(inspect.getfile(architecture(name).builder))
-    with_classical = {Path(str(each.__file__)) for each in (classifier, device, mirror)}
+    of_heads = [hog] if name.startswith(FROZEN) else []
+    with_classical = {Path(str(each.__file__)) for each in (classifier, device, mirror, *of_heads)}
     shared = {folder / "registry.py", *(folder / "training").glob("*.py")}
     return {own, *with_classical, *shared}
 

@@ -1,4 +1,4 @@
-"""A pre-trained net that is not trained: a linear classifier on what it sees."""
+"""A pre-trained net that is not trained: a simple classifier on what it sees."""
 
 from __future__ import annotations
 
@@ -16,42 +16,51 @@ import filelock
 import numpy as np
 import safetensors
 import safetensors.torch
+import skops.io
 import timm
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from torch import Tensor
 from torch.nn import functional
 
 from baselines.classifier import Classifier
-from deepnets.registry import FROZEN, architecture
+from deepnets.registry import FROZEN, architecture, check_choice
 from deepnets.training.device import Backend, backend
+from deepnets.training.heads import HEADS
 from deepnets.training.layers import Standardised
 from deepnets.training.pretrained import NOT_LEARNT, Weights, find, tensors
 
 NOT_SETTINGS = {"architecture", "device", "random_state", "cache"}
 AT_ONCE = 64  # pictures, always: with another number the last digits may be others
-PENALTIES = tuple(10.0**power for power in range(-4, 2))
-USUAL_C = 0.01  # where there is nothing to choose it on
-PORTFOLIO: tuple[Mapping[str, Any], ...] = ({"net_size": 128}, {"net_size": 160})
-MAX_ITER = 1000  # of lbfgs
+# Types of ours that a head's file may ask for; beside scikit-learn's and numpy's it has none.
+OF_HEADS = ["baselines.hog.CalibratedMachine", "deepnets.training.heads.Neighbours"]
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {"net_size": 128},
+    {"head": "svm"},
+    {"net_size": 160},
+    {"head": "knn"},
+)
 
 
 @dataclass(eq=False, repr=False)
 class FrozenClassifier(Classifier):
-    """Logistic regression on the features of a pre-trained net, which stays as it is.
+    """A simple classifier on the features of a pre-trained net, which stays as it is.
 
-    Known as a linear probe, after Kornblith, Shlens and Le, "Do better ImageNet models transfer
-    better?" (CVPR 2019). Features are those before the net's last layer, brought to mean 0 and
-    deviation 1.
+    With logistic regression known as a linear probe, after Kornblith, Shlens and Le, "Do better
+    ImageNet models transfer better?" (CVPR 2019). Features are those before the net's last layer,
+    brought to mean 0 and deviation 1.
 
     Parameters
     ----------
     architecture : str
         ``frozen:NAME``, where NAME is any of timm.
+    head : {"logistic", "knn", "svm"}
+        The classifier: logistic regression, the nearest neighbours (`Neighbours`), or a
+        support-vector machine with an RBF kernel on the direction of 200 principal components, with
+        probabilities as hog-svm's.
     C : float, optional
-        Inverse of the penalty's strength. None: that of `PENALTIES` with the lowest log loss on the
-        validation pictures, or `USUAL_C` without any.
+        Inverse of the penalty's strength of ``logistic`` and ``svm``. None: that which `HEADS`
+        tries with the lowest log loss on the validation pictures, or its usual one without any. The
+        number of neighbours is always chosen so.
     net_size : int, optional
         Width in pixels to which pictures are brought for the net. None: their own, but at least
         `SMALLEST_PRETRAINED` and at most what the net was published with.
@@ -60,12 +69,13 @@ class FrozenClassifier(Classifier):
     device : {"auto", "cpu", "cuda", "mps"}
         Where features are computed.
     random_state : int, optional
-        Not used: nothing is random.
+        Seed of the folds that ``svm`` is calibrated on; nothing else is random.
     cache : str, optional
         Folder in which features are kept, so that a picture's are computed once.
     """
 
     architecture: str = f"{FROZEN}tf_efficientnet_lite0"
+    head: str = "logistic"
     C: float | None = None
     net_size: int | None = None
     weights: str | None = None
@@ -89,6 +99,7 @@ class FrozenClassifier(Classifier):
                 has = ", ".join(sorted(known))
                 raise ValueError(f"{name} has no parameter '{each}': it has {has}")
         self = cls(name, **settings)
+        check_choice("head", self.head, HEADS)
         if self.C is not None and not self.C > 0:
             raise ValueError(f"{name}: C is {self.C}: it must be above 0")
         if self.net_size is not None and self.net_size < 1:
@@ -111,36 +122,36 @@ class FrozenClassifier(Classifier):
         self.mean_, self.scale_ = features.mean(axis=0), features.std(axis=0).clip(1e-6)
         rows = (features - self.mean_) / self.scale_
         known = np.isin(y_val, self.classes_) if y_val is not None else np.zeros(0, bool)
-        C, chosen = self.C or USUAL_C, "not chosen"
-        heads: dict[float, LogisticRegression] = {}
-        if self.C is None and X_val is not None and y_val is not None and known.any():
-            judged = (self._features(X_val[known]) - self.mean_) / self.scale_
-            heads = {each: self._head(rows, y, each) for each in PENALTIES}
-            losses = {
-                each: log_loss(y_val[known], head.predict_proba(judged), labels=self.classes_)
-                for each, head in heads.items()
-            }
-            C, chosen = min(losses, key=lambda each: losses[each]), "chosen on validation"
-        head = heads.get(C) or self._head(rows, y, C)
-        self.coefficients_, self.intercepts_ = head.coef_, head.intercept_
+        head, judged = HEADS[self.head], None
+        C = self.C if head.penalised else None
+        if C is None and X_val is not None and y_val is not None and known.any():
+            judged = (self._features(X_val[known]) - self.mean_) / self.scale_, y_val[known]
+        fitted, told = head.fit(rows, y, judged, C, self.random_state)
+        self.note_ = f"frozen, seen at {self.size_} px, {told}"
+        if self.head != "logistic":
+            self.fitted_ = fitted
+            return
+        self.coefficients_, self.intercepts_ = fitted.coef_, fitted.intercept_
         if len(self.classes_) == 2:  # of which scikit-learn keeps the second alone
-            self.coefficients_ = np.concatenate([-head.coef_, head.coef_]) / 2
-            self.intercepts_ = np.concatenate([-head.intercept_, head.intercept_]) / 2
+            self.coefficients_ = np.concatenate([-fitted.coef_, fitted.coef_]) / 2
+            self.intercepts_ = np.concatenate([-fitted.intercept_, fitted.intercept_]) / 2
         self.n_parameters_ = self.coefficients_.size + self.intercepts_.size
-        self.note_ = f"frozen, seen at {self.size_} px, penalty C {C:g} {chosen}"
-
-    @staticmethod
-    def _head(rows: np.ndarray, y: np.ndarray, C: float) -> LogisticRegression:
-        return LogisticRegression(C=C, max_iter=MAX_ITER).fit(rows, y)
 
     def _predict_proba(self, X: np.ndarray) -> np.ndarray:
         rows = (self._features(X) - self.mean_) / self.scale_
+        if self.head != "logistic":
+            return self.fitted_.predict_proba(rows)
         logits = rows @ self.coefficients_.T + self.intercepts_
         return functional.softmax(torch.from_numpy(logits), dim=1).numpy()
 
     def _size(self, size: int) -> int:
         net = architecture(self.architecture)
         return self.net_size or min(max(size, net.smallest), net.published_size)
+
+    @property
+    def _kept_arrays(self) -> tuple[str, ...]:
+        linear = ("coefficients", "intercepts") if self.head == "logistic" else ()
+        return "mean", "scale", *linear
 
     @property
     def _timm_name(self) -> str:
@@ -244,7 +255,10 @@ class FrozenClassifier(Classifier):
             "classes": self.classes_.tolist(),
             "size": self.picture_shape_[-1],
         }
-        head = {name: torch.from_numpy(getattr(self, f"{name}_").copy()) for name in HEAD}
+        arrays = {name: getattr(self, f"{name}_") for name in self._kept_arrays}
+        if self.head != "logistic":
+            arrays["head"] = np.frombuffer(skops.io.dumps(self.fitted_), np.uint8)
+        head = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
         net = {f"net.{name}": value.cpu() for name, value in self.net_.state_dict().items()}
         everything = {name: value.contiguous() for name, value in {**head, **net}.items()}
         safetensors.torch.save_file(everything, path, metadata={"frozen": json.dumps(about)})
@@ -259,15 +273,14 @@ class FrozenClassifier(Classifier):
         self.classes_, self.picture_shape_ = np.array(about["classes"]), (3, size, size)
         self.size_, self.device_ = self._size(size), backend(device).device.type
         self.saved_seconds_ = 0.0
-        for name in HEAD:
+        for name in self._kept_arrays:
             setattr(self, f"{name}_", state.pop(name).numpy())
+        if self.head != "logistic":
+            self.fitted_ = skops.io.loads(state.pop("head").numpy().tobytes(), OF_HEADS)
         self.net_ = self._backbone(None)
         self.net_.load_state_dict({name.removeprefix("net."): v for name, v in state.items()})
         self.net_.to(backend(device).device).eval()
         return self
-
-
-HEAD = ("mean", "scale", "coefficients", "intercepts")
 
 
 def _kept(path: Path) -> tuple[dict[str, np.ndarray], float]:
