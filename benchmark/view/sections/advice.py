@@ -114,12 +114,12 @@ def larger_pictures(board: Leaderboard, asked: Asked) -> str:
     sure = pairs.p(0, 1, metric.name) < 1 - intervals.LEVEL
     verdict = "no sign that larger pictures help"
     if gain > 0:
-        verdict = f"try --size {size}" if sure else "which chance may explain"
+        verdict = f"try --size {size}" if sure else "no more than chance may explain"
     unit = f" % {metric.label}" if metric.is_share else f" {metric.label}"
     on, less = (score(each.mean(metric.name), metric.name) for each in (there.scores, scores))
     return (
         f"Larger ones: at {size} pixels {name} has {on}{unit} on the {len(scores.rows):,} "
-        f"validation pictures, at {here.entry.dataset.size} {less}: {verdict}."
+        f"validation pictures, and {less} at {here.entry.dataset.size}: {verdict}."
     )
 
 
