@@ -176,11 +176,11 @@ def estimate(runs: Sequence[Run], options: Options) -> None:
         click.echo(f"not counted, since a trial of it failed: {', '.join(unknown)}")
 
 
-def publish(results: Results) -> Leaderboard:
-    """Write all that a results folder shows; return its leaderboard."""
+def publish(results: Results, board: Leaderboard | None = None) -> Leaderboard:
+    """Write all that a results folder shows; return its leaderboard, computed if not given."""
     from benchmark.view import page  # with matplotlib, which the workers need not load
 
-    return page.publish(results)
+    return page.publish(results, board)
 
 
 def tell_failures(records: Sequence[Record]) -> int:

@@ -166,7 +166,9 @@ def find(wanted: str) -> list[Model]:
     for word in filter(None, (part.strip() for part in wanted.split(","))):
         if word == "all":
             found |= {name: each for name, each in known.items() if not each.needs_download}
-        elif deepnets.is_of_timm(word):
+        elif word in known:
+            found[word] = known[word]
+        elif deepnets.is_of_timm(word):  # which takes the seconds that timm's import does
             found[word] = _of_timm(word)
         else:
             fitting = fnmatch.filter(known, word)

@@ -29,7 +29,9 @@ from benchmark.core.runs import Run
 from benchmark.core.store import Results
 
 START = "forkserver" if sys.platform == "linux" else "spawn"  # macOS' libraries mind a fork
-FOR_ALL, FOR_NETS = ["__main__", "benchmark.core.execute"], ["deepnets.training.classifier"]
+# Modules that workers find imported; skops, which stores models, brings all of scikit-learn.
+FOR_ALL = ["__main__", "benchmark.core.execute", "skops.io"]
+FOR_NETS = ["deepnets.training.classifier"]
 POLL_SECONDS = 0.2
 TRIAL_SECONDS = 60.0  # a model that takes longer for a few pictures counts as the longest
 QUICK_TRAINING = 1000  # training pictures up to which a classical model takes seconds
@@ -128,17 +130,25 @@ def default_jobs(device: str, size: int) -> int:
     return max(min(cores, int(free / (CARD_BYTES * (1 + (size / 32) ** 2)))), 1)
 
 
+def prepare(nets: bool = False) -> None:
+    """Begin to import what workers need, in a process of its own; it goes on beside other work.
+
+    They are forked from it where that is safe, and so start at once; it has no threads and never
+    touches a card. Of what a later call asks it knows nothing.
+    """
+    if START == "forkserver":
+        from multiprocessing import forkserver  # not everywhere
+
+        context = multiprocessing.get_context(START)
+        context.set_forkserver_preload([*FOR_ALL, *(FOR_NETS if nets else ())])
+        forkserver.ensure_running()
+
+
 @contextlib.contextmanager
 def start_workers(jobs: int, runs: Sequence[Run]) -> Iterator[Workers]:
-    """Start processes for runs, `jobs` of them at most.
-
-    Where it is safe they are forked from one process that has imported what they need, and so
-    start at once; it has no threads and never touches a card.
-    """
+    """Start processes for runs, `jobs` of them at most; see `prepare`."""
+    prepare(nets=any(run.model.deep for run in runs))
     context = multiprocessing.get_context(START)
-    if START == "forkserver":
-        nets = any(run.model.deep for run in runs)
-        context.set_forkserver_preload([*FOR_ALL, *(FOR_NETS if nets else ())])
     manager = SyncManager(ctx=context)
     manager.start(end_with_parent)
     with manager:

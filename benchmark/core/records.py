@@ -232,11 +232,16 @@ class SearchRecord(_OfRow):
 
 @dataclass(frozen=True)
 class Asked:
-    """``advice.json``: the data, the split and the protocols that advice was asked on."""
+    """``advice.json``: the data, the split and the protocols that advice was asked on.
+
+    ``larger`` is what a classical model said of larger pictures, if that was tried: its run is
+    scored on the pictures to select on, and is not on the leaderboard.
+    """
 
     fingerprint: str
     split: str
     protocols: tuple[str, ...]  # labels, smallest first; what is advised rests on the last
+    larger: BoardRow | None = None
 
 
 def to_text(value: Any) -> str:

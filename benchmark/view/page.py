@@ -23,19 +23,21 @@ from benchmark.view.sections import Picture, Section
 logger = logging.getLogger(__name__)
 
 
-def publish(results: Results) -> Leaderboard:
+def publish(results: Results, board: Leaderboard | None = None) -> Leaderboard:
     """Write the leaderboard, the pictures and the page of a results folder.
 
     Parameters
     ----------
     results : Results
+    board : Leaderboard, optional
+        Of these results as they are now, where it was computed before.
 
     Returns
     -------
     Leaderboard
         What was published.
     """
-    board = Leaderboard.compute(results)
+    board = board or Leaderboard.compute(results)
     shown = sections.every(board)
     warning = text.HOW_TO_GET_REAL if text.Facts.of(board).generated else ""
     audit = _audit(results, board.table)

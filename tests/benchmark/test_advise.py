@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
-from benchmark import advise, verify
+import datasets
+from benchmark import advise, session, verify
+from benchmark.core.models import find
 from benchmark.core.protocols import Curve
-from benchmark.core.records import Asked
+from benchmark.core.records import Asked, Record
 from benchmark.core.store import Results
+from benchmark.options import Options
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view.sections.advice import advice
 from datasets import Dataset
@@ -39,7 +44,9 @@ def test_five_lines_answer_for_a_folder_and_a_second_call_uses_the_runs_again(
     assert "from 30 to 60 it got better by" in more
     made = [int(n) for n in re.findall(r"(\d+) runs to make", err)]
     assert made == [3, 3, 3]  # of classical models from a quarter, a half and all
-    assert "timm:test_resnet can add 0.0 at most" in err  # the shapes are easy
+    # The shapes are easy.
+    assert "accuracy 100.0 % so far, at most 0.0 to add, which is 0 test pictures" in err
+    assert "timm:test_resnet not tried" in err
     assert len(re.findall(r"so far \(\d+ s\): Which model: ", err)) == 3
     assert (out / "report.html").is_file()
     assert which in (out / "advice.md").read_text()
@@ -72,7 +79,7 @@ def test_wrong_input_is_one_line(tmp_path: Path, run_command: Command) -> None:
 STEPS = [Curve(train_size=100), Curve(train_size=200), Curve()]
 
 
-def lines(out: Path, scores: dict[str, Sequence[float]], shapes: Dataset) -> list[str]:
+def lines(out: Path, scores: Mapping[str, Sequence[float]], shapes: Dataset) -> list[str]:
     """Advice on made-up curves of models; names that begin with net are nets."""
     for model, accuracies in scores.items():
         for step, accuracy, n in zip(STEPS, accuracies, (90, 190, 390), strict=True):
@@ -143,10 +150,96 @@ def test_nets_are_tried_only_while_they_can_be_told_apart_from_the_best(
     right: float, tried: bool, tmp_path: Path, shapes: Dataset
 ) -> None:
     lines(tmp_path, {"majority": (0.5,) * 3, "knn": (0.7, 0.78, right)}, shapes)
-    share, wrong = advise.room(Leaderboard.compute(Results(tmp_path)), asked(shapes))
-    assert share == pytest.approx(1 - right)
-    assert wrong == round(400 * (1 - right))
-    assert (wrong >= advise.LEAST_GAINED) is tried
+    room = advise.room(Leaderboard.compute(Results(tmp_path)), asked(shapes))
+    assert room
+    assert room.score == pytest.approx(right)
+    assert room.wrong == round(400 * (1 - right))
+    assert room.is_enough is tried
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("accuracy", "accuracy 99.0 % so far, at most 1.0 to add, which is 4 test pictures"),
+        ("balanced_accuracy", "balanced accuracy 99.0 % so far, at most 1.0 to add, "),
+        ("macro_f1", "macro-F1 0.990 so far, at most 0.010 to add, which is 4 test pictures"),
+        ("log_loss", "None"),  # it has no upper end
+    ],
+)
+def test_room_for_a_net_is_told_by_the_metric(
+    metric: str, said: str, tmp_path: Path, shapes: Dataset
+) -> None:
+    lines(tmp_path, {"majority": (0.5,) * 3, "knn": (0.7, 0.78, 0.99)}, shapes)
+    results = Results(tmp_path)
+    results.put_rows([], metric)
+    assert str(advise.room(Leaderboard.compute(results), asked(shapes))).startswith(said)
+
+
+def write_stripes(root: Path, per_class: int = 120) -> Path:
+    """Two classes of fine stripes, up or across, that 16 pixels cannot show and 32 can."""
+    for name in ("across", "up"):
+        (root / name).mkdir(parents=True)
+        for i in range(per_class):
+            rng = np.random.default_rng([name == "up", i])
+            picture = rng.integers(0, 60, (32, 32, 3), dtype=np.uint8)
+            picture[i % 2 :: 2] += 150
+            if name == "up":
+                picture = picture.transpose(1, 0, 2)
+            assert cv2.imwrite(str(root / name / f"{i}.png"), picture)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("models", "told"),
+    [
+        ("random-forest", r"at 32 pixels random-forest has 100.0 % accuracy on the 32 validation"),
+        ("majority", None),  # there is no classical model to try
+    ],
+)
+def test_larger_pictures_are_tried_on_the_validation_pictures_alone(
+    models: str, told: str | None, tmp_path: Path
+) -> None:
+    folder = write_stripes(tmp_path / "stripes")
+    names, out = f"majority,{models}", tmp_path / "out"
+    options = Options(model=names, data=str(folder), size=16, jobs=1, out=out)
+    (dataset,) = session.load(options)
+    steps = advise.steps(dataset, None, 1)
+    asked = Asked(dataset.fingerprint, steps[-1].split, tuple(each.label for each in steps))
+    answer = advise.Answer(options, dataset, asked, start=0.0)
+    answer.improve([advise.Stage(find(options.model), steps[-1:])])
+    answer.try_larger()
+    board = Leaderboard.compute(options.results)
+    last = advice(board, answer.asked)[-1]
+    assert {row.entry.dataset.size for row in board.rows} == {16}
+    assert bool(answer.asked.larger) is bool(told)
+    if told and answer.asked.larger:
+        assert re.search(told, last)
+        assert last.endswith("try --size 32.")
+        assert options.results.asked() == answer.asked
+        (key,) = answer.asked.larger.keys
+        asked_about = options.results.predictions(trial_of(options.results, key)).rows
+        tested = steps[-1].rows(dataset, False, 0).scored
+        assert not {*asked_about.tolist()} & {*tested.tolist()}
+    else:
+        assert "pixels" not in last
+
+
+def trial_of(results: Results, key: str) -> Record:
+    """The record of a run that is there."""
+    record = results.record(key)
+    assert record
+    return record
+
+
+@pytest.mark.parametrize(("size", "larger"), [(16, 32), (24, 40), (32, 40), (36, None), (64, None)])
+def test_a_larger_size_is_twice_as_wide_and_no_wider_than_the_pictures(
+    size: int, larger: int | None, shapes: Dataset
+) -> None:
+    assert advise.larger_size(shapes, size) == larger  # they are 40 pixels wide
+
+
+def test_drawn_pictures_are_as_large_as_they_are_asked_for() -> None:
+    assert advise.larger_size(datasets.load("digits", 16), 16) is None
 
 
 def test_advice_may_be_by_another_metric(tmp_path: Path, shapes: Dataset) -> None:

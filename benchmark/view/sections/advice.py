@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from benchmark.core.records import Asked
-from benchmark.core.store import Results
-from benchmark.scores import curves
+from benchmark.core.records import SELECTION, Asked
+from benchmark.core.store import DamagedError, Results
+from benchmark.scores import curves, intervals
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import Metric
 from benchmark.scores.pairs import Pairs
-from benchmark.scores.rows import Row
+from benchmark.scores.rows import Row, Scores, read_row
 from benchmark.view.sections.section import Section
 from benchmark.view.text import score
 
@@ -63,7 +63,7 @@ def advice(board: Leaderboard, asked: Asked) -> list[str]:
     -------
     list of str
         Which model; what accuracy to expect; what it costs; deep or classical; whether more
-        pictures would help. One line if no model has a result.
+        pictures would help, and larger ones if these were tried. One line if no model has a result.
     """
     best_first = considered(board, asked)
     if not best_first:
@@ -79,13 +79,48 @@ def advice(board: Leaderboard, asked: Asked) -> list[str]:
         return [each for each in sizes if each is not None]
 
     with_curve = [row for row in [pick, *best_first] if len(curve(row)) > 1]
+    more = _more_pictures(curve((with_curve or [pick])[0]), pick, metric)
+    larger = larger_pictures(board, asked)
     return [
         _which(best_first, tied, pick, useless, metric),
         _expect(pick, best_first, metric),
         _costs(pick, board.results),
         _deep_or_classical(best_first, board.pairs, metric),
-        _more_pictures(curve((with_curve or [pick])[0]), pick, metric),
+        f"{more} {larger}" if larger else more,
     ]
+
+
+def larger_pictures(board: Leaderboard, asked: Asked) -> str:
+    """Whether a model gets better by larger pictures, on the validation pictures; or nothing.
+
+    It was chosen on these at the smaller size, which flatters that size, so that a gain is not of
+    the choosing.
+    """
+    if asked.larger is None:
+        return ""
+    name, metric, size = asked.larger.model.label, board.metric, asked.larger.dataset.size
+    there = read_row(board.results, asked.larger)
+    here = next((row for row in considered(board, asked) if row.place.model == name), None)
+    if here is None or there.scores is None:
+        return ""
+    try:
+        scores = Scores.of([board.results.predictions(here.good[0]).of(SELECTION)])
+    except DamagedError:
+        return ""
+    if not np.array_equal(there.scores.rows, scores.rows):
+        return ""  # what counts as a copy, and so the division, may depend on the size
+    pairs = Pairs([there.scores, scores])
+    gain = metric.goodness(pairs.difference(0, 1, metric.name).value)
+    sure = pairs.p(0, 1, metric.name) < 1 - intervals.LEVEL
+    verdict = "no sign that larger pictures help"
+    if gain > 0:
+        verdict = f"try --size {size}" if sure else "no more than chance may explain"
+    unit = f" % {metric.label}" if metric.is_share else f" {metric.label}"
+    on, less = (score(each.mean(metric.name), metric.name) for each in (there.scores, scores))
+    return (
+        f"Larger ones: at {size} pixels {name} has {on}{unit} on the {len(scores.rows):,} "
+        f"validation pictures, and {less} at {here.entry.dataset.size}: {verdict}."
+    )
 
 
 def _cost(row: Row) -> int:
