@@ -361,12 +361,16 @@ class Row:
         return {"search_trials": len(seconds), "search_seconds": np.nansum([*seconds.values()])}
 
     def order(self, metric: Metric) -> tuple[Any, ...]:
-        """Return what rows are sorted by: by board the more test pictures first, then the best."""
+        """Return what rows are sorted by: by board the more test pictures first, then the best.
+
+        Not by their ranks: a model whose repeats differ much is told apart from few others, and
+        shares a rank with much better ones.
+        """
         board = self.place.dataset, *self.board_order
         if self.scores is None:
-            return (*board, math.inf, math.inf, math.inf, self.place.model)
-        rank = math.inf if self.rank is None else self.rank
-        worse = -len(self.scores.rows), rank, -metric.goodness(self.scores.mean(metric.name))
+            return (*board, math.inf, True, math.inf, self.place.model)
+        mean = self.scores.mean(metric.name)
+        worse = -len(self.scores.rows), self.rank is None, -metric.goodness(mean)
         return (*board, *worse, self.place.model)
 
 
