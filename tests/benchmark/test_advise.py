@@ -12,9 +12,11 @@ import pytest
 
 import datasets
 from benchmark import advise, session, verify
+from benchmark.core import pool
 from benchmark.core.models import find
 from benchmark.core.protocols import Curve
 from benchmark.core.records import Asked, Record
+from benchmark.core.runs import Run
 from benchmark.core.store import Results
 from benchmark.options import Options
 from benchmark.scores.leaderboard import Leaderboard
@@ -273,9 +275,15 @@ def test_no_model_is_advised_that_is_not_better_than_the_commonest_class(
 
 
 def test_without_a_finished_run_there_is_no_advice_and_the_status_says_so(
-    shapes_folder: Path, tmp_path: Path, run_command: Command
+    shapes_folder: Path, tmp_path: Path, run_command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limited = ("--data", shapes_folder, "--time-limit", 0.001, "--out", tmp_path)
+    def late(future: object, run: Run, results: Results, limit: float) -> Record:
+        record = run.record("timeout", f"not finished after the limit of {limit:g} s")
+        results.put(record)
+        return record
+
+    monkeypatch.setattr(pool, "_outcome", late)
+    limited = ("--data", shapes_folder, "--time-limit", 1, "--out", tmp_path)
     status, out, err = run_command(advise.main, *limited, "--model", "knn", "--jobs", 1)
     assert status == 1
     assert out == "Which model: not known, as no run on all pictures was finished.\n"

@@ -137,7 +137,7 @@ def test_pictures_may_be_packed_otherwise_but_not_look_otherwise(results: Path) 
     path = results / "classes.shapes.png"
     stored = path.read_bytes()
     with Image.open(path) as picture:
-        pixels = np.array(picture)
+        pixels = np.array(picture.convert("RGB"))
 
     def packed(pixels: np.ndarray) -> bytes:
         file = io.BytesIO()
