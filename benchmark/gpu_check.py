@@ -66,7 +66,7 @@ def net(name: str, **settings: Any) -> NetClassifier:
     X, y = pictures()
     usual = {"max_epochs": 3, "patience": None}
     model = models.find(name)[0].make(**{**usual, **settings})
-    model.set_params(device="cuda", random_state=0, cuda_graph=settings.get("cuda_graph", True))
+    model.set_params(device="cuda", random_state=0)
     return model.fit(X[:N_TRAIN], y[:N_TRAIN], X[N_TRAIN:], y[N_TRAIN:])
 
 
@@ -218,7 +218,7 @@ def speed(nets: Sequence[str]) -> Iterator[Check]:
             model = models.find(name)[0].make(
                 recipe=HOUSE, max_epochs=3, budget=None, changed_from=0, **settings
             )
-            model.set_params(device="cuda", random_state=0, cuda_graph=not settings)
+            model.set_params(device="cuda", random_state=0)
             torch.cuda.reset_peak_memory_stats()
             history = model.fit(many, labels).history_
             steps = -(-len(many) // model.batch_size)
