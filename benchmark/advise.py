@@ -213,8 +213,7 @@ class Answer:
         """See whether larger pictures help, if the answer leaves room for that."""
         from benchmark.view.sections.advice import larger_pictures
 
-        left = room(self.board, self.asked) if self.board else None
-        if self.board is None or (left and not left.is_enough):
+        if self.board is None or self._settled() is not None:
             return
         if trial := larger_trial(self.options, self.dataset, self.board, self.asked):
             self.records += session.make(trial, self.options, shown=[])
@@ -226,12 +225,16 @@ class Answer:
 
     def _can_change(self, stage: Stage) -> bool:
         """Whether nets can still be told apart from the best so far; says so if they cannot."""
-        left = room(self.board, self.asked) if self.board else None
-        if left is None or left.is_enough:
+        if (left := self._settled()) is None:
             return True
         names = ", ".join(each.name for each in stage.models)
         session.say(f"{left} and no more than chance: {names} not tried")
         return False
+
+    def _settled(self) -> Room | None:
+        """Return what room is left where it is too little for anything to change the answer."""
+        left = room(self.board, self.asked) if self.board else None
+        return None if left is None or left.is_enough else left
 
 
 @command(

@@ -30,7 +30,7 @@ from deepnets.training.device import Backend, native_bf16
 from deepnets.training.engine import Pictures, predict, train
 from deepnets.training.recipes import HOUSE, Recipe
 
-SIZE, N_TRAIN, N_CLASSES = 32, 250, 5
+N_TRAIN, N_CLASSES = 250, 5
 PRODUCTS = 20  # of 8,192 by 8,192 matrices
 TWICE = ("googlenet", "group6-cnn", "resnet18")
 TIMED = ("cnn3", "resnet18", "inceptionv3")
@@ -162,7 +162,8 @@ def elsewhere(nets: Sequence[str]) -> Iterator[Check]:
     for model, device in zip(kept, ("cpu", "cuda"), strict=True):
         model.set_params(device=device, random_state=0).fit(X[:n], y[:n])
         right.append((model.predict(X[n:]) == held).mean())
-    yield Check("cnn3 learns as on the CPU", abs(right[0] - right[1]) < 0.1, _and(right, "{:.1%}"))
+    told = f"{right[0]:.1%} and {right[1]:.1%}"
+    yield Check("cnn3 learns as on the CPU", abs(right[0] - right[1]) < 0.1, told)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "net.safetensors"
         kept[1].save(path)
@@ -183,10 +184,8 @@ def memory(nets: Sequence[str]) -> Iterator[Check]:
     """Too little memory: fewer pictures are asked about at once; all of it comes back."""
     X, _ = pictures()
     fitted = net("resnet18")
-    where, many = (
-        Backend(torch.device("cuda"), native_bf16()),
-        torch.from_numpy(np.tile(X, (8,) + (1,) * 3)),
-    )
+    where = Backend(torch.device("cuda"), native_bf16())
+    many = torch.from_numpy(np.tile(X, (8, 1, 1, 1)))
     wanted = predict(fitted.net_, many, where)
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
@@ -214,9 +213,9 @@ def speed(nets: Sequence[str]) -> Iterator[Check]:
     many, labels = np.tile(X, (10, 1, 1, 1)), np.tile(y, 10)
     for name in TIMED:
         found = []
-        for settings in ({}, {"cuda_graph": False}):
+        for graph in (True, False):
             model = models.find(name)[0].make(
-                recipe=HOUSE, max_epochs=3, budget=None, changed_from=0, **settings
+                recipe=HOUSE, max_epochs=3, budget=None, changed_from=0, cuda_graph=graph
             )
             model.set_params(device="cuda", random_state=0)
             torch.cuda.reset_peak_memory_stats()
@@ -236,10 +235,6 @@ def speed(nets: Sequence[str]) -> Iterator[Check]:
 def _same(one: NetClassifier, other: NetClassifier) -> bool:
     weights = (each.net_.state_dict().values() for each in (one, other))
     return all(torch.equal(a, b) for a, b in zip(*weights, strict=True))
-
-
-def _and(numbers: list[float], form: str) -> str:
-    return " and ".join(form.format(each) for each in numbers)
 
 
 def _seconds(work: Callable[[], Any]) -> float:
