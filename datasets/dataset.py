@@ -139,6 +139,8 @@ class Dataset:
         True for drawn faces, which no reader may mistake for real ones.
     faces : bool
         Whether the set is one of faces; False where that is not known.
+    may_embed : bool
+        Whether its pictures may be shown in a page that is passed on.
     root : Path or None
         Folder that `ids` are files of; None where the pictures lie in no files of their own.
     contributors : tuple of str, or None
@@ -170,6 +172,7 @@ class Dataset:
     left_out: tuple[tuple[str, str], ...] = ()
     generated: bool = False
     faces: bool = False
+    may_embed: bool = False
     root: Path | None = None
     contributors: tuple[str, ...] | None = None
     parts: np.ndarray | None = None

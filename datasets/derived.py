@@ -233,6 +233,7 @@ def _together(
             left_out=tuple(failure for each in sets for failure in each.left_out),
             generated=any(each.generated for each in sets),
             faces=all(each.faces for each in sets),
+            may_embed=all(each.may_embed for each in sets),
             contributors=tuple(each.name for each in sets for _ in each.ids),
             parts=_concatenated([each.parts for each in sets]),
             other=other,

@@ -60,6 +60,8 @@ class Listing:
         Whether the pictures are drawn by this project.
     faces : bool
         Whether they are of faces, as the loader was registered with.
+    may_embed : bool
+        Whether they may be passed on, as the loader was registered with.
     """
 
     pictures: Pictures
@@ -75,6 +77,7 @@ class Listing:
     described: str = ""
     generated: bool = False
     faces: bool = False
+    may_embed: bool = False
 
 
 def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
@@ -102,6 +105,7 @@ def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
             left_out=tuple((listing.ids[row], reason) for row, reason in packed.unreadable),
             generated=listing.generated,
             faces=listing.faces,
+            may_embed=listing.may_embed,
             root=listing.root,
             contributors=None if who is None else tuple(who[row] for row in kept),
             parts=None if parts is None else np.asarray(parts, dtype=np.int8)[kept],

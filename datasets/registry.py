@@ -36,6 +36,8 @@ class Loader:
         How a user gets the set: "get them from ...".
     faces : bool
         Whether it is one of faces.
+    may_embed : bool
+        Whether its pictures may be passed on, as they are within a page that is sent to somebody.
     usual : callable
         Its folder where nothing names one, or None.
     """
@@ -47,6 +49,7 @@ class Loader:
     looks_like: Callable[[Path], bool] = lambda folder: False
     get: str = ""
     faces: bool = True
+    may_embed: bool = False
     usual: Callable[[], Path | None] = lambda: None
 
     def find(self) -> Path | None:
@@ -86,6 +89,7 @@ class Loader:
             name=listing.name or self.name,
             described=listing.described or self.described,
             faces=self.faces,
+            may_embed=self.may_embed,
         )
 
 

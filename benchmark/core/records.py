@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 
 SCHEMA = 2  # of run.json, board.json and searches.json
 SELECTION, TEST, WITHIN, ACROSS = "selection", "test", "within", "across"  # parts of predictions
+CLASSICAL, FROZEN, FINE_TUNED, FROM_SCRATCH = KINDS = (
+    *("classical on pixels", "frozen net", "fine-tuned net", "net from scratch"),
+)
 
 _hints = functools.cache(typing.get_type_hints)
 
@@ -65,6 +68,15 @@ class ModelFacts:
     family: str
     deep: bool
     pretrained_on: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """Which of `KINDS` it is."""
+        if not self.deep:
+            return CLASSICAL
+        if self.family == "frozen":
+            return FROZEN
+        return FINE_TUNED if self.pretrained_on else FROM_SCRATCH
 
 
 @dataclass(frozen=True)

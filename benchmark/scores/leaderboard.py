@@ -27,7 +27,7 @@ FIRST_COLUMNS = (
     *("accuracy_sd_of_repeats", "generated_data", "size", "data", "note"),
     *("balanced_accuracy_lo", "balanced_accuracy_hi", "macro_f1_lo", "macro_f1_hi"),
     *("top2_accuracy", "n_people", "search_trials", "search_seconds"),
-    *("last_rank", "share_best"),
+    *("last_rank", "share_best", "kind"),
 )
 WHOLE_NUMBERS = (
     *("rank", "last_rank", "n_train", "n_validation", "n_test", "n_people", "parameters"),

@@ -31,6 +31,8 @@ class Scores:
         As in `predictions.Predictions`.
     predicted : ndarray of int64, shape (repeats, n)
         The classes named.
+    confidence : ndarray of float32, shape (repeats, n)
+        Their probabilities.
     losses : ndarray of float64, shape (repeats, n)
         See `metrics.log_losses`.
     by_repeat : DataFrame
@@ -45,6 +47,7 @@ class Scores:
     labels: np.ndarray
     groups: np.ndarray
     predicted: np.ndarray
+    confidence: np.ndarray
     losses: np.ndarray
     by_repeat: pd.DataFrame
     confusion: np.ndarray
@@ -67,6 +70,7 @@ class Scores:
             first.labels,
             first.groups,
             np.stack([run.probabilities.argmax(axis=1) for run in runs]),
+            np.stack([run.probabilities.max(axis=1) for run in runs]),
             np.stack([metrics.log_losses(run.labels, run.probabilities) for run in runs]),
             pd.DataFrame([metrics.score(run.labels, run.probabilities) for run in runs]),
             np.sum([metrics.confusion(run.labels, run.probabilities) for run in runs], axis=0),
@@ -316,6 +320,7 @@ class Row:
         return {
             **self.place._asdict(),
             "family": self.entry.model.family,
+            "kind": self.entry.model.kind,
             "status": self.bad.status if self.bad else "ok",
             "reason": self.reason,
             "repeats": len(self.good),

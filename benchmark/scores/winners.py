@@ -11,14 +11,10 @@ import numpy as np
 import pandas as pd
 
 from benchmark.core.protocols import Curve, Fair
-from benchmark.core.records import ModelFacts
 from benchmark.scores.metrics import Metric
 from benchmark.scores.pairs import Pairs
 from benchmark.scores.rows import Row, grouped
 
-CLASSICAL, FROZEN, FINE_TUNED, FROM_SCRATCH = KINDS = (
-    *("classical on pixels", "frozen net", "fine-tuned net", "net from scratch"),
-)
 WINNERS = (
     *("dataset", "split", "pictures", "seconds_from", "seconds_to", "metric"),
     *("kind", "model", "validation", "score", "score_lo", "score_hi"),
@@ -26,15 +22,6 @@ WINNERS = (
     *("difference", "difference_lo", "difference_hi", "told_apart", "devices", "data"),
 )
 SAME_MAP = ["dataset", "split", "data"]  # rows that agree in these are of one picture
-
-
-def kind(model: ModelFacts) -> str:
-    """Return which of `KINDS` a model is."""
-    if not model.deep:
-        return CLASSICAL
-    if model.family == "frozen":
-        return FROZEN
-    return FINE_TUNED if model.pretrained_on else FROM_SCRATCH
 
 
 def winners(rows: Sequence[Row], metric: Metric) -> pd.DataFrame:
@@ -99,8 +86,8 @@ class Candidate:
 
     @property
     def kind(self) -> str:
-        """One of `KINDS`."""
-        return kind(self.row.entry.model)
+        """One of `records.KINDS`."""
+        return self.row.entry.model.kind
 
     @property
     def good(self) -> tuple[float, float, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import markupsafe
 import pandas as pd
 
 from benchmark.core.models import code_hash
@@ -18,6 +19,7 @@ from benchmark.core.store import Results
 from benchmark.scores import metrics
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import markdown, plots, sections, text
+from benchmark.view.explorer import Explorer
 from benchmark.view.sections import Picture, Section
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,10 @@ def publish(results: Results, board: Leaderboard | None = None) -> Leaderboard:
     audit = _audit(results, board.table)
     results.write("leaderboard.md", markdown.leaderboard(shown, warning, audit))
     write(results, shown)
-    page = render("report.html", results, sections=shown, warning=warning, audit=audit)
+    answers = Explorer.of(board).packed() if any(row.scores for row in board.rows) else ""
+    page = render(
+        "report.html", results, sections=shown, warning=warning, audit=audit, answers=answers
+    )
     results.write("report.html", page)
     return board
 
@@ -88,7 +93,7 @@ def _audit(results: Results, table: pd.DataFrame) -> str:
 def render(template: str, results: Results, **values: Any) -> str:
     """Fill in one of this package's pages, with a filter to ``embed`` a picture of a folder."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "web"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -97,4 +102,32 @@ def render(template: str, results: Results, **values: Any) -> str:
         f"data:image/png;base64,{base64.b64encode((results.path / file).read_bytes()).decode()}"
     )
     environment.filters["percent"] = text.percent
+    environment.filters["drawn"] = _drawn
+    environment.filters["said_once"] = said_once
     return environment.get_template(template).render(**values)
+
+
+def _drawn(picture: Picture) -> markupsafe.Markup:
+    """A picture as part of the page, or a link to it."""
+    if picture.on_page:
+        return markupsafe.Markup(plots.inline(picture.draw(), picture.shows))
+    return markupsafe.Markup('<a href="{}">{}</a>, a file beside this page').format(
+        picture.file, picture.shows
+    )
+
+
+def said_once(table: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Take columns out of a table whose value is the same in all of at least three rows.
+
+    Returns
+    -------
+    table : DataFrame
+    constant : str
+        Those columns and their values, without those that are empty.
+    """
+    if len(table) < 3:
+        return table, ""
+    same = [str(name) for name in table if name != "model" and len(table[name].unique()) == 1]
+    values = {name: str(table[name].iloc[0]) for name in same}
+    constant = ", ".join(f"{name} {value}" for name, value in values.items() if value)
+    return table.drop(columns=same), constant

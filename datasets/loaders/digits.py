@@ -19,7 +19,7 @@ from datasets.registry import register
 GREYS = 16  # the largest value of a pixel
 
 
-@register("digits", described="handwritten digits, of scikit-learn", faces=False)
+@register("digits", described="handwritten digits, of scikit-learn", faces=False, may_embed=True)
 def digits(root: Path | None) -> Listing:
     """List the digits, which are in scikit-learn's own files."""
     from sklearn.datasets import load_digits

@@ -93,7 +93,7 @@ def _visible(folder: Path) -> list[str]:
         return sorted(entry.name for entry in entries if not entry.name.startswith("."))
 
 
-@register("folder", described="a folder of pictures", faces=False)
+@register("folder", described="a folder of pictures", faces=False, may_embed=True)
 def folder(root: Path | None) -> Listing:
     """List a folder of class folders, divided into parts or not."""
     if root is None:

@@ -7,12 +7,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+from benchmark.core.records import KINDS
 from benchmark.scores.metrics import METRICS
-from benchmark.scores.winners import KINDS
-from benchmark.view.plots.style import KIND_COLOURS, drawing, legend, shortened
+from benchmark.view.plots.style import COLOURS, drawing, legend, shortened
 from benchmark.view.text import score
 
-COLOURS = dict(zip(KINDS, KIND_COLOURS, strict=True))
 BEYOND = 2.0  # times the last change that the time axis goes on
 QUICKEST = 0.1  # seconds, from which on it begins
 LETTER = 0.075  # inches that a letter takes

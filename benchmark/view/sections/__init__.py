@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view.sections.advice import advices
+from benchmark.view.sections.answer import answers
 from benchmark.view.sections.board import (
     boards,
     comparisons,
@@ -30,6 +31,7 @@ __all__ = ["SECTIONS", "Picture", "Section", "every", "of_search"]
 
 SECTIONS: tuple[Callable[[Leaderboard], list[Section]], ...] = (
     advices,
+    answers,
     tables,
     winners,
     overviews,

@@ -34,7 +34,7 @@ def advices(board: Leaderboard) -> list[Section]:
     document = "# Which model for these pictures?\n\n" + "\n\n".join(lines) + "\n"
     title = "Which model for these pictures?"
     return [
-        Section(title, before=lines, data={"advice.md": document}, where="document"),
+        Section(title, before=lines, data={"advice.md": document}, where="document", leads=True),
     ]
 
 

@@ -189,6 +189,7 @@ def boards(board: Leaderboard) -> list[Section]:
                 pictures=_told_apart(rows, board),
                 bad_rows=[i for i, row in enumerate(rows) if row.bad is not None],
                 off_screen=off_screen(board.metric),
+                board=text.file_name(rows[0].place.dataset, rows[0].board),
                 where="folder" if all(row.is_step for row in rows) else "everywhere",
             )
         )
@@ -291,5 +292,6 @@ def _told_apart(rows: Sequence[Row], board: Leaderboard) -> list[Picture]:
             f"told-apart/{text.file_name(place.dataset, rows[0].board)}.png",
             "Which of these models are told apart",
             partial(plots.told_apart, panels, title),
+            on_page=False,
         )
     ]

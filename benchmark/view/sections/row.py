@@ -23,12 +23,11 @@ SHOWS = {
 
 
 def rows(board: Leaderboard) -> list[Section]:
-    """Confusion matrix, reliability, scores by class and training curves of every row."""
+    """Confusion matrix, reliability, scores by class and training curves of every row, as files."""
     sections = [
         _of_row(row, row.scores, board.results) for row in board.rows if row.scores is not None
     ]
-    title = "Confusion matrices, reliability, scores by class and training curves"
-    return [Section(title, where="page"), *sorted(sections, key=lambda each: each.title)]
+    return sorted(sections, key=lambda each: each.title)
 
 
 def _of_row(row: Row, scores: Scores, results: Results) -> Section:
@@ -62,10 +61,9 @@ def _of_row(row: Row, scores: Scores, results: Results) -> Section:
     return Section(
         f"{row.board} {place.model}",
         place.dataset,
-        table=_as_text(classes),
         pictures=[Picture(f"{kind}/{file}.png", SHOWS[kind], draw[kind], of) for kind in draw],
         data={f"confusion/{file}.csv": counts.to_csv(), f"classes/{file}.csv": classes.to_csv()},
-        where="folder" if row.is_step else "folded",
+        where="folder" if row.is_step else "files",
     )
 
 
@@ -84,19 +82,3 @@ def _by_class(row: Row, scores: Scores) -> pd.DataFrame:
         bool(counts[name]) and name not in row.untrained for name in table.index
     ]
     return table
-
-
-def _as_text(classes: pd.DataFrame) -> pd.DataFrame:
-    lines = [
-        {
-            "class": f"{name}{', none in training' * (row['in_training'] is False)}"
-            f"{', none in test' * (not row['support'])}",
-            "precision %": score(row["precision"]),
-            "recall %": score(row["recall"]),
-            "F1 %": score(row["f1"]),
-            "test pictures": str(row["support"]),
-            "predicted": str(row["predicted"]),
-        }
-        for name, row in classes.to_dict(orient="index").items()
-    ]
-    return pd.DataFrame(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -25,12 +26,15 @@ class Picture:
     drawn_from : tuple
         All that the figure depends on, so that it need not be drawn again; empty where that is not
         worth the while.
+    on_page : bool
+        Whether the page holds it; else it is a file beside.
     """
 
     file: str
     shows: str
     draw: Callable[[], Figure]
     drawn_from: tuple[object, ...] = ()
+    on_page: bool = True
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,13 @@ class Section:
         Rows of the table that are of failed runs.
     off_screen : collection of str
         Columns that a terminal has no room for.
-    where : {"everywhere", "document", "screen", "page", "folded", "folder"}
-        Whether it is shown everywhere, everywhere but on the screen, there only, on the page only,
-        or there folded in; or whether only its data are written, and its pictures not kept.
+    leads : bool
+        Whether it stands before all else on the page.
+    board : str
+        Name of the board that its rows are models of, if they are; see `explorer.Board`.
+    where : {"everywhere", "document", "screen", "page", "files", "folder"}
+        Whether it is shown everywhere, everywhere but on the screen, there only or on the page
+        only; or not at all, its files being written, or its data only and its pictures not kept.
     """
 
     title: str
@@ -68,7 +76,14 @@ class Section:
     data: Mapping[str, str] = field(default_factory=dict)
     bad_rows: Collection[int] = ()
     off_screen: Collection[str] = ()
-    where: Literal["everywhere", "document", "screen", "page", "folded", "folder"] = "everywhere"
+    leads: bool = False
+    board: str = ""
+    where: Literal["everywhere", "document", "screen", "page", "files", "folder"] = "everywhere"
+
+    @property
+    def anchor(self) -> str:
+        """What a link on the page leads to."""
+        return re.sub(r"\W+", "-", self.title.lower()).strip("-")
 
     @property
     def files(self) -> list[str]:
@@ -89,4 +104,4 @@ class Section:
     @property
     def on_page(self) -> bool:
         """Whether ``report.html`` shows it."""
-        return self.in_document or self.where in ("page", "folded")
+        return self.in_document or self.where == "page"

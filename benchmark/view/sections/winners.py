@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.scores import leaderboard
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS
 from benchmark.scores.winners import SAME_MAP
 from benchmark.view import plots, text
 from benchmark.view.sections.section import Picture, Section
-from benchmark.view.text import score
 
 A_MINUTE = 60.0
 HOW = (
@@ -21,6 +21,7 @@ HOW = (
     "trained in the time, and of the kinds the best likewise; scores are of the test pictures. "
     "Seconds are those of {where} to train the chosen model, not of the others tried."
 )
+NEXT, BY, SURE = "best of the next kind", "ahead of it by (95 %)", "surely better"
 ONE_CORE, AND_A_CARD = "one core", "one core and, for models that can use it, a card"
 
 
@@ -45,38 +46,47 @@ def winners(board: Leaderboard) -> list[Section]:
             "Which kind of model wins, by number of pictures and seconds of training",
             partial(plots.winners, table, title),
         )
+        if len(table["pictures"].unique()) == 1:
+            only = leaderboard.table([row for row in rows if row.rank is not None])
+            picture = Picture(
+                f"{text.file_name('costs', *words[1:])}.png",
+                "Score against seconds of training",
+                partial(plots.costs, only, board.metric, title),
+            )
         on_cpu = table["devices"].eq("cpu").all()
         how = HOW.format(where=ONE_CORE if on_cpu else AND_A_CARD)
-        sections.append(
-            Section(title, dataset, before=[*_sentences(table), how], pictures=[picture])
-        )
+        sections.append(Section(title, dataset, [how], _by_time(table), pictures=[picture]))
     return sections
 
 
-def _sentences(table: pd.DataFrame) -> list[str]:
+def _by_time(table: pd.DataFrame) -> pd.DataFrame:
     """What wins with each number of pictures, in a minute and in all the time tried."""
     lines = []
     for pictures, by_time in table.groupby("pictures"):
         stretches = by_time.to_dict(orient="records")
         last = stretches[-1]
         in_time = [each for each in stretches if each["seconds_from"] <= A_MINUTE]
-        if in_time:
-            lines.append(f"With {pictures:,} pictures and a minute: {_who(in_time[-1])}.")
+        said = [("a minute", in_time[-1])] if in_time else []
         if not in_time or in_time[-1] is not last:
-            seconds = last["seconds_from"]
-            lines.append(f"With {pictures:,} pictures and {seconds:,.0f} s: {_who(last)}.")
-    return lines
+            said.append((f"{last['seconds_from']:,.0f} s", last))
+        lines += [{"pictures": f"{pictures:,}", "in": time, **_line(row)} for time, row in said]
+    return pd.DataFrame(lines)
 
 
-def _who(row: Mapping[Any, Any]) -> str:
-    name = row["metric"]
-    said = f"{row['model']}, a {row['kind'].replace('classical', 'classical model')}"
-    said += f" ({text.with_interval(row, 'score', name)})"
+def _line(row: Mapping[Any, Any]) -> dict[str, str]:
+    metric = METRICS[row["metric"]]
+    line = {
+        "model": row["model"],
+        "kind": row["kind"],
+        f"{metric.heading} (95 % interval)": text.with_interval(row, "score", metric.name),
+    }
     if pd.isna(row["runner_up"]):
-        return said
-    other = f"{row['runner_up']} ({row['runner_up_kind']}, {score(row['runner_up_score'], name)})"
-    if not row["told_apart"]:
-        return f"{said}, which the test pictures cannot tell from {other}"
-    ahead = METRICS[name].goodness(row["difference"]) > 0
-    how = "surely better than" if ahead else "though on the test pictures behind"
-    return f"{said}, {how} {other}"
+        return {**line, NEXT: "none tried", BY: "", SURE: ""}
+    ahead = metric.goodness(row["difference"]) > 0
+    sure = "yes" if row["told_apart"] and ahead else "no"
+    return {
+        **line,
+        NEXT: f"{row['runner_up']} ({row['runner_up_kind']})",
+        BY: text.difference(row, "difference", metric.name),
+        SURE: "no, it is behind" if row["told_apart"] and not ahead else sure,
+    }

@@ -15,7 +15,7 @@ from datasets.registry import register
 SEED = 0
 
 
-@register("generated", described="generated faces, drawn by this project")
+@register("generated", described="generated faces, drawn by this project", may_embed=True)
 def generated(root: Path | None) -> Listing:
     """List the default faces, which are drawn when they are asked for."""
     if root is not None:

@@ -1,0 +1,232 @@
+"""What the page opens on a click: every answer to every test picture, packed into text.
+
+In comes a leaderboard; out comes JSON, compressed, which ``explorer.js`` unpacks and nothing else
+reads. Whole numbers are letters, so that a model's answers are one string: see `letters`.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.core.store import Results
+from benchmark.scores import pairs
+from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.rows import Row, Scores, grouped
+from benchmark.view import text, thumbnails
+from benchmark.view.thumbnails import Thumbnails
+
+FIRST_LETTER = 0x100
+LEVELS = 60  # of confidence
+MOST_EPOCHS = 40  # points of a training curve
+CURVES = ("epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+
+
+@dataclass(frozen=True)
+class Set:
+    """A data set: its classes, and the file of each row as far as any board tests on it."""
+
+    name: str
+    classes: list[str]
+    files: dict[int, str]
+    people: bool  # whether it says who is shown
+    pictures: Thumbnails
+
+
+@dataclass(frozen=True)
+class Test:
+    """Test pictures that models were scored on: rows of a set, their classes and people."""
+
+    rows: list[int]
+    labels: str
+    people: list[int]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model's answers, a string a repeat, and how it learnt."""
+
+    name: str
+    kind: str
+    score: str
+    said: list[str]
+    sure: list[str]
+    epochs: list[dict[str, list[float | None]]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the paired test says of two models, by their places on the board."""
+
+    better: int
+    worse: int
+    difference: str
+    p: float
+    told_apart: bool
+
+
+@dataclass(frozen=True)
+class Board:
+    """Models that were scored on the same pictures, the best first."""
+
+    name: str
+    title: str
+    of: int  # place of the set
+    test: int  # place of the test
+    metric: str
+    models: list[Model]
+    verdicts: list[Verdict] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """All that can be opened, and the place of the board to begin with."""
+
+    first: int
+    sets: list[Set]
+    tests: list[Test]
+    boards: list[Board]
+
+    @classmethod
+    def of(cls, board: Leaderboard) -> Explorer:
+        """Collect the answers of every board but those of a learning curve's smaller sizes."""
+        whole = [row for row in board.rows if not row.is_step]
+        found = pairs.same_pictures(whole)
+        by_set = grouped((same[0] for same in found), lambda row: row.fingerprint)
+        places = {rows[0].fingerprint: i for i, rows in enumerate(by_set)}
+        sets = [
+            _set(rows[0], [same for same in found if same[0].fingerprint == fingerprint], board)
+            for fingerprint, rows in zip(places, by_set, strict=True)
+        ]
+        tests: dict[tuple[str, bytes], int] = {}
+        listed: list[Test] = []
+        boards = []
+        for same in found:
+            scores = _scores(same)[0]
+            here = same[0].fingerprint, scores.rows.tobytes()
+            if here not in tests:
+                tests[here] = len(listed)
+                people = scores.groups.tolist() if scores.knows_people else []
+                listed.append(Test(scores.rows.tolist(), letters(scores.labels), people))
+            boards.append(_board(same, board, places[same[0].fingerprint], tests[here]))
+        return cls(_first(found), sets, listed, boards)
+
+    def packed(self) -> str:
+        """Return all of it as text for a page: base64 of gzip of JSON."""
+        whole = json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
+        return base64.b64encode(gzip.compress(whole.encode(), mtime=0)).decode()
+
+
+def _first(found: Sequence[Sequence[Row]]) -> int:
+    """Which board to begin with: of the set with most boards the one of most pictures.
+
+    One whose nets were chosen on the test pictures comes last, and one of a curve before it.
+    """
+    of_set = Counter(same[0].fingerprint for same in found)
+
+    def size(place: int) -> tuple[int, bool, bool, int]:
+        row = found[place][0]
+        sound = row.entry.protocol.selected_on != "test"
+        return of_set[row.fingerprint], sound, row.curve_size is None, row.size
+
+    return max(range(len(found)), key=size)
+
+
+def letters(numbers: np.ndarray) -> str:
+    """Small whole numbers as a string, a letter each."""
+    return "".join(chr(FIRST_LETTER + number) for number in numbers.tolist())
+
+
+def levels(confidence: np.ndarray) -> np.ndarray:
+    """Confidence in `LEVELS` steps, finest near 1, where mistakes are most telling."""
+    return np.rint(LEVELS * (1 - np.sqrt(1 - np.clip(confidence, 0, 1)))).astype(np.int64)
+
+
+def _scores(rows: Sequence[Row]) -> list[Scores]:
+    return [row.scores for row in rows if row.scores is not None]
+
+
+def _set(row: Row, found: Sequence[Sequence[Row]], board: Leaderboard) -> Set:
+    facts = row.entry.dataset
+    tests = [_scores(same) for same in found]
+    tested = sorted({number for one in tests for number in one[0].rows.tolist()})
+    files = _files(board.results, row.data)
+    pictures = thumbnails.make(thumbnails.find(facts), tests, board.results.path)
+    return Set(
+        text.data_name(facts),
+        row.class_names,
+        {number: files[number] for number in tested} if files else {},
+        any(one[0].knows_people for one in tests),
+        pictures,
+    )
+
+
+def _files(results: Results, data: str) -> list[str]:
+    """File names of a data set by row, if the folder says them."""
+    path = Path(results.path, "data", f"{data}.csv")
+    return pd.read_csv(path, dtype=str)["file"].tolist() if path.is_file() else []
+
+
+def _board(same: Sequence[Row], board: Leaderboard, of: int, test: int) -> Board:
+    first = same[0]
+    known = board.pairs
+    place = (*first.place[:3], first.data, first.n_test)
+    columns = ["dataset", "protocol", "split", "data", "n_test"]
+    ours = known[(known[columns] == [*place]).all(axis=1)]
+    numbers = {row.place.model: i for i, row in enumerate(same)}
+    return Board(
+        name=text.file_name(first.place.dataset, first.board),
+        title=f"{text.data_name(first.entry.dataset)}, {first.board}, {first.n_test:,} pictures",
+        of=of,
+        test=test,
+        metric=board.metric.label,
+        models=[_model(row, row.scores, board) for row in same if row.scores is not None],
+        verdicts=[
+            Verdict(
+                numbers[pair["model_a"]],
+                numbers[pair["model_b"]],
+                text.difference(pair, "difference", pair["metric"]),
+                round(pair["p_adjusted"], 4),
+                bool(pair["told_apart"]),
+            )
+            for pair in ours.to_dict(orient="records")
+        ],
+    )
+
+
+def _model(row: Row, scores: Scores, board: Leaderboard) -> Model:
+    values: dict[str, Any] = {"accuracy": scores.mean("accuracy")}
+    low, high = row.intervals["accuracy"]
+    values |= {"accuracy_lo": low, "accuracy_hi": high}
+    return Model(
+        name=row.place.model,
+        kind=row.entry.model.kind,
+        score=text.with_interval(values, "accuracy"),
+        said=[letters(said) for said in scores.predicted],
+        sure=[letters(levels(sure)) for sure in scores.confidence],
+        epochs=[
+            _epochs(history)
+            for run in row.good
+            if run.measured and run.measured.epochs
+            if (history := board.results.history(run.key)) is not None
+        ],
+    )
+
+
+def _epochs(history: pd.DataFrame) -> dict[str, list[float | None]]:
+    """Columns of a training curve, thinned out."""
+    some = np.unique(np.linspace(0, len(history) - 1, MOST_EPOCHS).astype(int))
+    thin = history.iloc[some]
+    return {
+        name: [None if pd.isna(value) else round(float(value), 3) for value in thin[name]]
+        for name in CURVES
+    }
