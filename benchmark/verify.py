@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import itertools
+import json
+import operator
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,7 +28,8 @@ from benchmark.options import command
 from datasets import Dataset, InputError
 
 COLOUR_STEPS = 2  # of 255, by which rounding may change a drawn pixel from one machine to another
-EMBEDDED = re.compile(rb'data:image/png;base64,([^"]*)')
+NUMBER = re.compile(rb"-?\d+\.\d+")
+ROUNDING = 0.05  # of such numbers in a page, among them places in its pictures, in points
 RUN_AGAIN = "remove that folder and run its command again"
 WRITE_AGAIN = "write it again with 'python -m benchmark.report --out {out}'"
 PUBLISHED_FROM = ("board.json", "searches.json", "audit.json", "advice.json")  # besides the runs
@@ -237,14 +241,14 @@ def check_published(out: Path, findings: Findings) -> Iterator[str]:
         for name in PUBLISHED_FROM:
             if (out / name).is_file():
                 shutil.copy(out / name, fresh)
-        (fresh / "runs").symlink_to((out / "runs").resolve())
+        for name in ("runs", "data"):
+            (fresh / name).symlink_to((out / name).resolve())
         try:
             page.publish(Results(fresh))
         except Exception as error:  # Whatever breaks it, these results cannot be shown.
             yield f"the leaderboard cannot be computed ({one_line(error)}): run again"
             return
         made, listed = Results(fresh).sums(), Results(out).sums()
-        pictures = _names_of_pictures([out, fresh], made)
         for name in made:
             if not (out / name).is_file():
                 if name == "report.html":  # holds nothing that the other files do not
@@ -257,35 +261,52 @@ def check_published(out: Path, findings: Findings) -> Iterator[str]:
                 yield f"{name}: not in {SUMS}: {remedy}"
             if not any(line.startswith(f"{name}:") for line in findings.failures):
                 stored, computed = ((folder / name).read_bytes() for folder in (out, fresh))
-                if wrong := _difference(name, stored, computed, pictures):
+                if wrong := _difference(name, stored, computed):
                     yield f"{name}: {wrong}: {remedy}"
     for name in listed:
         if name not in made and not name.startswith(NOT_PUBLISHED) and (out / name).is_file():
             yield f"{name}: no run on the board makes this file: remove it"
 
 
-def _names_of_pictures(folders: Iterable[Path], names: Iterable[str]) -> dict[bytes, bytes]:
-    """Names of pictures by what a page that they are embedded in holds of them."""
-    files = [(folder / name, name) for name in names for folder in folders if name.endswith(".png")]
-    return {
-        base64.b64encode(path.read_bytes()): name.encode() for path, name in files if path.is_file()
-    }
-
-
-def _difference(name: str, stored: bytes, computed: bytes, pictures: dict[bytes, bytes]) -> str:
+def _difference(name: str, stored: bytes, computed: bytes) -> str:
     """How a published file differs from the one made anew, but for rounding; or nothing."""
-    if name.endswith(".html"):
-        stored, computed = (
-            EMBEDDED.sub(lambda match: pictures.get(match[1], match[0]), page)
-            for page in (stored, computed)
-        )
     if stored == computed:
         return ""
     if name.endswith(".png"):
         return "" if same_picture(stored, computed) else _other_picture(stored, computed)
-    lines = zip(stored.splitlines(), computed.splitlines(), strict=False)
-    number = next((i for i, (one, other) in enumerate(lines, 1) if one != other), None)
+    same: Callable[[bytes, bytes], bool] = operator.eq
+    if name.endswith(".html"):
+        same = same_line
+        stored, computed = without_thumbnails(stored), without_thumbnails(computed)
+    lines = [each.splitlines() for each in (stored, computed)]
+    beside = enumerate(zip(*lines, strict=False), 1)
+    number = next((i for i, (one, other) in beside if not same(one, other)), None)
+    if number is None and same is same_line and len(lines[0]) == len(lines[1]):
+        return ""
     return f"{f'line {number}' if number else 'its end'} is not what the stored predictions give"
+
+
+def without_thumbnails(page: bytes) -> bytes:
+    """A page with its answers unpacked, less what is there only where the pictures are."""
+
+    def unpacked(found: re.Match[bytes]) -> bytes:
+        try:
+            answers = json.loads(gzip.decompress(base64.b64decode(found[0])))
+            for each in answers["sets"]:
+                del each["pictures"]
+        except DAMAGE:
+            return found[0]
+        return json.dumps(answers).encode()
+
+    return re.sub(rb'(?<=id="answers">)[^<]*', unpacked, page)
+
+
+def same_line(one: bytes, other: bytes) -> bool:
+    """Whether two lines of a page are the same but for the last digits of numbers."""
+    numbers = [np.array([*map(float, NUMBER.findall(line))]) for line in (one, other)]
+    return NUMBER.sub(b"", one) == NUMBER.sub(b"", other) and bool(
+        len(numbers[0]) == len(numbers[1]) and (np.abs(numbers[0] - numbers[1]) <= ROUNDING).all()
+    )
 
 
 def same_picture(stored: bytes, computed: bytes) -> bool:

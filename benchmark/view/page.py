@@ -41,13 +41,20 @@ def publish(results: Results, board: Leaderboard | None = None) -> Leaderboard:
     """
     board = board or Leaderboard.compute(results)
     shown = sections.every(board)
-    warning = text.HOW_TO_GET_REAL if text.Facts.of(board).generated else ""
+    facts = text.Facts.of(board)
+    warning = text.HOW_TO_GET_REAL if facts.generated else ""
     audit = _audit(results, board.table)
     results.write("leaderboard.md", markdown.leaderboard(shown, warning, audit))
     write(results, shown)
     answers = Explorer.of(board).packed() if any(row.scores for row in board.rows) else ""
     page = render(
-        "report.html", results, sections=shown, warning=warning, audit=audit, answers=answers
+        "report.html",
+        results,
+        sections=shown,
+        warning=warning,
+        audit=audit,
+        answers=answers,
+        people=facts.people,
     )
     results.write("report.html", page)
     return board

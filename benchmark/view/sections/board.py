@@ -252,8 +252,6 @@ def _of_board(rows: Sequence[Row], common: Mapping[int, list[str]]) -> pd.DataFr
     for row, values in zip(rows, leaderboard.table(rows).to_dict(orient="records"), strict=True):
         tie = ranks[row.data, row.n_test, row.rank] > 1
         line = {"rank": text.rank(row.rank, tie), "model": row.place.model}
-        line[RANKS] = "" if row.rank is None else f"{row.rank}-{row.last_rank}"
-        line[BEST] = score(values["share_best"])
         for name, metric in METRICS.items():
             if metric.on_page:
                 shown = (
@@ -264,6 +262,8 @@ def _of_board(rows: Sequence[Row], common: Mapping[int, list[str]]) -> pd.DataFr
                 line[metric_heading(metric)] = shown + text.WORSE_ODDS * worse
         if spread := score(values["accuracy_sd_of_repeats"]):
             line[metric_heading(METRICS["accuracy"])] += f", repeats ±{spread}"
+        line[RANKS] = "" if row.rank is None else f"{row.rank}-{row.last_rank}"
+        line[BEST] = score(values["share_best"])
         line[MEASURED["published_accuracy"]] = score(values["published_accuracy"])
         line |= {MEASURED[name]: number(values[name], digits) for name, digits in DIGITS.items()}
         trouble = "" if row.bad is None else f"{row.bad.status}: {row.reason}"

@@ -198,7 +198,7 @@ def test_a_curve_is_one_section_and_its_largest_size_a_board(results: Path) -> N
     assert "![Learning curves](<learning-curves.muxspace.png>)" in text
     page = (results / "report.html").read_text()
     assert "the best net overtakes the best classical model" in page
-    assert 'alt="Learning curves: muxspace' in page
+    assert 'aria-label="Learning curves"' in page
 
 
 def test_smaller_sizes_leave_their_counts_and_the_largest_its_pictures_too(results: Path) -> None:

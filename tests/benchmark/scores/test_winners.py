@@ -10,10 +10,17 @@ import pandas as pd
 import pytest
 
 from benchmark.core.predictions import Predictions
-from benchmark.core.records import SELECTION, ModelFacts, Tried
+from benchmark.core.records import (
+    CLASSICAL,
+    FINE_TUNED,
+    FROM_SCRATCH,
+    FROZEN,
+    SELECTION,
+    ModelFacts,
+    Tried,
+)
 from benchmark.core.store import Results
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.winners import CLASSICAL, FINE_TUNED, FROM_SCRATCH, FROZEN, kind
 from benchmark.view import sections
 from benchmark.view.page import publish
 from tests.benchmark.made_up import board_row, predictions, record
@@ -66,7 +73,7 @@ def found(out: Path) -> pd.DataFrame:
     ],
 )
 def test_a_model_is_of_the_kind_that_it_learnt_by(model: ModelFacts, expected: str) -> None:
-    assert kind(model) == expected
+    assert model.kind == expected
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
@@ -107,8 +114,11 @@ def test_a_winner_that_the_test_pictures_cannot_tell_apart_says_so(tmp_path: Pat
     publish(Results(tmp_path))
     assert found(tmp_path)["told_apart"].tolist()[1:] == [False]
     (section,) = sections.winners(Leaderboard.compute(Results(tmp_path)))
-    assert section.before[0].startswith("With 100 pictures and a minute: net, a net from scratch")
-    assert "which the test pictures cannot tell from knn (classical on pix" in section.before[0]
+    assert section.table is not None
+    first = section.table.iloc[0]
+    assert [*first[["pictures", "in", "model", "kind"]]] == ["100", "a minute", "net", FROM_SCRATCH]
+    assert first["best of the next kind"] == "knn (classical on pixels)"
+    assert first["surely better"] == "no"
     assert (tmp_path / "winners.shapes.png").is_file()
     assert (tmp_path / "winners.csv").is_file()
 
