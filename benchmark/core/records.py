@@ -144,6 +144,11 @@ class _OfRow:
         """The row of the leaderboard; of a run on two test sets the one across."""
         return Place(self.dataset.name, self.protocol.label, self.protocol.split, self.model.label)
 
+    def labelled(self, label: str, keys: tuple[str, ...]) -> BoardRow:
+        """A row of the leaderboard of the model by another label, whose runs have these keys."""
+        model = dataclasses.replace(self.model, label=label)
+        return BoardRow(model, self.protocol, self.dataset, self.device, keys)
+
 
 @dataclass(frozen=True)
 class Record(_OfRow):
@@ -159,6 +164,13 @@ class Record(_OfRow):
     seconds: float | None = None  # until it failed
     traceback: str = ""  # of the failure
     measured: Measured | None = None  # if it is ``ok``
+
+    @property
+    def took(self) -> float | None:
+        """Seconds to fit and to predict, or until it failed; None if that is not known."""
+        if self.measured is None:
+            return self.seconds
+        return self.measured.fit_seconds + self.measured.predict_seconds
 
 
 @dataclass(frozen=True)
@@ -182,15 +194,7 @@ class BoardRow(_OfRow):
     @property
     def settings(self) -> list[BoardRow]:
         """A row for each setting tried; itself if there is but one."""
-        return [
-            dataclasses.replace(
-                self,
-                model=dataclasses.replace(self.model, label=each.label),
-                keys=each.keys,
-                tried=(),
-            )
-            for each in self.tried
-        ] or [self]
+        return [self.labelled(each.label, each.keys) for each in self.tried] or [self]
 
     def of(self, repeats: Sequence[int]) -> BoardRow:
         """The row of some of its repeats."""
@@ -233,13 +237,7 @@ class SearchRecord(_OfRow):
 
     def rows(self) -> list[BoardRow]:
         """Every trial as a row of a leaderboard."""
-        return [
-            BoardRow(
-                dataclasses.replace(self.model, label=trial.label),
-                *(self.protocol, self.dataset, self.device, (trial.key,)),
-            )
-            for trial in self.trials
-        ]
+        return [self.labelled(trial.label, (trial.key,)) for trial in self.trials]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -138,6 +139,13 @@ class Repeats:
         """Mean of the repeats."""
         return float(self.scores.mean())
 
+    @property
+    def of_people_too(self) -> float:
+        """What of the mean's variance by repeats comes from their being judged on a few people."""
+        n = len(self.scores)
+        apart = self.draws - self.draws.mean(axis=1, keepdims=True)
+        return float(np.nanvar(apart, axis=0, ddof=1).sum()) / max(n * (n - 1), 1)
+
 
 class Noise(NamedTuple):
     """How far a score lies off by chance: its standard error, and the degrees of freedom of that.
@@ -191,14 +199,103 @@ def noise(people: float, one: Repeats, other: Repeats | None = None) -> Noise:
         n = len(part.scores)
         if n > 1:
             of_repeats = part.scores.var(ddof=1) / n
-            apart = part.draws - part.draws.mean(axis=1, keepdims=True)
-            of_people_too = np.nanvar(apart, axis=0, ddof=1).sum() / (n * (n - 1))
-            if of_repeats > of_people_too:
-                variance += of_repeats - of_people_too
+            if of_repeats > part.of_people_too:
+                variance += of_repeats - part.of_people_too
                 squares += of_repeats**2 / (n - 1)
     if not variance > NO_SPREAD**2:
         return Noise(0.0, others)
     return Noise(float(np.sqrt(variance)), float(variance**2 / squares))
+
+
+def moderated(variances: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+    """Variances of a few repeats each, with what is typical of all as one more degree of freedom.
+
+    Three repeats may agree, or not, by luck. The typical variance is that of a prior with one
+    degree of freedom, from the mean logarithm (Smyth, "Linear models and empirical Bayes methods
+    for assessing differential expression", Statistical Applications in Genetics and Molecular
+    Biology 3, 2004, who estimates the degrees too: a board has too few models for that, and
+    where models differ much in noise it called equals different too often).
+
+    Parameters
+    ----------
+    variances : ndarray, shape (n,)
+        Some above 0; those of 0 tell nothing of what is typical.
+    freedom : ndarray, shape (n,)
+        Degrees of freedom of each; of the result they are one more.
+    """
+    known = variances > NO_SPREAD**2
+    half = freedom[known] / 2
+    logs = np.log(variances[known]) - special.digamma(half) + np.log(half)
+    typical = np.exp(logs.mean() + special.digamma(0.5) - np.log(0.5))
+    return (typical + freedom * variances) / (1 + freedom)
+
+
+def _of_training(scores: Sequence[Repeats]) -> np.ndarray:
+    """Variances of the means by training, `moderated`; 0 where it changes nothing or is unknown."""
+    n = np.array([len(each.scores) for each in scores])
+    own = np.array([each.scores.var(ddof=min(each.scores.size, 2) - 1) for each in scores])
+    of_people_too = np.array([each.of_people_too for each in scores])
+    if not (own > NO_SPREAD**2).any():
+        return np.zeros(len(scores))
+    changes = np.maximum(own, of_people_too) > NO_SPREAD**2
+    variances = moderated(own, np.maximum(n - 1, 1)) / n - of_people_too
+    return np.where(changes, np.maximum(variances, 0), 0)
+
+
+def all_pairs_p(scores: Sequence[Repeats], people: float) -> np.ndarray:
+    """Adjusted p-values of the differences of all pairs, for other people and training runs.
+
+    Each difference, over its standard error, is compared with the largest there would be by chance
+    among those that are no larger, of models that are all equal (Westfall and Young,
+    "Resampling-based multiple testing", 1993, the step-down maximum). Chance is a draw of people,
+    the same for all, and for each model Student's noise of training, `moderated`, once for all of
+    its pairs: Holm would count one model's bad luck as often as it has pairs.
+
+    Simulated with three repeats on boards of 2 to 32 models, some moved up to 15 times as much by
+    training as others, equals are told apart in at most 7 of 100 boards, in less than 5 unless all
+    are equal; p-values of `noise` after Holm tell them apart in up to 73.
+
+    Parameters
+    ----------
+    scores : sequence of Repeats
+        On the same pictures, some of several repeats.
+    people : float
+        See `effective_people`.
+
+    Returns
+    -------
+    ndarray, shape (n * (n - 1) / 2,)
+        In the order of ``np.triu_indices(n, 1)``.
+    """
+    n = np.array([len(each.scores) for each in scores])
+    means = np.array([each.mean for each in scores])
+    others = max(people - 1, 1)
+    drawn = np.stack([each.draws.mean(axis=1) for each in scores], axis=1)
+    drawn = drawn[np.isfinite(drawn).all(axis=1)]
+    of_people = (drawn - drawn.mean(axis=0)) * math.sqrt(people / others)
+    of_training = _of_training(scores)
+    rng = np.random.default_rng(len(scores))
+    shape = of_people.shape
+    chance = of_people / np.sqrt(rng.chisquare(others, (len(drawn), 1)) / others)
+    chance += np.sqrt(of_training) * rng.standard_t(np.maximum(n, 1), shape)
+
+    one, other = np.triu_indices(len(scores), 1)
+    covariances = np.atleast_2d(np.cov(of_people, rowvar=False))
+    total = np.diag(covariances) + of_training
+    errors = np.sqrt(np.maximum(total[one] + total[other] - 2 * covariances[one, other], 0))
+    sizes = np.abs(means[one] - means[other])
+    ratios = np.divide(sizes, errors, out=np.where(sizes, np.inf, 0), where=errors > NO_SPREAD)
+    order = np.argsort(ratios)
+    one, other, errors, ratios = one[order], other[order], errors[order], ratios[order]
+    as_large = np.zeros(len(order))
+    for start in range(0, len(chance), AT_ONCE):
+        some = chance[start : start + AT_ONCE]
+        apart = np.abs(some[:, one] - some[:, other])
+        apart = np.divide(apart, errors, out=np.zeros(apart.shape), where=errors > NO_SPREAD)
+        as_large += (np.maximum.accumulate(apart, axis=1) >= ratios).sum(axis=0)
+    p = np.empty(len(order))
+    p[order] = np.maximum.accumulate(((1 + as_large) / (1 + len(chance)))[::-1])[::-1]
+    return p
 
 
 def interval(score: float, spread: Noise, people: float, most: float = 1.0) -> tuple[float, float]:

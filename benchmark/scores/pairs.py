@@ -7,6 +7,7 @@ noise of training too.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -113,17 +114,37 @@ class Pairs:
         has repeats, no less than what other people and training runs together make likely. By
         another metric it is the latter alone, if draws of people tell anything.
         """
-        for each in (i, j):
-            if each not in self._right:
-                self._right[each] = self.counts(each)[:, :, 0].sum(axis=(1, 2))
-        # With other numbers of repeats each model's answers count as often as the other's.
-        n_i, n_j = (len(self.scores[each].predicted) for each in (i, j))
-        of_people = intervals.paired_p(n_j * self._right[i] - n_i * self._right[j])
+        of_people = self._p_of_people(i, j)
         spread = self._noise(i, j, metric)
-        if not spread.error or (metric == "accuracy" and max(n_i, n_j) == 1):
+        if not spread.error or (metric == "accuracy" and not self._repeated(i, j)):
             return of_people
         of_both = spread.p(self.scores[i].mean(metric) - self.scores[j].mean(metric))
         return max(of_people, of_both) if metric == "accuracy" else of_both
+
+    def adjusted_p(
+        self, those: Sequence[int], p: np.ndarray, metric: str = "accuracy"
+    ) -> np.ndarray:
+        """Adjust the p-values of all pairs of some models for their number.
+
+        Without repeats by Holm's method. With repeats they are those of `intervals.all_pairs_p`,
+        and no less than a pair's own; by accuracy, nor than Holm makes of the answers by person.
+
+        Parameters
+        ----------
+        those : sequence of int
+            Places in `scores`, on the same pictures.
+        p : ndarray, shape (n * (n - 1) / 2,)
+            See `p`; in the order of ``np.triu_indices(n, 1)``, as is what returns.
+        metric : str
+        """
+        if len(those) < 2 or not self._repeated(*those):
+            return intervals.holm(p)
+        repeats = [self._repeats(i, metric) for i in those]
+        adjusted = np.maximum(p, intervals.all_pairs_p(repeats, self._effective(those[0])))
+        if metric != "accuracy":
+            return adjusted
+        of_people = [self._p_of_people(i, j) for i, j in itertools.combinations(those, 2)]
+        return np.maximum(adjusted, intervals.holm(np.array(of_people)))
 
     def share_best(self, those: Sequence[int], metric: Metric) -> np.ndarray:
         """Share of draws, of people and with repeats of these too, in which each is the best.
@@ -153,6 +174,18 @@ class Pairs:
         values = np.stack(by_half)  # (models, halves); a half's other half is HALVINGS further on
         best = np.nan_to_num(metric.goodness(values), nan=-np.inf).argmax(axis=0)
         return float(np.nanmean(values[np.roll(best, HALVINGS), np.arange(len(halves))]))
+
+    def _p_of_people(self, i: int, j: int) -> float:
+        """Of accuracy, see `intervals.paired_p`."""
+        for each in (i, j):
+            if each not in self._right:
+                self._right[each] = self.counts(each)[:, :, 0].sum(axis=(1, 2))
+        # With other numbers of repeats each model's answers count as often as the other's.
+        n_i, n_j = (len(self.scores[each].predicted) for each in (i, j))
+        return intervals.paired_p(n_j * self._right[i] - n_i * self._right[j])
+
+    def _repeated(self, *those: int) -> bool:
+        return any(len(self.scores[i].predicted) > 1 for i in those)
 
     def _repeats(self, i: int, metric: str) -> Repeats:
         return Repeats(self.scores[i].by_repeat[metric].to_numpy(), self.draws(i, metric))
@@ -220,7 +253,7 @@ def rank(rows: Sequence[Row], metric: Metric) -> tuple[list[Row], pd.DataFrame]:
             difference, p = pairs.difference(i, j, metric.name), pairs.p(i, j, metric.name)
             compared.append((*names, metric.name, *of_both, *difference, p))
     table = pd.DataFrame(compared, columns=list(COLUMNS[5:14]))
-    table["p_adjusted"] = intervals.holm(table["p"].to_numpy(np.float64))
+    table["p_adjusted"] = pairs.adjusted_p(ranked, table["p"].to_numpy(np.float64), metric.name)
     table["told_apart"] = table["p_adjusted"] < 1 - intervals.LEVEL
     board = (*rows[0].place[:3], len(scores[0].rows), n_people, rows[0].data)
     for name, value in zip((*COLUMNS[:5], "data"), board, strict=True):

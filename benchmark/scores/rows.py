@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,8 @@ from benchmark.core.predictions import Predictions
 from benchmark.core.protocols import Curve, Slides
 from benchmark.core.records import SELECTION, BoardRow, Measured, Place, Record
 from benchmark.core.store import DamagedError, Results
-from benchmark.scores import metrics, published
+from benchmark.scores import choices, metrics, published
+from benchmark.scores.choices import Choice, Validation
 from benchmark.scores.metrics import METRICS, RANKED_BY, Metric, with_ends
 
 logger = logging.getLogger(__name__)
@@ -91,31 +92,6 @@ class Scores:
         return float(self.by_repeat[metric].std()) if len(self.by_repeat) > 1 else None
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What chose a row's parameters on the validation pictures.
-
-    Attributes
-    ----------
-    seconds : mapping
-        By key those that each run took to fit and to predict.
-    n : int
-        Settings chosen from.
-    what : {"trials", "settings"}
-        Of a search, whose winner was then fitted; or of a portfolio, where it is one of them.
-    """
-
-    seconds: Mapping[str, float]
-    n: int
-    what: Literal["trials", "settings"]
-
-    @property
-    def note(self) -> str:
-        """What a reader of the row must know."""
-        seconds = np.nansum([*self.seconds.values()])
-        return f"best of {self.n:,} {self.what} on validation, which took {seconds:,.1f} s"
-
-
 @dataclass(frozen=True, eq=False)
 class Row:
     """A row of the leaderboard: what it is of, what became of its runs, and what they scored.
@@ -149,7 +125,7 @@ class Row:
     entry: BoardRow
     runs: list[Record]
     scores: Scores | None
-    validation: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    validation: Validation = field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     rank: int | None = None
     last_rank: int | None = None
@@ -250,8 +226,7 @@ class Row:
         if self.entry.tried:
             fit = 0.0  # among those chosen from
         chosen = sum(
-            np.nansum([*each.seconds.values()]) / (len(self.runs) if self.entry.tried else 1)
-            for each in self.choices
+            each.total / (len(self.runs) if self.entry.tried else 1) for each in self.choices
         )
         return (fit + chosen) * threads
 
@@ -427,29 +402,11 @@ def read_row(results: Results, entry: BoardRow) -> Row:
 
 
 def _tuned(results: Results, entry: BoardRow) -> Row:
-    """Read a row of which each repeat is that of the settings tried that is best on validation.
-
-    A repeat of which a setting is still to be run is not run yet.
-    """
+    """Read a row of which each repeat is that of the settings tried that is best on validation."""
     metric = METRICS[results.ranked_by or RANKED_BY[0]]
-    settings = [read_row(results, each) for each in entry.settings]
-
-    def good(setting: Row, repeat: int) -> float:
-        scores = setting.validation.get(repeat)
-        return -math.inf if scores is None else float(metric.goodness(scores[metric.name]))
-
-    chosen = []
-    for repeat in range(len(entry.keys)):
-        tried = [setting.entry.keys[repeat] for setting in settings]
-        waiting = [key for key in tried if results.record(key) is None]
-        best = max(range(len(tried)), key=lambda i: good(settings[i], repeat))  # the first of these
-        chosen.append((waiting or [tried[best]])[0])
-    row = read_row(results, replace(entry, keys=tuple(chosen), tried=()))
-    seconds = {
-        run.key: run.measured.fit_seconds + run.measured.predict_seconds
-        if run.measured
-        else run.seconds or math.nan
-        for setting in settings
-        for run in setting.runs
-    }
-    return replace(row, entry=entry, choices=(Choice(seconds, len(settings), "settings"),))
+    tried = [read_row(results, each) for each in entry.settings]
+    validations = [each.validation for each in tried]
+    keys = choices.chosen_keys(results, entry.settings, validations, metric)
+    row = read_row(results, replace(entry, keys=keys, tried=()))
+    choice = choices.of_settings((run for each in tried for run in each.runs), len(tried))
+    return replace(row, entry=entry, choices=(choice,))

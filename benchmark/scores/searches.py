@@ -14,9 +14,10 @@ from benchmark.core.records import SearchRecord, Trial
 from benchmark.core.runs import Run
 from benchmark.core.store import Results
 from benchmark.scores import intervals
+from benchmark.scores.choices import Choice
 from benchmark.scores.metrics import METRICS, RANKED_BY, with_ends
 from benchmark.scores.pairs import Pairs
-from benchmark.scores.rows import Choice, Row, read_row
+from benchmark.scores.rows import Row, read_row
 
 NOT_RUN = "skipped"
 FEW = 8  # values of a parameter that are shown one by one
@@ -181,15 +182,13 @@ def _judged(pairs: Pairs, best: int) -> list[dict[str, Any]]:
 
 def _described(row: Row, is_best: bool) -> dict[str, Any]:
     (record,) = row.runs
-    about = {"status": record.status, "reason": record.reason, "best": is_best}
-    if row.scores is None or record.measured is None:
-        return {**about, "seconds": record.seconds}
-    return {
-        **about,
-        **row.scores.by_repeat.iloc[0],
-        "epochs": record.measured.epochs or None,
-        "seconds": record.measured.fit_seconds + record.measured.predict_seconds,
+    about = {
+        **{"status": record.status, "reason": record.reason},
+        **{"best": is_best, "seconds": record.took},
     }
+    if row.scores is None or record.measured is None:
+        return about
+    return {**about, **row.scores.by_repeat.iloc[0], "epochs": record.measured.epochs or None}
 
 
 def goodness(row: Row, metric: str) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -269,3 +271,63 @@ def test_draws_are_of_whole_people_and_the_same_every_time() -> None:
     assert drawn.shape == (statistics.DRAWS, 4, 3)
     assert (drawn[:, 1].sum(axis=1) == 20).all(), "four people of five pictures each"
     assert (drawn == statistics.resample(counts)).all()
+
+
+def board_of_equals(
+    rng: np.random.Generator, moved: np.ndarray, true: float | np.ndarray = 0.7, repeats: int = 3
+) -> list[Repeats]:
+    """Scores of models that other people move by 0.005, and training again by `moved`."""
+    of_people = rng.normal(0, 0.005, (statistics.DRAWS + 1, len(moved)))
+    scores = rng.normal(true + of_people[0], moved, (repeats, len(moved)))
+    draws = scores + of_people[1:, None]
+    return [Repeats(scores[:, i], draws[..., i]) for i in range(len(moved))]
+
+
+def of_each_pair(scores: list[Repeats]) -> np.ndarray:
+    """The p-value of each pair of models on its own."""
+    pairs = [
+        Repeats(one.scores - other.scores, one.draws - other.draws)
+        for one, other in itertools.combinations(scores, 2)
+    ]
+    return np.array([noise(1000, apart).p(apart.mean) for apart in pairs])
+
+
+def test_among_equals_some_noisier_none_are_told_apart_in_19_of_20_boards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels calls it each time
+    rng = np.random.default_rng(4)
+    moved = np.repeat([0.004, 0.01, 0.02, 0.06], 3)
+    boards = [board_of_equals(rng, moved) for _ in range(200)]
+    apart = [(statistics.all_pairs_p(each, 1000) < 0.05).any() for each in boards]
+    assert sum(apart) <= 16  # 10, and two standard errors
+    by_holm = [(statistics.holm(of_each_pair(each)) < 0.05).any() for each in boards[:30]]
+    assert sum(by_holm) > 6, "few repeats that agree by luck look sure"
+
+
+def test_a_much_worse_model_whose_repeats_differ_much_is_told_apart() -> None:
+    rng = np.random.default_rng(5)
+    better = board_of_equals(rng, np.full(6, 0.008), np.linspace(0.79, 0.82, 6))
+    draws = 0.67 + rng.normal(0, 0.005, statistics.DRAWS)
+    forest = np.array([0.681, 0.704, 0.637])  # of results/reference
+    scores = [*better, Repeats(forest, forest + draws[:, None] - 0.67)]
+    of_forest = np.triu_indices(7, 1)[1] == 6
+    assert (statistics.all_pairs_p(scores, 1000)[of_forest] < 0.05).all()
+    assert (statistics.holm(of_each_pair(scores))[of_forest] > 0.05).all()
+
+
+def test_noise_of_training_is_not_lent_to_models_without_any() -> None:
+    rng = np.random.default_rng(6)
+    moved = np.array([0.0, 0.0, 0.06, 0.06])
+    p = statistics.all_pairs_p(board_of_equals(rng, moved, np.array([0.7, 0.74, 0.7, 0.7])), 1000)
+    assert p[0] < 0.05
+    assert (p[1:] > 0.05).all()
+    assert (statistics.all_pairs_p(board_of_equals(rng, np.zeros(3)), 1000) > 0.05).all()
+
+
+def test_what_is_typical_counts_as_one_more_degree_of_freedom() -> None:
+    few, many = (statistics.moderated(np.array([1.0, 4.0]), np.full(2, n)) for n in (2, 1000))
+    typical = 3 * few - 2 * np.array([1.0, 4.0])
+    assert typical[0] == pytest.approx(typical[1])
+    assert 0 < typical[0] < 2, "less than the geometric mean"
+    assert many == pytest.approx([1.0, 4.0], rel=0.01)
