@@ -71,7 +71,8 @@ def advice(board: Leaderboard, asked: Asked) -> list[str]:
     metric = board.metric
     tied = [row for row in best_first if row.rank == 1]
     useless = any(row.place.model == BASELINE for row in tied)
-    pick = tied[0] if useless else min(tied, key=_cost)
+    tied = [row for row in tied if _as_good(row, best_first[0], metric)]
+    pick = best_first[0] if useless else min(tied, key=_cost)
     by_size = {(row.place.protocol, row.place.model): row for row in _rows(board, asked)}
 
     def curve(row: Row) -> list[Row]:
@@ -88,6 +89,16 @@ def advice(board: Leaderboard, asked: Asked) -> list[str]:
         _deep_or_classical(best_first, board.pairs, metric),
         f"{more} {larger}" if larger else more,
     ]
+
+
+def _as_good(row: Row, best: Row, metric: Metric) -> bool:
+    """Whether a row may be as good as the best, the two compared on their own.
+
+    A rank is also shared with much worse models whose repeats differ much, since these are told
+    apart from few where all pairs of a board are judged.
+    """
+    scores = [each.scores for each in (best, row) if each.scores is not None]
+    return row is best or Pairs(scores).p(0, 1, metric.name) >= 1 - intervals.LEVEL
 
 
 def larger_pictures(board: Leaderboard, asked: Asked) -> str:
@@ -150,9 +161,15 @@ def _which(
             f"saying the commonest class; {name} has the best {metric.label}."
         )
     if len(tied) == 1:
+        worse = sum(row.rank > 1 for row in rows if row.rank is not None)
+        if worse == len(rows) - 1:
+            return (
+                f"Which model: {name}, surely better than each of the {worse} others tried, "
+                f"on {n_test}."
+            )
         return (
-            f"Which model: {name}, surely better than each of the {len(rows) - 1} others tried, "
-            f"on {n_test}."
+            f"Which model: {name} ({_scored(pick, metric)}), the best of {len(rows)} tried, "
+            f"on {n_test}; surely better than {worse} of them."
         )
     others = [f"{row.place.model} {_scored(row, metric)}" for row in tied if row is not pick]
     return (

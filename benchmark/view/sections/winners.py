@@ -22,6 +22,8 @@ HOW = (
     "Seconds are those of {where} to train the chosen model, not of the others tried."
 )
 NEXT, BY, SURE = "best of the next kind", "ahead of it by (95 %)", "surely better"
+MAP = "Which kind of model wins, by number of pictures and seconds of training"
+COSTS = "Scores of all models against their seconds of training"
 ONE_CORE, AND_A_CARD = "one core", "one core and, for models that can use it, a card"
 
 
@@ -41,18 +43,11 @@ def winners(board: Leaderboard) -> list[Section]:
         )
         several = board.winners.loc[board.winners["dataset"] == dataset, SAME_MAP]
         words = ["winners", dataset, *[split, data] * (len(several.drop_duplicates()) > 1)]
-        picture = Picture(
-            f"{text.file_name(*words)}.png",
-            "Which kind of model wins, by number of pictures and seconds of training",
-            partial(plots.winners, table, title),
-        )
+        shows, draw = MAP, partial(plots.winners, table, title)
         if len(table["pictures"].unique()) == 1:
-            only = leaderboard.table([row for row in rows if row.rank is not None])
-            picture = Picture(
-                f"{text.file_name('costs', *words[1:])}.png",
-                "Score against seconds of training",
-                partial(plots.costs, only, board.metric, title),
-            )
+            ranked = leaderboard.table([row for row in rows if row.rank is not None])
+            shows, draw = COSTS, partial(plots.costs, ranked, board.metric, title)
+        picture = Picture(f"{text.file_name(*words)}.png", shows, draw)
         on_cpu = table["devices"].eq("cpu").all()
         how = HOW.format(where=ONE_CORE if on_cpu else AND_A_CARD)
         sections.append(Section(title, dataset, [how], _by_time(table), pictures=[picture]))
