@@ -216,6 +216,9 @@ class Options:
         callback=_read_config,
         help="YAML file; keys are the flags' names.",
     )
+    no_predictions: bool = flag(
+        False, help="Leave OUT/predictions out: what each model said of every test picture."
+    )
     tensorboard: bool = flag(False, help="Write the nets' epochs for TensorBoard too.")
     estimate: bool = flag(False, help="Say what the runs would cost here; make none.")
     list: bool = flag(False, help="Show the models and the data sets.")

@@ -228,7 +228,7 @@ def _differs_from_data(results: Results, record: Record, dataset: Dataset) -> st
 
 def check_published(out: Path, findings: Findings) -> Iterator[str]:
     """Write tables, pictures and page anew, elsewhere, and compare each file."""
-    from benchmark.view import page  # with matplotlib, which takes seconds to load
+    from benchmark.view import page, predictions  # with matplotlib, which takes seconds to load
 
     remedy = WRITE_AGAIN.format(out=out)
     waiting = Console(stderr=True).status("drawing everything anew")  # on a terminal only
@@ -237,13 +237,16 @@ def check_published(out: Path, findings: Findings) -> Iterator[str]:
         for name in PUBLISHED_FROM:
             if (out / name).is_file():
                 shutil.copy(out / name, fresh)
-        (fresh / "runs").symlink_to((out / "runs").resolve())
+        for folder in ("runs", "data"):
+            (fresh / folder).symlink_to((out / folder).resolve())
+        listed = Results(out).sums()
+        with_predictions = any(name.startswith(predictions.FOLDER) for name in listed)
         try:
-            page.publish(Results(fresh))
+            page.publish(Results(fresh), with_predictions=with_predictions)
         except Exception as error:  # Whatever breaks it, these results cannot be shown.
             yield f"the leaderboard cannot be computed ({one_line(error)}): run again"
             return
-        made, listed = Results(fresh).sums(), Results(out).sums()
+        made = Results(fresh).sums()
         pictures = _names_of_pictures([out, fresh], made)
         for name in made:
             if not (out / name).is_file():

@@ -268,7 +268,7 @@ class Results:
 
     def put_pictures(self, dataset: Dataset) -> None:
         """Write which file each row of a data set is, with its label, person and part, once."""
-        name = f"data/{dataset.fingerprint[:12]}.csv"
+        name = _list_of_pictures(dataset.fingerprint)
         if (self.path / name).is_file():
             return
         table = pd.DataFrame({"row": range(len(dataset)), "file": dataset.ids})
@@ -280,6 +280,15 @@ class Results:
         if dataset.other is not None:
             table.loc[dataset.other, "part"] = "other set"
         self.write(name, table.to_csv(index=False))
+
+    def files(self, fingerprint: str) -> list[str] | None:
+        """Return which file each row of a data set is, or None if that is not kept."""
+        name = _list_of_pictures(fingerprint)
+        if not (self.path / name).is_file():
+            return None
+        with self._checked(name):
+            listed = pd.read_csv(self.path / name, dtype=str, keep_default_na=False)
+            return [*listed["file"]]
 
     def write(self, name: str, content: str | bytes) -> None:
         """Write a file, named from the results folder on."""
@@ -328,6 +337,10 @@ class Results:
     def _lock(self) -> filelock.BaseFileLock:
         self.path.mkdir(parents=True, exist_ok=True)
         return filelock.FileLock(self.path / ".lock")  # the same one may be taken again inside
+
+
+def _list_of_pictures(fingerprint: str) -> str:
+    return f"data/{fingerprint[:12]}.csv"
 
 
 @contextlib.contextmanager
