@@ -62,6 +62,14 @@ def write_file(path: Path, content: str | bytes) -> None:
         draft.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV where a user wants it, or raise InputError if that cannot be."""
+    try:
+        write_file(path, table.to_csv(index=False))
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror})") from error
+
+
 class Results:
     """A results folder; what is written there is listed with its digest in ``SHA256SUMS``."""
 
