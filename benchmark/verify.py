@@ -19,7 +19,7 @@ from rich.console import Console
 
 import datasets
 from benchmark.core.protocols import PROTOCOLS
-from benchmark.core.records import BoardRow, DataFacts, Record
+from benchmark.core.records import OUTSIDE, BoardRow, DataFacts, Record
 from benchmark.core.store import DAMAGE, SUMS, Results, digest, file_digest, one_line
 from benchmark.options import command
 from datasets import Dataset, InputError
@@ -212,9 +212,11 @@ def _differs_from_data(results: Results, record: Record, dataset: Dataset) -> st
     predictions, settings = results.predictions(record), dict(record.parts["protocol"])
     try:
         protocol = PROTOCOLS[settings.pop("name")](**settings)
-        rows = protocol.rows(dataset, record.model.deep, record.repeat).by_part()
+        divided = protocol.rows(dataset, record.model.deep, record.repeat)
     except (KeyError, TypeError, InputError) as error:
         return f"made by a protocol that is not known here ({one_line(error)})"
+    # What was scored from outside says nothing of the pictures selected on.
+    rows = divided.test if record.model.family == OUTSIDE else divided.by_part()
     parts = {name: {*predictions.of(name).rows} for name in {*predictions.part.tolist()}}
     if parts != {name: {*part} for name, part in rows.items()}:
         return "about other pictures than the protocol says"

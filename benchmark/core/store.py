@@ -23,7 +23,16 @@ import pandas as pd
 
 from benchmark.core import model_files
 from benchmark.core.predictions import Predictions
-from benchmark.core.records import SCHEMA, Asked, BoardRow, Record, SearchRecord, from_json, to_text
+from benchmark.core.records import (
+    SCHEMA,
+    Asked,
+    BoardRow,
+    Record,
+    SearchRecord,
+    from_json,
+    to_text,
+    without_nan,
+)
 from datasets import Dataset, InputError, cache
 from datasets.dataset import Part
 
@@ -45,7 +54,7 @@ class DamagedError(ValueError):
 
 def digest(value: Any) -> str:
     """SHA-256 of a JSON value, the same whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(without_nan(value), sort_keys=True).encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:

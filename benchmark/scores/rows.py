@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmark.core.predictions import Predictions
 from benchmark.core.protocols import Curve, Slides
-from benchmark.core.records import SELECTION, BoardRow, Measured, Place, Record
+from benchmark.core.records import OUTSIDE, SELECTION, BoardRow, Measured, Place, Record
 from benchmark.core.store import DamagedError, Results
 from benchmark.scores import metrics, published
 from benchmark.scores.metrics import METRICS, RANKED_BY, Metric, with_ends
@@ -51,8 +51,8 @@ class Scores:
     reliability: np.ndarray
 
     @classmethod
-    def of(cls, runs: Sequence[Predictions]) -> Scores:
-        """Score the predictions of a row's runs.
+    def of(cls, runs: Sequence[Predictions], only_classes: bool = False) -> Scores:
+        """Score the predictions of a row's runs, which may have named classes only.
 
         Raises
         ------
@@ -68,7 +68,9 @@ class Scores:
             first.groups,
             np.stack([run.probabilities.argmax(axis=1) for run in runs]),
             np.stack([metrics.log_losses(run.labels, run.probabilities) for run in runs]),
-            pd.DataFrame([metrics.score(run.labels, run.probabilities) for run in runs]),
+            pd.DataFrame(
+                [metrics.score(run.labels, run.probabilities, only_classes) for run in runs]
+            ),
             np.sum([metrics.confusion(run.labels, run.probabilities) for run in runs], axis=0),
             np.sum([metrics.reliability(run.labels, run.probabilities) for run in runs], axis=0),
         )
@@ -221,6 +223,11 @@ class Row:
         return [run.measured for run in self.good if run.measured is not None]
 
     @property
+    def only_classes(self) -> bool:
+        """Whether its runs named classes and gave no probabilities."""
+        return any(not run.has_probabilities for run in self.measured)
+
+    @property
     def bad(self) -> Record | None:
         """The first record that is not ``ok``, if any."""
         return next((run for run in self.runs if run.status != "ok"), None)
@@ -297,6 +304,8 @@ class Row:
             notes.append(f"only ever says {' or '.join(said)}{repeats}")
         elif self.never_said:
             notes.append(f"never says {', '.join(self.never_said)}")
+        if self.entry.model.family == OUTSIDE:
+            notes.append("scored from outside")
         if pretrained_on := self.entry.model.pretrained_on:
             notes.append(f"pre-trained on {pretrained_on}")
         notes.append(self.entry.protocol.note)
@@ -418,7 +427,8 @@ def read_row(results: Results, entry: BoardRow) -> Row:
         for repeat, run in selected.items()
         if len(run.rows)
     }
-    return Row(entry, records, Scores.of(good) if good else None, validation)
+    row = Row(entry, records, None, validation)
+    return replace(row, scores=Scores.of(good, row.only_classes)) if good else row
 
 
 def _tuned(results: Results, entry: BoardRow) -> Row:

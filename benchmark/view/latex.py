@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from benchmark.core.records import OUTSIDE
 from benchmark.scores import leaderboard
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS
@@ -41,11 +42,18 @@ def _table(rows: Sequence[Row]) -> str:
             hrules=True,
             position="htbp",
             position_float="centering",
-            caption=escape(text.heading(rows)),
+            caption=escape(_caption(rows)),
             label=f"tab:{text.file_name(rows[0].place.dataset, rows[0].board)}",
             column_format="rl" + "r" * (len(cells.columns) - 2),
         )
     )
+
+
+def _caption(rows: Sequence[Row]) -> str:
+    """What a board is of, and which of its models were not run here."""
+    outside = [row.place.model for row in rows if row.entry.model.family == OUTSIDE]
+    marked = f"; scored from outside: {', '.join(outside)}" if outside else ""
+    return text.heading(rows) + marked
 
 
 def _cells(rows: Sequence[Row]) -> pd.DataFrame:

@@ -28,7 +28,8 @@ def write(board: Leaderboard) -> None:
     """Write ``predictions/<row>.csv`` of every row that has a score.
 
     The columns are ``repeat`` (from 1, where a row has several), ``file``, ``true``, ``said``,
-    ``confidence`` (the probability of what was said), and one for the probability of each class.
+    ``confidence`` (the probability of what was said), and one for the probability of each class;
+    the last two kinds not of a model that only named classes.
     """
     files_of = functools.cache(board.results.files)
     for row in board.rows:
@@ -59,11 +60,11 @@ def table(row: Row, files: Sequence[str], results: Results) -> pd.DataFrame:
             "file": [files[i] for i in said.rows],
             "true": names[said.labels],
             "said": names[said.probabilities.argmax(axis=1)],
-            "confidence": said.probabilities.max(axis=1),
         }
-        of_classes = {
-            probability_column(name): said.probabilities[:, i] for i, name in enumerate(names)
-        }
-        of_runs.append(pd.DataFrame({"repeat": run.repeat + 1, **columns, **of_classes}))
+        if not row.only_classes:
+            columns["confidence"] = said.probabilities.max(axis=1)
+            for i, name in enumerate(names):
+                columns[probability_column(name)] = said.probabilities[:, i]
+        of_runs.append(pd.DataFrame({"repeat": run.repeat + 1, **columns}))
     whole = pd.concat(of_runs, ignore_index=True)
     return whole if len(row.runs) > 1 else whole.drop(columns="repeat")
