@@ -17,14 +17,13 @@ import pandas as pd
 from rich.text import Text
 
 from benchmark.core.records import BoardRow, Place
-from benchmark.core.store import Results, write_file
+from benchmark.core.store import Results, write_table
 from benchmark.options import command
 from benchmark.scores import intervals
 from benchmark.scores.pairs import Difference, Pairs
 from benchmark.scores.rows import Row, read_row
 from benchmark.view import console as screen
 from benchmark.view import text
-from datasets import InputError
 
 DIFFERS = "what differs"  # a column
 
@@ -214,10 +213,7 @@ def main(a: Path, b: Path, table: Path | None) -> None:
     """Put the results in the folders A and B side by side and say which differences are real."""
     rows = compare(Results(a), Results(b))
     if table is not None:
-        try:
-            write_file(table, pd.DataFrame(map(asdict, rows)).to_csv(index=False))
-        except OSError as error:
-            raise InputError(f"{table} cannot be written ({error.strerror})") from error
+        write_table(table, pd.DataFrame(map(asdict, rows)))
     _show(rows, a, b)
 
 

@@ -18,7 +18,7 @@ import yaml
 
 import datasets
 from benchmark.core.models import Model
-from benchmark.core.protocols import PROTOCOLS, Protocol, Search, Slides, Split
+from benchmark.core.protocols import PROTOCOLS, Fair, Protocol, Search, Slides, Split, Whole
 from benchmark.core.store import Results
 from benchmark.scores.metrics import RANKED_BY
 from datasets import InputError, Source, crops
@@ -216,6 +216,9 @@ class Options:
         callback=_read_config,
         help="YAML file; keys are the flags' names.",
     )
+    no_predictions: bool = flag(
+        False, help="Leave OUT/predictions out: what each model said of every test picture."
+    )
     tensorboard: bool = flag(False, help="Write the nets' epochs for TensorBoard too.")
     estimate: bool = flag(False, help="Say what the runs would cost here; make none.")
     list: bool = flag(False, help="Show the models and the data sets.")
@@ -266,7 +269,11 @@ class Options:
         return [each for i, each in enumerate(several) if each not in several[:i]]
 
 
-# Changes of a flag where a command is about one split.
+# Changes of a flag where a command is about one split, or about pictures that are every model's.
+ONE_PROTOCOL = {
+    "type": Words((Fair.name, Whole.name), several=False),
+    "help": f"{Fair.name} or {Whole.name}, which give every model the same pictures.",
+}
 ONE_SPLIT = {
     "type": Words(get_args(Split), several=False),
     "help": f"{', '.join(get_args(Split))}.  [default: as fair has it]",

@@ -8,12 +8,13 @@ from benchmark import session
 from benchmark.options import Options, command
 
 
-@command("out", "metric")
+@command("out", "metric", "no_predictions")
 def main(options: Options) -> None:
     """Write the leaderboard, the pictures and the page of OUT from its stored runs."""
     options.results.check_not_empty()
     options.results.put_rows([], options.metric)
-    table, out = session.publish(options.results).table, options.out
+    board = session.publish(options.results, with_predictions=not options.no_predictions)
+    table, out = board.table, options.out
     click.echo(f"{len(table)} rows: {out / 'leaderboard.md'}, {out / 'report.html'}")
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         "weights",
         "out",
         "config",
+        "no_predictions",
         "tensorboard",
         "estimate",
     ),
@@ -50,7 +51,7 @@ def main(options: Options) -> int:
         return 0
     session.begin(options)
     records = session.make(runs, options)
-    board = session.publish(options.results)
+    board = session.publish(options.results, with_predictions=not options.no_predictions)
     if options.tensorboard:
         events.write(options.results, board.rows)
     from benchmark.view import sections  # with matplotlib, which the workers need not load
@@ -65,6 +66,7 @@ def _tell_what_was_written(shown: Sequence[Section], options: Options) -> None:
     """Print the files at the top of the results folder, and the folders of the others."""
     files = ["leaderboard.md", *(file for section in shown for file in section.files)]
     folders = [f"{file.partition('/')[0]}/" if "/" in file else file for file in files]
+    folders += ["predictions/"] * (not options.no_predictions)
     folders += ["tensorboard/"] * options.tensorboard
     click.echo(f"written: {options.out / 'report.html'}, {', '.join(dict.fromkeys(folders))}")
 

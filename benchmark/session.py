@@ -138,7 +138,7 @@ def make(
 
 def _first_look(options: Options, display: Display) -> None:
     """Write what the quick runs show, and say how to see more while the others go on."""
-    publish(options.results)
+    publish(options.results, with_predictions=not options.no_predictions)
     display.say(
         f"a first leaderboard is in {options.out / 'leaderboard.md'}; 'python -m benchmark.report "
         f"--out {options.out}' writes it again at any time"
@@ -176,11 +176,13 @@ def estimate(runs: Sequence[Run], options: Options) -> None:
         click.echo(f"not counted, since a trial of it failed: {', '.join(unknown)}")
 
 
-def publish(results: Results, board: Leaderboard | None = None) -> Leaderboard:
+def publish(
+    results: Results, board: Leaderboard | None = None, with_predictions: bool = True
+) -> Leaderboard:
     """Write all that a results folder shows; return its leaderboard, computed if not given."""
     from benchmark.view import page  # with matplotlib, which the workers need not load
 
-    return page.publish(results, board)
+    return page.publish(results, board, with_predictions)
 
 
 def tell_failures(records: Sequence[Record]) -> int:

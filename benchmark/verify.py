@@ -22,7 +22,7 @@ from rich.console import Console
 
 import datasets
 from benchmark.core.protocols import PROTOCOLS
-from benchmark.core.records import BoardRow, DataFacts, Record
+from benchmark.core.records import OUTSIDE, BoardRow, DataFacts, Record
 from benchmark.core.store import DAMAGE, SUMS, Results, digest, file_digest, one_line
 from benchmark.options import command
 from datasets import Dataset, InputError
@@ -216,9 +216,11 @@ def _differs_from_data(results: Results, record: Record, dataset: Dataset) -> st
     predictions, settings = results.predictions(record), dict(record.parts["protocol"])
     try:
         protocol = PROTOCOLS[settings.pop("name")](**settings)
-        rows = protocol.rows(dataset, record.model.deep, record.repeat).by_part()
+        divided = protocol.rows(dataset, record.model.deep, record.repeat)
     except (KeyError, TypeError, InputError) as error:
         return f"made by a protocol that is not known here ({one_line(error)})"
+    # What was scored from outside says nothing of the pictures selected on.
+    rows = divided.test if record.model.family == OUTSIDE else divided.by_part()
     parts = {name: {*predictions.of(name).rows} for name in {*predictions.part.tolist()}}
     if parts != {name: {*part} for name, part in rows.items()}:
         return "about other pictures than the protocol says"
@@ -232,7 +234,7 @@ def _differs_from_data(results: Results, record: Record, dataset: Dataset) -> st
 
 def check_published(out: Path, findings: Findings) -> Iterator[str]:
     """Write tables, pictures and page anew, elsewhere, and compare each file."""
-    from benchmark.view import page  # with matplotlib, which takes seconds to load
+    from benchmark.view import page, predictions  # with matplotlib, which takes seconds to load
 
     remedy = WRITE_AGAIN.format(out=out)
     waiting = Console(stderr=True).status("drawing everything anew")  # on a terminal only
@@ -241,14 +243,16 @@ def check_published(out: Path, findings: Findings) -> Iterator[str]:
         for name in PUBLISHED_FROM:
             if (out / name).is_file():
                 shutil.copy(out / name, fresh)
-        for name in ("runs", "data"):
-            (fresh / name).symlink_to((out / name).resolve())
+        for folder in ("runs", "data"):
+            (fresh / folder).symlink_to((out / folder).resolve())
+        listed = Results(out).sums()
+        with_predictions = any(name.startswith(predictions.FOLDER) for name in listed)
         try:
-            page.publish(Results(fresh))
+            page.publish(Results(fresh), with_predictions=with_predictions)
         except Exception as error:  # Whatever breaks it, these results cannot be shown.
             yield f"the leaderboard cannot be computed ({one_line(error)}): run again"
             return
-        made, listed = Results(fresh).sums(), Results(out).sums()
+        made = Results(fresh).sums()
         for name in made:
             if not (out / name).is_file():
                 if name == "report.html":  # holds nothing that the other files do not

@@ -115,6 +115,11 @@ def test_the_command_works(command: str, home: Path, run_command: Command) -> No
         assert run_command(importlib.import_module("benchmark.run").main, *fast)[0] == 0
         (home / "results" / "reference").symlink_to(ROOT / "results" / "reference")
         arguments = [*arguments, *(("--require-data",) if "verify" in module else ())]
+    if module == "benchmark.score":
+        fast = ("--model", "knn", "--data", "my-pictures")
+        assert run_command(importlib.import_module("benchmark.run").main, *fast)[0] == 0
+        (said,) = home.glob("results/predictions/*.csv")
+        said.rename(home / "predictions.csv")
     status, out, err = run_command(importlib.import_module(module).main, *arguments)
     assert status == 0, err
     if module == "benchmark.run" and not {"--list", "--estimate"} & {*arguments}:

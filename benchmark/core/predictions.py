@@ -79,5 +79,10 @@ class Predictions:
             raise ValueError("probabilities that do not sum to 1")
 
 
+def probability_column(class_name: str) -> str:
+    """Name of the column of a class's probabilities in a table of predictions."""
+    return f"p_{class_name}"  # a class may itself be called true, or file
+
+
 def _below(numbers: np.ndarray, n: int) -> bool:
     return bool((numbers >= 0).all() and (numbers < n).all())

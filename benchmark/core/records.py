@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 import types
 import typing
 from collections.abc import Sequence
@@ -16,8 +17,10 @@ from typing import Any, NamedTuple
 
 SCHEMA = 2  # of run.json, board.json and searches.json
 SELECTION, TEST, WITHIN, ACROSS = "selection", "test", "within", "across"  # parts of predictions
-CLASSICAL, FROZEN, FINE_TUNED, FROM_SCRATCH = KINDS = (
+OUTSIDE = "outside"  # the family of what was predicted elsewhere
+CLASSICAL, FROZEN, FINE_TUNED, FROM_SCRATCH, FOREIGN = KINDS = (
     *("classical on pixels", "frozen net", "fine-tuned net", "net from scratch"),
+    "scored from outside",
 )
 
 _hints = functools.cache(typing.get_type_hints)
@@ -72,6 +75,8 @@ class ModelFacts:
     @property
     def kind(self) -> str:
         """Which of `KINDS` it is."""
+        if self.family == OUTSIDE:
+            return FOREIGN
         if not self.deep:
             return CLASSICAL
         if self.family == "frozen":
@@ -117,7 +122,11 @@ class Environment:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a run that is ``ok`` took and gave, besides its predictions."""
+    """What a run that is ``ok`` took and gave, besides its predictions.
+
+    Where it was made elsewhere, what it took is NaN, which is ``null`` in JSON, and it is taken to
+    have learnt from the pictures that the protocol gives.
+    """
 
     n_train: int  # pictures learnt from
     n_validation: int  # pictures selected on
@@ -130,6 +139,7 @@ class Measured:
     device: str  # where it was computed
     note: str  # what the model says of its fit
     trained_classes: tuple[int, ...]  # numbers of the classes that it was shown
+    has_probabilities: bool = True  # or it named classes only, which are stored with 1
 
 
 @dataclass(frozen=True)
@@ -255,12 +265,23 @@ class Asked:
 
 
 def to_text(value: Any) -> str:
-    """Write a JSON value as the files of a results folder hold it."""
-    return json.dumps(value, indent=2, default=str) + "\n"
+    """Write a JSON value as the files of a results folder hold it, NaN as null."""
+    return json.dumps(without_nan(value), indent=2, default=str) + "\n"
+
+
+def without_nan(value: Any) -> Any:
+    """A JSON value with None in place of NaN, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: without_nan(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(each) for each in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def from_json(kind: Any, value: Any, name: str = "") -> Any:
     """Build a dataclass, or what a field of one holds, from what `json.loads` gives.
+
+    A number that is null is NaN.
 
     Raises
     ------
@@ -284,8 +305,8 @@ def from_json(kind: Any, value: Any, name: str = "") -> Any:
             return tuple(map(from_json, several, value, [name] * len(value)))
     if origin is dict and isinstance(value, dict):
         return {key: from_json(inner[1], each, f"{name}.{key}") for key, each in value.items()}
-    if kind is float and type(value) is int:
-        return float(value)
+    if kind is float and (value is None or type(value) is int):
+        return math.nan if value is None else float(value)
     if type(value) is kind:
         return value
     raise ValueError(f"{name.lstrip('.')} is not of type {getattr(kind, '__name__', kind)}")

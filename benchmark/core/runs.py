@@ -84,15 +84,7 @@ class Run:
     @functools.cached_property
     def protocol_facts(self) -> ProtocolFacts:
         """What is told of the protocol."""
-        return ProtocolFacts(
-            self.protocol.name,
-            self.protocol.label,
-            self.protocol.train_size,
-            self.protocol.split,
-            self.protocol.usual_split(cast("Sequence[Split]", self.dataset.splits)),
-            self.protocol.selected_on,
-            NOTES.get(self.protocol.name, ""),
-        )
+        return facts_of(self.protocol, self.dataset)
 
     @functools.cached_property
     def model_facts(self) -> ModelFacts:
@@ -103,15 +95,8 @@ class Run:
     @property
     def board_rows(self) -> list[BoardRow]:
         """The rows of the leaderboard that this run is on: one, or one for each test set."""
-        split = self.protocol.split
-        return [
-            BoardRow(
-                self.model_facts,
-                replace(self.protocol_facts, split=each),
-                *(self.dataset, self.where, (self.key,)),
-            )
-            for each in ((ACROSS, WITHIN) if split == ACROSS else (split,))
-        ]
+        facts = self.model_facts, self.protocol_facts, self.dataset, self.where
+        return on_each_test_set(BoardRow(*facts, (self.key,)))
 
     @property
     def where(self) -> str:
@@ -229,6 +214,28 @@ class Run:
             measured=measured,
             **failure,
         )
+
+
+def facts_of(protocol: Protocol, dataset: DataFacts) -> ProtocolFacts:
+    """What is told of a protocol on a data set."""
+    return ProtocolFacts(
+        protocol.name,
+        protocol.label,
+        protocol.train_size,
+        protocol.split,
+        protocol.usual_split(cast("Sequence[Split]", dataset.splits)),
+        protocol.selected_on,
+        NOTES.get(protocol.name, ""),
+    )
+
+
+def on_each_test_set(row: BoardRow) -> list[BoardRow]:
+    """The rows that runs are on: one, or one for each of two test sets."""
+    split = row.protocol.split
+    return [
+        replace(row, protocol=replace(row.protocol, split=each))
+        for each in ((ACROSS, WITHIN) if split == ACROSS else (split,))
+    ]
 
 
 def on_board(runs: Iterable[Run]) -> list[BoardRow]:

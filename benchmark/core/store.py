@@ -23,7 +23,16 @@ import pandas as pd
 
 from benchmark.core import model_files
 from benchmark.core.predictions import Predictions
-from benchmark.core.records import SCHEMA, Asked, BoardRow, Record, SearchRecord, from_json, to_text
+from benchmark.core.records import (
+    SCHEMA,
+    Asked,
+    BoardRow,
+    Record,
+    SearchRecord,
+    from_json,
+    to_text,
+    without_nan,
+)
 from datasets import Dataset, InputError, cache
 from datasets.dataset import Part
 
@@ -45,7 +54,7 @@ class DamagedError(ValueError):
 
 def digest(value: Any) -> str:
     """SHA-256 of a JSON value, the same whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(without_nan(value), sort_keys=True).encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:
@@ -60,6 +69,14 @@ def write_file(path: Path, content: str | bytes) -> None:
         raise IsADirectoryError(errno.EISDIR, "a folder is there", str(path))
     with cache.written_whole(path) as draft:
         draft.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV where a user wants it, or raise InputError if that cannot be."""
+    try:
+        write_file(path, table.to_csv(index=False))
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror})") from error
 
 
 class Results:
@@ -268,7 +285,7 @@ class Results:
 
     def put_pictures(self, dataset: Dataset) -> None:
         """Write which file each row of a data set is, with its label, person and part, once."""
-        name = f"data/{dataset.fingerprint[:12]}.csv"
+        name = _list_of_pictures(dataset.fingerprint)
         if (self.path / name).is_file():
             return
         table = pd.DataFrame({"row": range(len(dataset)), "file": dataset.ids})
@@ -280,6 +297,15 @@ class Results:
         if dataset.other is not None:
             table.loc[dataset.other, "part"] = "other set"
         self.write(name, table.to_csv(index=False))
+
+    def files(self, fingerprint: str) -> list[str] | None:
+        """Return which file each row of a data set is, or None if that is not kept."""
+        name = _list_of_pictures(fingerprint)
+        if not (self.path / name).is_file():
+            return None
+        with self._checked(name):
+            listed = pd.read_csv(self.path / name, dtype=str, keep_default_na=False)
+            return [*listed["file"]]
 
     def write(self, name: str, content: str | bytes) -> None:
         """Write a file, named from the results folder on."""
@@ -328,6 +354,10 @@ class Results:
     def _lock(self) -> filelock.BaseFileLock:
         self.path.mkdir(parents=True, exist_ok=True)
         return filelock.FileLock(self.path / ".lock")  # the same one may be taken again inside
+
+
+def _list_of_pictures(fingerprint: str) -> str:
+    return f"data/{fingerprint[:12]}.csv"
 
 
 @contextlib.contextmanager

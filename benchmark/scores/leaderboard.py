@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -136,11 +137,22 @@ def _ranked(found: Sequence[Row], metric: Metric) -> tuple[list[Row], pd.DataFra
     ranked = {row.place: row for row in found}
     tables = []
     for same in pairs.same_pictures(found):
-        judged, table = pairs.rank(same, metric)
-        ranked |= {row.place: row for row in judged}
-        tables += [table] * bool(len(table))
+        scored = [row for row in same if not math.isnan(row.mean(metric.name))]
+        if scored:
+            judged, table = pairs.rank(scored, metric)
+            ranked |= {row.place: row for row in judged}
+            tables += [table] * bool(len(table))
+        ranked |= {row.place: row for row in _unranked([row for row in same if row not in scored])}
     none = pd.DataFrame(columns=list(pairs.COLUMNS))
     return [*ranked.values()], pd.concat(tables, ignore_index=True) if tables else none
+
+
+def _unranked(rows: Sequence[Row]) -> list[Row]:
+    """Rows without a score in what is ranked by, with the intervals of those that they have."""
+    if not rows:
+        return []
+    judged, _ = pairs.rank(rows, METRICS[RANKED_BY[0]])
+    return [replace(row, rank=None, last_rank=None, share_best=None) for row in judged]
 
 
 def table(some: Sequence[Row]) -> pd.DataFrame:

@@ -45,6 +45,8 @@ class Metric:
     more_is_better : bool
     most : float
         The largest value it can have.
+    needs_probabilities : bool
+        Whether nothing can be said of a model that only names classes.
     on_page, on_screen : bool
         Whether the tables of ``leaderboard.md`` and the page show it, and those on the screen.
     """
@@ -57,6 +59,7 @@ class Metric:
     digits: int = 1
     more_is_better: bool = True
     most: float = 1.0
+    needs_probabilities: bool = False
     on_page: bool = True
     on_screen: bool = True
 
@@ -90,7 +93,9 @@ def with_ends(name: str, values: Iterable[float]) -> dict[str, float]:
     return dict(zip((name, f"{name}_lo", f"{name}_hi"), values, strict=True))
 
 
-def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def score(
+    labels: np.ndarray, probabilities: np.ndarray, only_classes: bool = False
+) -> dict[str, float]:
     """Score probabilities against the true labels by every metric.
 
     Parameters
@@ -99,11 +104,13 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
         True classes.
     probabilities : ndarray of float32, shape (n, n_classes)
         Rows sum to 1; a class the model never saw has 0.
+    only_classes : bool
+        Whether they are 1 for want of others, since the model only named classes.
 
     Returns
     -------
     dict
-        By the names of `METRICS`.
+        By the names of `METRICS`; NaN what needs probabilities that are not there.
     """
     n, n_classes = probabilities.shape
     everyone = np.zeros(n, np.int64)
@@ -112,7 +119,9 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     counts = counts_by_class(labels, named, losses, everyone, n_classes, 1)[0]
     scores = {}
     for name, metric in METRICS.items():
-        if metric.of_counts:
+        if only_classes and metric.needs_probabilities:
+            scores[name] = math.nan
+        elif metric.of_counts:
             scores[name] = float(metric.of_counts(counts))
         elif metric.of_probabilities:
             scores[name] = float(metric.of_probabilities(labels, probabilities))
@@ -308,16 +317,20 @@ _OF_COUNTS = (
         digits=3,
         more_is_better=False,
         most=math.inf,
+        needs_probabilities=True,
         on_screen=False,
     ),
 )
 _OF_PROBABILITIES = (
-    Metric("top2_accuracy", "top-2", None, top2_accuracy, on_screen=False),
+    Metric(
+        *("top2_accuracy", "top-2", None, top2_accuracy), needs_probabilities=True, on_screen=False
+    ),
     Metric(
         *("ece", "calibration error", None, calibration_error),
         is_share=False,
         digits=3,
         more_is_better=False,
+        needs_probabilities=True,
         on_screen=False,
     ),
     Metric(

@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmark.core.predictions import Predictions
 from benchmark.core.protocols import Curve, Slides
-from benchmark.core.records import SELECTION, BoardRow, Measured, Place, Record
+from benchmark.core.records import OUTSIDE, SELECTION, BoardRow, Measured, Place, Record
 from benchmark.core.store import DamagedError, Results
 from benchmark.scores import choices, metrics, published
 from benchmark.scores.choices import Choice, Validation
@@ -55,8 +55,8 @@ class Scores:
     reliability: np.ndarray
 
     @classmethod
-    def of(cls, runs: Sequence[Predictions]) -> Scores:
-        """Score the predictions of a row's runs.
+    def of(cls, runs: Sequence[Predictions], only_classes: bool = False) -> Scores:
+        """Score the predictions of a row's runs, which may have named classes only.
 
         Raises
         ------
@@ -73,7 +73,9 @@ class Scores:
             np.stack([run.probabilities.argmax(axis=1) for run in runs]),
             np.stack([run.probabilities.max(axis=1) for run in runs]),
             np.stack([metrics.log_losses(run.labels, run.probabilities) for run in runs]),
-            pd.DataFrame([metrics.score(run.labels, run.probabilities) for run in runs]),
+            pd.DataFrame(
+                [metrics.score(run.labels, run.probabilities, only_classes) for run in runs]
+            ),
             np.sum([metrics.confusion(run.labels, run.probabilities) for run in runs], axis=0),
             np.sum([metrics.reliability(run.labels, run.probabilities) for run in runs], axis=0),
         )
@@ -201,6 +203,11 @@ class Row:
         return [run.measured for run in self.good if run.measured is not None]
 
     @property
+    def only_classes(self) -> bool:
+        """Whether its runs named classes and gave no probabilities."""
+        return any(not run.has_probabilities for run in self.measured)
+
+    @property
     def bad(self) -> Record | None:
         """The first record that is not ``ok``, if any."""
         return next((run for run in self.runs if run.status != "ok"), None)
@@ -276,6 +283,8 @@ class Row:
             notes.append(f"only ever says {' or '.join(said)}{repeats}")
         elif self.never_said:
             notes.append(f"never says {', '.join(self.never_said)}")
+        if self.entry.model.family == OUTSIDE:
+            notes.append("scored from outside")
         if pretrained_on := self.entry.model.pretrained_on:
             notes.append(f"pre-trained on {pretrained_on}")
         notes.append(self.entry.protocol.note)
@@ -398,7 +407,8 @@ def read_row(results: Results, entry: BoardRow) -> Row:
         for repeat, run in selected.items()
         if len(run.rows)
     }
-    return Row(entry, records, Scores.of(good) if good else None, validation)
+    row = Row(entry, records, None, validation)
+    return replace(row, scores=Scores.of(good, row.only_classes)) if good else row
 
 
 def _tuned(results: Results, entry: BoardRow) -> Row:

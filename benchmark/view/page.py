@@ -18,21 +18,25 @@ from benchmark.core.models import code_hash
 from benchmark.core.store import Results
 from benchmark.scores import metrics
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.view import markdown, plots, sections, text
+from benchmark.view import markdown, plots, predictions, sections, text
 from benchmark.view.explorer import Explorer
 from benchmark.view.sections import Picture, Section
 
 logger = logging.getLogger(__name__)
 
 
-def publish(results: Results, board: Leaderboard | None = None) -> Leaderboard:
-    """Write the leaderboard, the pictures and the page of a results folder.
+def publish(
+    results: Results, board: Leaderboard | None = None, with_predictions: bool = True
+) -> Leaderboard:
+    """Write the leaderboard, the pictures, the page and the predictions of a results folder.
 
     Parameters
     ----------
     results : Results
     board : Leaderboard, optional
         Of these results as they are now, where it was computed before.
+    with_predictions : bool
+        Whether to write ``predictions/``; earlier ones are removed if not.
 
     Returns
     -------
@@ -57,6 +61,10 @@ def publish(results: Results, board: Leaderboard | None = None) -> Leaderboard:
         people=facts.people,
     )
     results.write("report.html", page)
+    if with_predictions:
+        predictions.write(board)
+    else:
+        predictions.remove(results)
     return board
 
 

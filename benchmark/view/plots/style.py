@@ -24,9 +24,9 @@ from benchmark.core.records import KINDS
 DPI = 110
 TRAINING, SELECTION, _, CLASSICAL = sns.color_palette("colorblind", 4)
 COLOURS = {
-    kind: sns.color_palette("colorblind")[i] for kind, i in zip(KINDS, (3, 4, 2, 0), strict=True)
+    kind: sns.color_palette("colorblind")[i] for kind, i in zip(KINDS, (3, 4, 2, 0, 7), strict=True)
 }
-MARKS = dict(zip(KINDS, "sD^o", strict=True))  # besides the colour, for who cannot tell these
+MARKS = dict(zip(KINDS, "sD^oP", strict=True))  # besides the colour, for who cannot tell these
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10,

@@ -1,6 +1,6 @@
 """What is shown of a leaderboard, as one list that screen, Markdown and page each render.
 
-In comes a `Leaderboard`; out come sections of text, tables, pictures yet to be drawn and CSV files.
+In comes a `Leaderboard`; out come sections of text, tables, pictures yet to be drawn and files.
 Another section is another function in `SECTIONS`; nothing else names what is published.
 """
 

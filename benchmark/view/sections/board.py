@@ -13,7 +13,7 @@ from benchmark.scores.contrasts import COUNTS, Contrast
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS, RANKED_BY, Metric
 from benchmark.scores.rows import Row, by_board, grouped
-from benchmark.view import plots, text
+from benchmark.view import latex, plots, text
 from benchmark.view.sections.section import Picture, Section
 from benchmark.view.text import Facts, difference, number, score, with_interval
 
@@ -42,6 +42,7 @@ def tables(board: Leaderboard) -> list[Section]:
     if board.winners["runner_up"].notna().any():
         files["winners"] = board.winners
     data = {f"{name}.csv": text.csv(table) for name, table in files.items()}
+    data["leaderboard.tex"] = latex.boards(board)
     return [Section("", data=data, where="folder")]
 
 

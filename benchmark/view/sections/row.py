@@ -50,9 +50,10 @@ def _of_row(row: Row, scores: Scores, results: Results) -> Section:
     draw: dict[str, Callable[[], Figure]] = {
         "confusion": lambda: plots.confusion(
             scores.confusion, row.class_names, title, what, row.untrained
-        ),
-        "reliability": lambda: plots.reliability(scores.reliability, sure, what),
+        )
     }
+    if not row.only_classes:
+        draw["reliability"] = lambda: plots.reliability(scores.reliability, sure, what)
     if in_epochs:
         keys = [run.key for run in runs]
         draw["curves"] = lambda: plots.curves(_histories(results, keys), title, what, selected_on)

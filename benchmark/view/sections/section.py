@@ -53,7 +53,7 @@ class Section:
         Of text.
     pictures : sequence of Picture
     data : mapping
-        CSV to write beside, by file.
+        Tables to write beside, as CSV or LaTeX, by file.
     bad_rows : collection of int
         Rows of the table that are of failed runs.
     off_screen : collection of str

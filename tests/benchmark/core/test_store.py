@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from benchmark.core.records import SCHEMA, Record, from_json
-from benchmark.core.store import DamagedError, Results, file_digest
+from benchmark.core.store import DamagedError, Results, digest, file_digest
 from datasets import InputError
 from tests.benchmark.made_up import board_row, predictions, record
 
@@ -22,6 +23,27 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     Results(tmp_path).put(ran)
     assert Results(tmp_path).record("k") == ran
     assert from_json(Record, json.loads(json.dumps(dataclasses.asdict(ran)))) == ran
+
+
+def test_what_is_not_known_is_nan_and_null_in_json(tmp_path: Path) -> None:
+    Results(tmp_path).put(record(board_row(), fit_seconds=math.nan))
+    stored = (tmp_path / "runs" / "k" / "run.json").read_text()
+    assert json.loads(stored)["measured"]["fit_seconds"] is None
+    assert "NaN" not in stored
+    found = Results(tmp_path).record("k")
+    assert found is not None
+    assert found.measured is not None
+    assert math.isnan(found.measured.fit_seconds)
+    assert digest({"a": [math.nan]}) == digest({"a": [None]}), "as it is read again"
+
+
+def test_a_record_of_before_is_of_a_model_that_gave_probabilities(tmp_path: Path) -> None:
+    Results(tmp_path).put(record(board_row()))
+    path = tmp_path / "runs" / "k" / "run.json"
+    stored = json.loads(path.read_text())
+    del stored["measured"]["has_probabilities"]
+    path.write_text(json.dumps(stored))
+    assert Results(tmp_path).record("k") == record(board_row())
 
 
 @pytest.mark.parametrize(
