@@ -219,6 +219,7 @@ class Options:
     no_predictions: bool = flag(
         False, help="Leave OUT/predictions out: what each model said of every test picture."
     )
+    svg: bool = flag(False, help="Write every picture as SVG too, into OUT/svg.")
     tensorboard: bool = flag(False, help="Write the nets' epochs for TensorBoard too.")
     estimate: bool = flag(False, help="Say what the runs would cost here; make none.")
     list: bool = flag(False, help="Show the models and the data sets.")

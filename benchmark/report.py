@@ -8,12 +8,14 @@ from benchmark import session
 from benchmark.options import Options, command
 
 
-@command("out", "metric", "no_predictions")
+@command("out", "metric", "no_predictions", "svg")
 def main(options: Options) -> None:
     """Write the leaderboard, the pictures and the page of OUT from its stored runs."""
     options.results.check_not_empty()
     options.results.put_rows([], options.metric)
-    board = session.publish(options.results, with_predictions=not options.no_predictions)
+    board = session.publish(
+        options.results, with_predictions=not options.no_predictions, with_svg=options.svg
+    )
     table, out = board.table, options.out
     click.echo(f"{len(table)} rows: {out / 'leaderboard.md'}, {out / 'report.html'}")
 

@@ -177,12 +177,15 @@ def estimate(runs: Sequence[Run], options: Options) -> None:
 
 
 def publish(
-    results: Results, board: Leaderboard | None = None, with_predictions: bool = True
+    results: Results,
+    board: Leaderboard | None = None,
+    with_predictions: bool = True,
+    with_svg: bool = False,
 ) -> Leaderboard:
     """Write all that a results folder shows; return its leaderboard, computed if not given."""
     from benchmark.view import page  # with matplotlib, which the workers need not load
 
-    return page.publish(results, board, with_predictions)
+    return page.publish(results, board, with_predictions, with_svg)
 
 
 def tell_failures(records: Sequence[Record]) -> int:

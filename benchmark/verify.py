@@ -246,9 +246,9 @@ def check_published(out: Path, findings: Findings) -> Iterator[str]:
         for folder in ("runs", "data"):
             (fresh / folder).symlink_to((out / folder).resolve())
         listed = Results(out).sums()
-        with_predictions = any(name.startswith(predictions.FOLDER) for name in listed)
+        also = [(out / folder).is_dir() for folder in (predictions.FOLDER, page.SVG)]
         try:
-            page.publish(Results(fresh), with_predictions=with_predictions)
+            page.publish(Results(fresh), None, *also)
         except Exception as error:  # Whatever breaks it, these results cannot be shown.
             yield f"the leaderboard cannot be computed ({one_line(error)}): run again"
             return
@@ -279,7 +279,7 @@ def _difference(name: str, stored: bytes, computed: bytes) -> str:
     if name.endswith(".png"):
         return "" if same_picture(stored, computed) else _other_picture(stored, computed)
     same: Callable[[bytes, bytes], bool] = operator.eq
-    if name.endswith(".html"):
+    if name.endswith((".html", ".svg")):
         same = same_line
         stored, computed = without_thumbnails(stored), without_thumbnails(computed)
     lines = [each.splitlines() for each in (stored, computed)]

@@ -320,6 +320,13 @@ class Results:
             self._inside(name).unlink(missing_ok=True)
             self._list({}, instead_of=name)
 
+    def remove_folder(self, name: str) -> None:
+        """Remove a folder with all that is in it, if it is there."""
+        if self._inside(name).is_dir():
+            with self._lock:
+                shutil.rmtree(self._inside(name))
+                self._list({}, instead_of=f"{name}/")
+
     def sums(self) -> dict[str, str]:
         """Return the digest of every file as it was written, by name.
 

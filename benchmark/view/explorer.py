@@ -12,13 +12,11 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.core.store import Results
 from benchmark.scores import pairs
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.rows import Row, Scores, grouped
@@ -159,7 +157,7 @@ def _set(row: Row, found: Sequence[Sequence[Row]], board: Leaderboard) -> Set:
     facts = row.entry.dataset
     tests = [_scores(same) for same in found]
     tested = sorted({number for one in tests for number in one[0].rows.tolist()})
-    files = _files(board.results, row.data)
+    files = board.results.files(row.fingerprint)
     pictures = thumbnails.make(thumbnails.find(facts), tests, board.results.path)
     return Set(
         text.data_name(facts),
@@ -168,12 +166,6 @@ def _set(row: Row, found: Sequence[Sequence[Row]], board: Leaderboard) -> Set:
         any(one[0].knows_people for one in tests),
         pictures,
     )
-
-
-def _files(results: Results, data: str) -> list[str]:
-    """File names of a data set by row, if the folder says them."""
-    path = Path(results.path, "data", f"{data}.csv")
-    return pd.read_csv(path, dtype=str)["file"].tolist() if path.is_file() else []
 
 
 def _board(same: Sequence[Row], board: Leaderboard, of: int, test: int) -> Board:

@@ -25,8 +25,14 @@ from benchmark.view.sections import Picture, Section
 logger = logging.getLogger(__name__)
 
 
+SVG = "svg"  # folder of every picture as SVG, if asked for
+
+
 def publish(
-    results: Results, board: Leaderboard | None = None, with_predictions: bool = True
+    results: Results,
+    board: Leaderboard | None = None,
+    with_predictions: bool = True,
+    with_svg: bool = False,
 ) -> Leaderboard:
     """Write the leaderboard, the pictures, the page and the predictions of a results folder.
 
@@ -37,6 +43,8 @@ def publish(
         Of these results as they are now, where it was computed before.
     with_predictions : bool
         Whether to write ``predictions/``; earlier ones are removed if not.
+    with_svg : bool
+        Whether to write every picture as SVG too, into ``svg/``; likewise.
 
     Returns
     -------
@@ -61,10 +69,14 @@ def publish(
         people=facts.people,
     )
     results.write("report.html", page)
+    results.remove_folder(SVG)
+    if with_svg:
+        for picture in (each for section in shown for each in section.kept):
+            name = Path(SVG, picture.file).with_suffix("").as_posix()
+            results.write(f"{name}.svg", plots.svg(picture.draw()))
+    results.remove_folder(predictions.FOLDER)
     if with_predictions:
         predictions.write(board)
-    else:
-        predictions.remove(results)
     return board
 
 
@@ -74,7 +86,7 @@ def write(results: Results, shown: Sequence[Section]) -> None:
         for file, csv in section.data.items():
             results.write(file, csv)
         for picture in section.pictures:
-            if section.where == "folder":
+            if picture not in section.kept:
                 results.remove(picture.file)
                 continue
             mark = _mark(picture)

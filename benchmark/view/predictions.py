@@ -20,7 +20,7 @@ from benchmark.view import text
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "predictions/"
+FOLDER = "predictions"
 EXACT = "%.9g"  # what float32 is read back from as it was
 
 
@@ -40,14 +40,9 @@ def write(board: Leaderboard) -> None:
         if row.scores is not None:
             name = text.file_name(row.place.dataset, row.board, row.place.model)
             said = table(row, files, board.results)
-            board.results.write(f"{FOLDER}{name}.csv", said.to_csv(index=False, float_format=EXACT))
-
-
-def remove(results: Results) -> None:
-    """Remove what `write` wrote earlier."""
-    for name in results.sums():
-        if name.startswith(FOLDER):
-            results.remove(name)
+            board.results.write(
+                f"{FOLDER}/{name}.csv", said.to_csv(index=False, float_format=EXACT)
+            )
 
 
 def table(row: Row, files: Sequence[str], results: Results) -> pd.DataFrame:

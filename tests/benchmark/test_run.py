@@ -173,6 +173,18 @@ def test_the_report_is_made_again_without_fitting(results: Path, run_command: Co
     assert (results / "report.html").read_bytes() == page
 
 
+def test_every_picture_can_be_had_as_svg(results: Path, run_command: Command) -> None:
+    status, _, err = run_command(report.main, "--out", results, "--svg")
+    assert status == 0, err
+    pngs = {each.relative_to(results).with_suffix("") for each in results.rglob("*.png")}
+    svgs = {each.relative_to(results / "svg").with_suffix("") for each in results.rglob("*.svg")}
+    assert svgs == pngs
+    assert "<text" in (results / "svg" / "leaderboard.shapes.svg").read_text(), "words stay words"
+    assert verify.verify(Results(results)).failures == []
+    run_command(report.main, "--out", results)
+    assert not (results / "svg").exists(), "not kept where nobody asks for them"
+
+
 @pytest.fixture(scope="module")
 def faces_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("people") / "faces"

@@ -88,8 +88,12 @@ class Section:
     @property
     def files(self) -> list[str]:
         """What is written of it."""
-        kept = [] if self.where == "folder" else [picture.file for picture in self.pictures]
-        return [*self.data, *kept]
+        return [*self.data, *(picture.file for picture in self.kept)]
+
+    @property
+    def kept(self) -> Sequence[Picture]:
+        """Pictures that are written."""
+        return () if self.where == "folder" else self.pictures
 
     @property
     def on_screen(self) -> bool:
