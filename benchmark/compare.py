@@ -48,7 +48,7 @@ class Compared:
         Whether all stored probabilities are equal.
     fit_ratio : float
         Seconds to fit in B as a multiple of those in A.
-    differs : str
+    differs : tuple of str
         Parts of the runs' keys that differ, such as ``source.model``.
     """
 
@@ -65,7 +65,7 @@ class Compared:
     real: bool | None = None
     same_predictions: bool | None = None
     fit_ratio: float = np.nan
-    differs: str = ""
+    differs: tuple[str, ...] = ()
 
 
 def compare(a: Results, b: Results) -> list[Compared]:
@@ -130,7 +130,7 @@ def _compare_row(
         real,
         same_predictions=paired and _probabilities(in_a[0], a) == _probabilities(in_b[0], b),
         fit_ratio=_fit_seconds(b) / _fit_seconds(a),
-        differs=", ".join(differs),
+        differs=tuple(differs),
     )
 
 
@@ -156,11 +156,25 @@ def _differing(a: Any, b: Any, name: str = "") -> Iterator[str]:
         yield f"{name} ({values})" if len(values) <= 30 else name
 
 
-def _as_text(row: Compared) -> dict[str, str]:
+def _table(rows: Sequence[Compared]) -> pd.DataFrame:
+    """Rows as ``--csv`` writes them."""
+    return pd.DataFrame([{**asdict(row), "differs": ", ".join(row.differs)} for row in rows])
+
+
+def _everywhere(rows: Sequence[Compared]) -> list[str]:
+    """What differs in every row that is in both folders, which need not be said of each."""
+    both = [row for row in rows if row.compared in ("paired", "unpaired")]
+    if len(both) < 2:
+        return []
+    return [each for each in both[0].differs if all(each in row.differs for row in both)]
+
+
+def _as_text(row: Compared, everywhere: Sequence[str]) -> dict[str, str]:
     """A row for people: the scores, or why there are none."""
     pictures = {"paired": "", "unpaired": "other pictures"}.get(row.compared, row.compared)
     verdict = {True: "real", False: "not told apart", None: ""}[row.real]
     ratio = text.number(row.fit_ratio, 2)
+    differs = ", ".join(each for each in row.differs if each not in everywhere)
     return {
         "model": row.model,
         "A": text.score(row.accuracy_a),
@@ -168,32 +182,44 @@ def _as_text(row: Compared) -> dict[str, str]:
         "B - A (95 %)": text.difference(vars(row), "difference"),
         "real?": "same predictions" if row.same_predictions else verdict,
         "fit time": ratio and f"x {ratio}",
-        DIFFERS: "; ".join(filter(None, [pictures, row.differs])),
+        DIFFERS: "; ".join(filter(None, [pictures, differs])),
     }
 
 
 def _show(rows: Sequence[Compared], a: Path, b: Path) -> None:
+    """Print the rows that differ, and once what differs in all of them."""
     console = screen.output()
     console.print(Text(f"A is {a}, B is {b}; accuracy in percent"), soft_wrap=True)
+    everywhere = _everywhere(rows)
+    if everywhere:
+        screen.say([f"In every row differ: {', '.join(everywhere)}."], console)
     boards: dict[str, list[dict[str, str]]] = {}
     for row in rows:
+        if row.same_predictions and set(row.differs) <= set(everywhere):
+            continue
         # Always said: which split goes without saying may differ between the folders.
         title = f"{row.dataset} {row.protocol}, {row.split} split"
-        boards.setdefault(title, []).append(_as_text(row))
+        boards.setdefault(title, []).append(_as_text(row, everywhere))
     for title, lines in boards.items():
         screen.print_table(title, pd.DataFrame(lines), console, notes=DIFFERS)
     console.print()
+    screen.say([_summary(rows, sum(map(len, boards.values())))], console)
+
+
+def _summary(rows: Sequence[Compared], n_shown: int) -> str:
+    """How many rows are on the same pictures, are the same, and differ really."""
     paired = [row for row in rows if row.compared == "paired"]
-    real = sum(bool(row.real) for row in rows)
-    console.print(
-        Text(
-            f"{len(paired)} rows on the same pictures, "
-            f"{sum(bool(row.same_predictions) for row in paired)} of them with the same "
-            f"predictions; differences called real: {real}. Chance makes one that large less than "
-            "once in twenty rows. Intervals are for other people and pictures drawn like these. "
-            f"{intervals.OF_TRAINING}"
-        ),
-        soft_wrap=True,
+    same, real = (
+        sum(bool(each) for each in values)
+        for values in ((row.same_predictions for row in paired), (row.real for row in rows))
+    )
+    hidden = len(rows) - n_shown
+    return (
+        f"{len(paired)} rows on the same pictures, {same} of them with the same predictions"
+        f"{f', of which {hidden} differ in nothing else and are not shown' if hidden else ''}; "
+        f"differences called real: {real}. Chance makes one that large less than once in twenty "
+        "rows. Intervals are for other people and pictures drawn like these. "
+        f"{intervals.OF_TRAINING}"
     )
 
 
@@ -213,7 +239,7 @@ def main(a: Path, b: Path, table: Path | None) -> None:
     """Put the results in the folders A and B side by side and say which differences are real."""
     rows = compare(Results(a), Results(b))
     if table is not None:
-        write_table(table, pd.DataFrame(map(asdict, rows)))
+        write_table(table, _table(rows))
     _show(rows, a, b)
 
 

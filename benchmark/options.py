@@ -222,7 +222,7 @@ class Options:
     svg: bool = flag(False, help="Write every picture as SVG too, into OUT/svg.")
     tensorboard: bool = flag(False, help="Write the nets' epochs for TensorBoard too.")
     estimate: bool = flag(False, help="Say what the runs would cost here; make none.")
-    list: bool = flag(False, help="Show the models and the data sets.")
+    list: bool = flag(False, help="Show the models, or those of --model, and the data sets.")
 
     @property
     def results(self) -> Results:

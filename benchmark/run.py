@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
+import pandas as pd
 
 import datasets
 from benchmark import session
 from benchmark.core import models
 from benchmark.options import Options, command
-from benchmark.view import console
+from benchmark.view import catalogue, console
 from benchmark.view import tensorboard as events
+from deepnets import USUAL_BUDGET
 
 if TYPE_CHECKING:
     from benchmark.view.sections import Section
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 def main(options: Options) -> int:
     """Fit and score models on pictures; write the leaderboard and its pictures to OUT."""
     if options.list:
-        _list()
+        _list(options.model)
         return 0
     if options.tensorboard:
         events.check_installed()
@@ -71,17 +71,27 @@ def _tell_what_was_written(shown: Sequence[Section], options: Options) -> None:
     click.echo(f"written: {options.out / 'report.html'}, {', '.join(dict.fromkeys(folders))}")
 
 
-def _list() -> None:
-    table = Table("model", "family", "", box=None)
-    for entry in models.models().values():
-        kind = "net" if entry.deep else "classical"
-        needs = ", pre-trained: not in 'all'" if entry.needs_download else ""
-        table.add_row(entry.name, entry.family, kind + needs)
-    table.add_row("timm:NAME", "any of timm", "net")
-    table.add_row("finetuned:NAME", "any of timm", "net, pre-trained: not in 'all'")
-    table.add_row("frozen:NAME", "any of timm", "net, pre-trained, not trained here: not in 'all'")
-    Console().print(table)
-    Console().print(f"data sets: {', '.join(datasets.names())}, or the path of a folder")
+def _list(named: str) -> None:
+    """Print each model, what may be set of it and what it costs, and the data sets.
+
+    Nets are counted where models are named, since that takes a while; so is what all nets have.
+    """
+    output, everything = console.output(), named == "all"
+    some = models.models().values() if everything else models.find(named)
+    listed = catalogue.table(some, counted=not everything)
+    if everything:
+        listed = pd.concat([listed, catalogue.of_timm()], ignore_index=True)
+    title = "Models" if everything else f"Models; nets for pictures of {catalogue.SIZE} pixels"
+    console.print_table(title, listed, output, notes=catalogue.SET)
+    lines = [f"Data sets: {', '.join(datasets.names())}, or the path of a folder."]
+    if everything:
+        lines.append("With --model NAMES: what these nets cost, and what may be set of every net.")
+    elif any(model.is_trained_in_epochs for model in some):
+        lines.append(
+            f"Every net that is trained may be given too: {', '.join(catalogue.of_all_nets())}. "
+            f"Under fair it is trained for {USUAL_BUDGET:g} * 10**12 operations (--budget)."
+        )
+    console.say([*lines, "--estimate says what runs take on this machine."], output)
 
 
 if __name__ == "__main__":

@@ -108,7 +108,8 @@ def check_files(out: Path, sums: dict[str, str]) -> Iterator[str]:
             of_report = not name.startswith(NOT_PUBLISHED)
             remedy = WRITE_AGAIN.format(out=out) if of_report else "run its command again"
             yield f"{name}: changed since it was written: {remedy}"
-    for name in PUBLISHED_FROM:
+    lists = (f"data/{path.name}" for path in sorted((out / "data").glob("*.csv")))
+    for name in (*PUBLISHED_FROM, *lists):
         if (out / name).is_file() and name not in sums:
             yield f"{name}: not in {SUMS}: bring that file back, or make these results again"
 

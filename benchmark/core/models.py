@@ -7,7 +7,7 @@ import difflib
 import fnmatch
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -173,10 +173,21 @@ def find(wanted: str) -> list[Model]:
         else:
             fitting = fnmatch.filter(known, word)
             if not fitting:
-                near = difflib.get_close_matches(word, known, n=1)
-                hint = f"did you mean '{near[0]}'?" if near else "--list shows the names"
-                raise InputError(f"no model is called '{word}': {hint}")
+                raise InputError(f"no model is called '{word}': {_hint(word, known)}")
             found |= {name: known[name] for name in fitting}
     if not found:
         raise InputError("no model is named: give --model a name, or see --list")
     return list(found.values())
+
+
+def _hint(word: str, known: Collection[str]) -> str:
+    """What to type in place of a name that no model here has: timm's net of that name, or near."""
+    import timm  # which takes seconds
+
+    if timm.is_model(word):
+        ways = (f"'{prefix}{word}'" for prefix in (deepnets.FINE_TUNED, deepnets.FROZEN))
+        return f"for timm's use '{deepnets.TIMM}{word}', or from its weights {' or '.join(ways)}"
+    of_timm = (f"{deepnets.TIMM}{name}" for name in timm.list_models())
+    near = difflib.get_close_matches(word, known, n=1)
+    near = near or difflib.get_close_matches(f"{deepnets.TIMM}{word}", of_timm, n=1)
+    return f"did you mean '{near[0]}'?" if near else "--list shows the names"

@@ -5,6 +5,7 @@ Costs decide the order of the runs and the time said to be left; no result depen
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import json
 import math
@@ -22,6 +23,9 @@ from benchmark.core.store import digest, write_file
 from datasets import cache
 
 TRIAL_PICTURES = (300, 900)  # a classical model's; their ratio tells how its cost grows
+APART = 2.0  # so many times larger must a size be for its cost to say anything of growth
+PREDICTED = 100  # pictures, of which the cost of predicting one is told
+WARM_UP = 50  # pictures of a fit before, whose imports and start-up are no part of a cost
 TRIAL_EPOCHS = 3  # a net's, of one batch each: the first is its warm-up
 FORWARD_SHARE = 1 / 3  # of a training step's arithmetic, the rest is the gradients'
 
@@ -54,17 +58,20 @@ def trial(run: Run) -> list[Point]:
         return [(len(X), epoch, epoch / len(X) * FORWARD_SHARE)]
     if "cache" in estimator.get_params():
         estimator.set_params(cache=None)  # features that are kept would cost nothing
-    points = []
-    X_test, _ = few(rows.scored, TRIAL_PICTURES[0])
-    estimator.fit(*few(rows.training, TRIAL_PICTURES[0])).predict_proba(X_test)  # start-up
-    for n in sorted({min(n, len(rows.training)) for n in TRIAL_PICTURES}):
+    X_test, _ = few(rows.scored, PREDICTED)
+
+    def timed(n: int) -> Point:
         X, y = few(rows.training, n)
         start = time.perf_counter()
         estimator.fit(X, y)
         fitted = time.perf_counter()
         estimator.predict_proba(X_test)
-        points.append((len(X), fitted - start, (time.perf_counter() - fitted) / len(X_test)))
-    return points
+        return len(X), fitted - start, (time.perf_counter() - fitted) / len(X_test)
+
+    most = min(TRIAL_PICTURES[-1], len(rows.training))
+    with contextlib.suppress(ValueError):  # so few may be of one class
+        timed(WARM_UP)
+    return [timed(n) for n in (*(n for n in TRIAL_PICTURES if n * APART <= most), most)]
 
 
 def seconds(run: Run, points: Sequence[Point]) -> float:

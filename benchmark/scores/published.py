@@ -1,4 +1,7 @@
-"""The accuracies that the source documents state, read once from ``published.csv``."""
+"""The register of published accuracies, read once from ``published.csv``: a line a figure.
+
+What became of each is computed from a leaderboard's rows, see `verdicts`.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,15 @@ import pandas as pd
 from benchmark.core.records import WITHIN, Place
 from benchmark.scores import intervals
 
+WORDS = ["dataset", "protocol", "model", "source", "fault", "evidence"]  # columns of text
+
 
 @functools.cache
 def figures() -> pd.DataFrame:
-    """Every figure a source document states, with its rank among those on as many pictures.
+    """Every figure of the register, with its rank among those on as many pictures.
 
-    One whose document does not say on how many has no rank.
+    The ``protocol`` is the one here that does as they did, if one does. A figure without one has no
+    rank, nor has one whose source does not say on how many pictures it is.
     """
     table = pd.read_csv(Path(__file__).with_name("published.csv"), dtype={"n_test": "Int64"})
     table["rank"] = pd.array([pd.NA] * len(table), "Int64")
@@ -25,11 +31,12 @@ def figures() -> pd.DataFrame:
         pairs = zip(*np.triu_indices(len(stated), 1), strict=True)
         p = np.array([intervals.unpaired_p(stated[i], stated[j], n, n) for i, j in pairs])
         table.loc[part.index, "rank"] = intervals.shared_ranks(stated, intervals.holm(p))
+    table[WORDS] = table[WORDS].fillna("")
     return table
 
 
 def accuracy(place: Place) -> float | None:
-    """Return the accuracy a source document states for a row of the leaderboard, if any."""
+    """Return the accuracy that the register has for a row of the leaderboard, if any."""
     if place.split == WITHIN:
         return None  # a transfer is published by its score across sets
     return _by_row().get((place.dataset, place.protocol, place.model))

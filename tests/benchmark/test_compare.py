@@ -57,7 +57,7 @@ def test_the_same_results_have_no_difference(sides: tuple[Path, Path]) -> None:
     row = the_row(sides)
     assert (row.compared, row.same_predictions, row.real) == ("paired", True, False)
     assert (row.difference, row.difference_lo, row.difference_hi) == (0, 0, 0)
-    assert (row.fit_ratio, row.differs) == (1, "")
+    assert (row.fit_ratio, row.differs) == (1, ())
 
 
 def test_a_difference_on_the_same_pictures_is_paired(sides: tuple[Path, Path]) -> None:
@@ -114,7 +114,7 @@ def test_what_explains_a_difference_is_named(sides: tuple[Path, Path]) -> None:
         source={"model": "9" * 64, "procedure": "2" * 64},
         versions={"torch": "2.2", "numpy": "2.0"},
     )
-    named = "source.model, versions.torch (2.1, 2.2), bf16 (True, None), repeats (1, 3)"
+    named = ("source.model", "versions.torch (2.1, 2.2)", "bf16 (True, None)", "repeats (1, 3)")
     assert the_row(sides).differs == named
 
 
@@ -128,7 +128,7 @@ def test_only_repeats_that_both_have_are_compared(sides: tuple[Path, Path]) -> N
     results.put(ran, flipped)
     row = the_row(sides)
     assert (row.accuracy_a, row.accuracy_b, row.same_predictions) == (0.6, 0.6, True)
-    assert row.differs == "repeats (1, 2)"
+    assert row.differs == ("repeats (1, 2)",)
 
 
 def test_rows_in_one_only_and_rows_without_a_result_are_listed(sides: tuple[Path, Path]) -> None:
@@ -155,6 +155,24 @@ def test_the_command_prints_and_writes_the_comparison(
     assert table.loc["knn", "difference"] == pytest.approx(0.1)
     assert bool(table.loc["knn", "real"])
     assert np.isnan(table.loc["vgg11", "difference"])
+
+
+def test_only_what_differs_is_printed_and_once_if_it_does_in_every_row(
+    sides: tuple[Path, Path], tmp_path: Path, run_command: Command
+) -> None:
+    for side, torch in zip(sides, ("2.6", "2.7"), strict=True):
+        put(side, "knn", 120, versions={"torch": torch})
+        put(side, "vgg11", 120 if side == sides[0] else 140, versions={"torch": torch})
+        put(side, "vgg13", 120, versions={"torch": torch}, threads=1 if side == sides[0] else 2)
+    _, out, _ = run_command(compare.main, *sides, "--csv", tmp_path / "c.csv")
+    assert out.count("versions.torch (2.6, 2.7)") == 1
+    assert "In every row differ: versions.torch (2.6, 2.7)." in out
+    assert "threads (1, 2)" in out
+    assert "knn" not in out, "the same in both"
+    assert "2 of them with the same predictions, of which 1 differ in nothing else" in out
+    table = pd.read_csv(tmp_path / "c.csv").set_index("model")["differs"]
+    assert table["knn"] == "versions.torch (2.6, 2.7)", "the file has all"
+    assert table["vgg13"] == "versions.torch (2.6, 2.7), threads (1, 2)"
 
 
 def test_wrong_input_is_one_line_and_status_2(

@@ -13,10 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import deepnets
 from benchmark import report, run, verify
+from benchmark.core import models
 from benchmark.core.store import Results
 from benchmark.scores import metrics
 from benchmark.scores.leaderboard import Leaderboard
+from benchmark.view import catalogue
 from datasets.loaders.drawn import faces
 from tests.conftest import FAST, REAL, Command
 
@@ -373,6 +376,34 @@ def test_the_list_names_models_and_data_sets(run_command: Command) -> None:
     assert status == 0
     for word in ("hog-svm", "seresnet18", "timm:NAME", "muxspace", "generated"):
         assert word in out
+
+
+def test_the_list_says_what_each_model_is_and_what_may_be_set_of_it() -> None:
+    listed = catalogue.table(models.models().values(), counted=False).set_index("model")
+    assert (listed["what it is"] != "").all()
+    assert "Build" not in " ".join(listed["what it is"])
+    assert listed.loc["knn", catalogue.SET] == "n_neighbors (5)"
+    assert "device" not in " ".join(listed[catalogue.SET])
+    assert "stem (3x3-pool)" in listed.loc["resnet18", catalogue.SET]
+    assert listed.loc["vgg11", "what it is"] != listed.loc["vgg13", "what it is"]
+    assert catalogue.DOWNLOADED in listed.loc["poster-vgg-finetuned", catalogue.SET]
+
+
+def test_what_named_nets_cost_is_counted_on_their_shapes(run_command: Command) -> None:
+    (net,) = models.find("mobilenet")
+    listed = catalogue.table([net, *models.find("knn")], counted=True).set_index("model")
+    shown = net.make(recipe="house").pictures_shown(catalogue.CLASSES, catalogue.SIZE)
+    by_budget = deepnets.USUAL_BUDGET * 1e3 / shown
+    assert float(listed.loc["mobilenet", catalogue.OPERATIONS]) == pytest.approx(
+        by_budget, abs=0.01
+    )
+    assert float(listed.loc["mobilenet", catalogue.WEIGHTS]) > 1
+    assert listed.loc["knn", [catalogue.OPERATIONS, catalogue.WEIGHTS]].tolist() == ["", ""]
+    status, out, _ = run_command(run.main, "--list", "--model", "mobilenet")
+    assert status == 0
+    assert "learning_rate" in out
+    assert "vgg11" not in out
+    assert run_command(run.main, "--list", "--model", "mobilnet")[0] == 2
 
 
 def test_importing_the_benchmark_pulls_in_neither_torch_nor_matplotlib() -> None:

@@ -22,6 +22,7 @@ from benchmark.view.sections.board import (
     warnings,
 )
 from benchmark.view.sections.curve import curves
+from benchmark.view.sections.published import published_figures
 from benchmark.view.sections.row import rows
 from benchmark.view.sections.search import of_search, searches
 from benchmark.view.sections.section import Picture, Section
@@ -37,6 +38,7 @@ SECTIONS: tuple[Callable[[Leaderboard], list[Section]], ...] = (
     overviews,
     over_sets,
     comparisons,
+    published_figures,
     contrasts,
     curves,
     searches,

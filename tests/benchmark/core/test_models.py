@@ -104,6 +104,8 @@ def test_names_and_wildcards_find_models() -> None:
     ("wanted", "words"),
     [
         ("knnn", "did you mean 'knn'"),
+        ("resnet50", "for timm's use 'timm:resnet50', or from its weights 'finetuned:resnet50'"),
+        ("convnext_tinny", "did you mean 'timm:convnext_tiny'"),
         ("zzz*", "--list"),
         ("timm:resnet_10t", "resnet10t"),
         (" , ", "no model is named"),

@@ -81,6 +81,33 @@ def test_a_trial_measures_the_model_and_leaves_it_as_it_was(
     assert schedule.seconds(one, points) > 0
 
 
+@pytest.mark.parametrize(("sizes", "tried"), [((12, 24), [12, 24]), ((16, 24), [24])])
+def test_sizes_that_are_alike_say_nothing_of_growth_and_are_not_both_tried(
+    sizes: tuple[int, int], tried: list[int], knn: work.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "TRIAL_PICTURES", sizes)
+    assert [n for n, _, _ in schedule.trial(knn)] == tried
+
+
+def test_a_trial_fits_once_beside_a_warm_up_that_may_fail(
+    knn: work.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[int] = []
+    estimator = type(knn.estimator())
+    fit = estimator.fit
+
+    def counted(self: Any, X: Any, y: Any, *more: Any, **named: Any) -> Any:
+        fitted.append(len(X))
+        if len(X) == schedule.WARM_UP:
+            raise ValueError("the pictures are of one class")
+        return fit(self, X, y, *more, **named)
+
+    monkeypatch.setattr(schedule, "WARM_UP", 5)
+    monkeypatch.setattr(estimator, "fit", counted)
+    schedule.trial(knn)
+    assert fitted == [5, len(knn.rows().training)]
+
+
 def test_costs_are_remembered_by_kind_and_a_later_one_takes_the_place_of_an_earlier() -> None:
     schedule.remember({"kind": [(10, 1.0, 0.1), (20, 2.0, 0.1)]})
     schedule.remember({"kind": [(20, 3.0, 0.2)], "other": [(5, 1.0, 0.0)]})

@@ -12,10 +12,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchmark.core import models
 from benchmark.core.progress import Display
 from benchmark.core.store import Results
-from benchmark.scores import leaderboard, published
+from benchmark.scores import leaderboard
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS, Metric
 from benchmark.scores.rows import Row, Scores
@@ -350,13 +349,6 @@ def test_the_split_that_is_usual_goes_without_saying(tmp_path: Path) -> None:
         ["told-apart/muxspace.fair-random.png"],
         [],
     ]
-
-
-def test_every_published_figure_is_of_a_model_that_can_be_run() -> None:
-    table = published.figures()
-    assert set(table["model"]) <= set(models.models())
-    assert table["accuracy"].between(0, 1).all()
-    assert not table.duplicated(["dataset", "protocol", "model"]).any()
 
 
 def test_a_model_that_says_one_class_only_is_marked(tmp_path: Path) -> None:
