@@ -116,7 +116,7 @@ def costs(table: pd.DataFrame, metric: Metric, title: str) -> Figure:
         axes = figure.subplots()
         logarithmic(axes)
         axes.plot(seconds.iloc[front], score.iloc[front], "-", color="0.6", lw=1, zorder=0)
-        for kind in KINDS:
+        for kind in (each for each in KINDS if (good["kind"] == each).any()):
             those = good["kind"] == kind
             axes.errorbar(
                 seconds[those],
@@ -138,6 +138,8 @@ def costs(table: pd.DataFrame, metric: Metric, title: str) -> Figure:
                 textcoords="offset points",
                 fontsize=8.5,
             )
+        learnt = (good["n_train"] + good["n_validation"].fillna(0)).max()
+        axes.set_title(f"models that learnt from {learnt:,.0f} pictures", fontsize=9)
         axes.set_xlabel("seconds to train, one fit (logarithmic scale)")
         axes.set_ylabel(f"{metric.label}, 95 % interval")
         if metric.is_share:
