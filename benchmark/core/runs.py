@@ -7,6 +7,7 @@ import functools
 import importlib.metadata
 import importlib.util
 import json
+import math
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -136,10 +137,19 @@ class Run:
 
     @functools.cached_property
     def planned_epochs(self) -> int:
-        """Epochs that a net makes if nothing stops it early."""
+        """Epochs that a net makes if nothing stops it early; the last may be cut."""
+        return max(math.ceil(self.passes), 1)
+
+    @functools.cached_property
+    def passes(self) -> float:
+        """How often a net goes through its pictures if nothing stops it early.
+
+        A budget may be spent within a pass.
+        """
         rows, labels = self.rows(), load(self.source, self.size).labels
-        classes = np.unique(labels[rows.training])
-        return self.estimator().planned_epochs(len(rows.training), len(classes), self.size)
+        classes, estimator = np.unique(labels[rows.training]), self.estimator()
+        shown = estimator.pictures_shown(len(classes), self.size)
+        return float(estimator.max_epochs) if shown is None else shown / len(rows.training)
 
     def estimator(self) -> BaseEstimator:
         """Build the unfitted classifier with the protocol's and the user's parameters."""

@@ -55,7 +55,8 @@ def trial(run: Run) -> list[Point]:
         estimator.max_epochs, estimator.budget = TRIAL_EPOCHS, None
         estimator.fit(X, y)
         epoch = min(epoch.seconds for epoch in estimator.history_[1:])
-        return [(len(X), epoch, epoch / len(X) * FORWARD_SHARE)]
+        looks = 2 if estimator.test_time_flip else 1
+        return [(len(X), epoch, epoch / len(X) * FORWARD_SHARE * looks)]
     if "cache" in estimator.get_params():
         estimator.set_params(cache=None)  # features that are kept would cost nothing
     X_test, _ = few(rows.scored, PREDICTED)
@@ -75,7 +76,7 @@ def trial(run: Run) -> list[Point]:
 
 
 def seconds(run: Run, points: Sequence[Point]) -> float:
-    """Expected seconds of a run, a net's if all its epochs are made.
+    """Expected seconds of a run, a net's if nothing stops it early.
 
     Between and beyond the measured sizes the cost is taken to grow as a power of the number of
     training pictures, a net's in proportion to it.
@@ -85,7 +86,7 @@ def seconds(run: Run, points: Sequence[Point]) -> float:
     (at, fit, predict), *others = sorted(points, key=lambda point: abs(math.log(point[0] / n)))
     if run.model.is_trained_in_epochs:
         asked = len(rows.scored) + run.planned_epochs * len(rows.selection)
-        return run.planned_epochs * fit * n / at + predict * asked
+        return run.passes * fit * n / at + predict * asked
     growth, predict_growth = 1.0, 0.0
     if others:
         other_at, other_fit, other_predict = others[0]
@@ -102,9 +103,9 @@ def _exponent(sizes: float, cost: float, other: float, most: float) -> float:
 
 
 def measured(run: Run, took: Measured) -> Point:
-    """What a finished run adds to the costs of its kind; a net's is that of an epoch."""
-    fit = took.fit_seconds / max(took.epochs, 1)
-    return took.n_train, fit, took.predict_seconds / took.n_test
+    """What a finished run adds to the costs of its kind; a net's is that of a whole epoch."""
+    passes = min(took.epochs, run.passes) if run.model.is_trained_in_epochs else 1.0
+    return took.n_train, took.fit_seconds / passes, took.predict_seconds / took.n_test
 
 
 def remembered() -> dict[str, list[Point]]:

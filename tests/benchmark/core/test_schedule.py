@@ -64,6 +64,38 @@ def test_a_nets_cost_is_in_proportion_to_its_pictures_and_epochs(net: work.Run) 
     assert schedule.seconds(net, points) == pytest.approx(expected)
 
 
+def test_a_budget_that_is_spent_within_an_epoch_costs_no_more_than_it_pays_for(
+    shapes_folder: Path, shapes: Dataset
+) -> None:
+    net = a_run(shapes_folder, shapes, "poster-baseline", settings={"budget": 1e-4})
+    rows = net.rows()
+    n = len(rows.training)
+    shown = net.estimator().pictures_shown(4, 32)
+    assert shown is not None
+    assert shown < n, "less than an epoch"
+    assert net.planned_epochs == 1
+    expected = shown * 0.5 + 0.1 * (len(rows.scored) + len(rows.selection))
+    assert schedule.seconds(net, [(n, n * 0.5, 0.1)]) == pytest.approx(expected)
+    took = {"n_train": n, "n_test": 30, "fit_seconds": shown * 0.5, "predict_seconds": 3.0}
+    measured = record(board_row(), **took, epochs=1).measured
+    assert measured is not None
+    assert schedule.measured(net, measured) == (n, pytest.approx(n * 0.5), 0.1)
+
+
+def test_pictures_that_are_looked_at_twice_cost_twice_to_predict(
+    shapes_folder: Path, shapes: Dataset
+) -> None:
+    net = {"max_epochs": 1, "batch_size": 16}
+    shares = []
+    for flip in (False, True):
+        run = a_run(
+            shapes_folder, shapes, "poster-baseline", settings=net | {"test_time_flip": flip}
+        )
+        ((n, epoch, predict),) = schedule.trial(run)
+        shares.append(predict * n / epoch)
+    assert shares[1] == pytest.approx(2 * shares[0])
+
+
 def test_a_net_that_stopped_early_is_remembered_by_what_an_epoch_took(net: work.Run) -> None:
     took = {"n_train": 48, "n_test": 30, "fit_seconds": 2.0, "predict_seconds": 3.0, "epochs": 4}
     measured = record(board_row(), **took).measured
