@@ -214,7 +214,8 @@ def test_the_time_left_follows_what_was_expected_and_what_runs_of_its_kind_took(
         assert text.getvalue().splitlines()[-1] == "about 3 min left"
         display.progress(runs[0].key, None)
         display.end(runs[0], record(board_row(), fit_seconds=0.0))  # sooner than it was expected
-    assert text.getvalue().splitlines()[-1].endswith("fair knn: ok, 0.0 s; about 60 s left")
+    # 60 s for the net and half of 60 s for majority: one run may be unlike the others.
+    assert text.getvalue().splitlines()[-1].endswith("fair knn: ok, 0.0 s; about 2 min left")
 
 
 def test_of_a_kind_the_run_with_most_pictures_is_tried(
