@@ -124,6 +124,11 @@ def rank(value: Any, tie: bool) -> str:
     return "" if pd.isna(value) else f"{value}=" if tie else f"{value}"
 
 
+def ranks(first: int | None, last: int | None) -> str:
+    """All ranks that a model may have, ``2-5``, or the only one; nothing where there is none."""
+    return "" if first is None else f"{first}" if first == last else f"{first}-{last}"
+
+
 def any_of(numbers: Iterable[int | None]) -> str:
     """Whole numbers, each once, as ``100 or 1,000``."""
     return " or ".join(f"{n:,}" for n in sorted({n for n in numbers if n is not None}))
@@ -188,10 +193,10 @@ def taken_together(people: bool) -> str:
 def how_to_read(facts: Facts) -> list[str]:
     """Paragraphs on what to mind in reading a leaderboard."""
     lines = [
-        "A rank is one more than the number of models that are better and told apart; '1=' is a "
-        "tie, shared by models between which these pictures cannot decide. It is the first of the "
-        "ranks that a model may have; beside it stand all of them, and how often it is the best "
-        "where the test pictures are drawn anew. Told apart are two "
+        "A rank '2-5' is an interval: one model is surely better than this one, and of those that "
+        "it is not told apart from, none to three may be. Models whose ranks begin with 1 may each "
+        "be the best; in how many draws of the test pictures they are stands beside. Told apart "
+        "are two "
         "models whose answers to the same pictures differ more than chance explains (McNemar's "
         f"test{taken_together(facts.people)}; at 5 % for all pairs of a board after Holm; and with "
         "repeats by more than the largest difference of equals that are trained again; "

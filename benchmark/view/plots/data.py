@@ -10,12 +10,16 @@ from matplotlib.figure import Figure
 
 from benchmark.view.plots.style import TRAINING, drawing, logarithmic, shortened
 
+MANY = 50  # times the pictures of another class, which a linear scale would hide
 PAIRS_A_ROW = 4
 MOST_HEIGHT = 40  # inches of all rows
 
 
 def classes(counts: Mapping[str, int], title: str) -> Figure:
-    """Draw how many pictures each class has, on a logarithmic scale, with the counts."""
+    """Draw how many pictures each class has, with the counts.
+
+    The scale is logarithmic where the largest has more than `MANY` times those of the smallest.
+    """
     ordered = sorted(counts.items(), key=lambda item: item[1])
     names, values = zip(*ordered, strict=True)
     row = min(0.36, MOST_HEIGHT / len(names))
@@ -23,13 +27,15 @@ def classes(counts: Mapping[str, int], title: str) -> Figure:
         axes = figure.subplots()
         axes.tick_params(axis="y", labelsize=min(10, 28 * row))
         axes.barh(names, values, color=TRAINING)
-        logarithmic(axes)
+        many = max(values) > MANY * max(min(values), 1)
+        if many:
+            logarithmic(axes)
         total = sum(values)
         for place, value in enumerate(values):
             text = f" {value:,} ({100 * value / total:.1f} %)"
-            axes.text(max(value, 1), place, text, va="center", fontsize=min(9, 25 * row))
-        axes.set_xlim(0.8, max(values) * 6)
-        axes.set_xlabel("pictures (logarithmic scale)")
+            axes.text(max(value, int(many)), place, text, va="center", fontsize=min(9, 25 * row))
+        axes.set_xlim(0.8 * many, max(values) * (6 if many else 1.25))
+        axes.set_xlabel(f"pictures{' (logarithmic scale)' * many}")
     return figure
 
 

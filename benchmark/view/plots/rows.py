@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from benchmark.scores.intervals import accuracy_interval
 from benchmark.view.plots.style import SELECTION, TRAINING, drawing, shortened
 from benchmark.view.text import percent
 
@@ -135,6 +136,19 @@ def reliability(bins: np.ndarray, title: str, what: str) -> Figure:
         width = edges[1]
         middle = edges[:-1][used] + width / 2
         upper.bar(middle, does, width, color=TRAINING, alpha=0.35, ec="white", label="accuracy")
+        ends = np.array(
+            [accuracy_interval(*each) for each in zip(does, pictures[used], strict=True)]
+        )
+        upper.errorbar(
+            middle,
+            does,
+            yerr=np.abs(ends.T - does),
+            fmt="none",
+            ecolor="0.45",
+            capsize=2,
+            lw=0.9,
+            label="95 % interval, pictures alone",
+        )
         upper.plot([0, 1], [0, 1], "k--", lw=1, label="calibrated")
         upper.vlines(
             says, says, does, color=SELECTION, lw=2, clip_on=False, label="gap to what it says"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -18,7 +17,7 @@ from benchmark.view.sections.section import Picture, Section
 from benchmark.view.text import Facts, difference, number, score, with_interval
 
 NOTES = "status and notes"
-RANKS, BEST = "rank (95 %)", "best in % of draws"
+BEST = "best in % of draws"
 FLOOR = "majority"  # the family of what always gives the classes' shares
 BY_CLASS = "balanced_accuracy"
 MEASURED = {
@@ -206,7 +205,7 @@ def off_screen(ranked_by: Metric) -> list[str]:
     """Columns for which a terminal has no room."""
     unseen = [each for each in METRICS.values() if each.on_page and not each.on_screen]
     unseen = [each for each in unseen if each.name != ranked_by.name]
-    return [RANKS, BEST, *map(metric_heading, unseen), MEASURED["predict_ms_per_image"]]
+    return [BEST, *map(metric_heading, unseen), MEASURED["predict_ms_per_image"]]
 
 
 def _ranked_by(rows: Sequence[Row], metric: Metric) -> list[str]:
@@ -244,15 +243,13 @@ def _common_notes(rows: Sequence[Row]) -> dict[int, list[str]]:
 
 def _of_board(rows: Sequence[Row], common: Mapping[int, list[str]]) -> pd.DataFrame:
     lines = []
-    ranks = Counter((row.data, row.n_test, row.rank) for row in rows)
     floors = {  # without such a row, the shares of the test set are taken
         (row.data, row.n_test): row.mean("log_loss")
         for row in rows
         if row.entry.model.family == FLOOR
     }
     for row, values in zip(rows, leaderboard.table(rows).to_dict(orient="records"), strict=True):
-        tie = ranks[row.data, row.n_test, row.rank] > 1
-        line = {"rank": text.rank(row.rank, tie), "model": row.place.model}
+        line = {"rank": text.ranks(row.rank, row.last_rank), "model": row.place.model}
         for name, metric in METRICS.items():
             if metric.on_page:
                 shown = (
@@ -263,7 +260,6 @@ def _of_board(rows: Sequence[Row], common: Mapping[int, list[str]]) -> pd.DataFr
                 line[metric_heading(metric)] = shown + text.WORSE_ODDS * worse
         if spread := score(values["accuracy_sd_of_repeats"]):
             line[metric_heading(METRICS["accuracy"])] += f", repeats ±{spread}"
-        line[RANKS] = "" if row.rank is None else f"{row.rank}-{row.last_rank}"
         line[BEST] = score(values["share_best"])
         line[MEASURED["published_accuracy"]] = score(values["published_accuracy"])
         line |= {MEASURED[name]: number(values[name], digits) for name, digits in DIGITS.items()}

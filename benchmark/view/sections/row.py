@@ -59,11 +59,15 @@ def _of_row(row: Row, scores: Scores, results: Results) -> Section:
         draw["curves"] = lambda: plots.curves(_histories(results, keys), title, what, selected_on)
     classes = _by_class(row, scores)
     counts = pd.DataFrame(scores.confusion, pd.Index(row.class_names, name="true"), row.class_names)
+    tables = {"confusion": counts.to_csv(), "classes": classes.to_csv()}
+    if not row.only_classes:
+        bins = pd.DataFrame(scores.reliability.T, columns=["pictures", "confidence", "right"])
+        tables["reliability"] = text.csv(bins)
     return Section(
         f"{row.board} {place.model}",
         place.dataset,
         pictures=[Picture(f"{kind}/{file}.png", SHOWS[kind], draw[kind], of) for kind in draw],
-        data={f"confusion/{file}.csv": counts.to_csv(), f"classes/{file}.csv": classes.to_csv()},
+        data={f"{kind}/{file}.csv": table for kind, table in tables.items()},
         where="folder" if row.is_step else "files",
     )
 
