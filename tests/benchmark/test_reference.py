@@ -71,6 +71,14 @@ def test_every_row_has_its_confusion_matrix(computed: Leaderboard) -> None:
         assert counts.to_numpy().sum() == len(row.scores.rows) * len(row.entry.keys)
 
 
+def test_the_readme_opens_with_the_computed_answer() -> None:
+    readme = " ".join((REFERENCE.parents[1] / "README.md").read_text().replace(">", " ").split())
+    told = (REFERENCE / "leaderboard.md").read_text().partition("## The answer on muxspace")[2]
+    answer, more = told.split("\n\n")[1:3]
+    assert answer in readme
+    assert more in readme
+
+
 def test_what_is_committed_is_small() -> None:
     results = Results(REFERENCE)
     keys = [key for row in results.rows() for key in row.keys]
