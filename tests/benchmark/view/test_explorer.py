@@ -39,7 +39,7 @@ def test_only_pictures_that_anybody_may_pass_on_are_embedded(name: str) -> None:
 def test_a_set_that_may_not_be_passed_on_is_shown_from_its_own_folder(
     tmp_path: Path, run_command: Command
 ) -> None:
-    faces.write(tmp_path / "faces", n=120, seed=0, size=32)
+    faces.write(tmp_path / "faces", n=90, seed=0, size=32)
     out = tmp_path / "results"
     status, _, err = run_command(run.main, *MODELS, "--data", tmp_path / "faces", "--out", out)
     assert status == 0, err
