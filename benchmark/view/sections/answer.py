@@ -71,10 +71,13 @@ def _chosen(table: pd.DataFrame, rows: Sequence[Row], board: Leaderboard) -> lis
         if row.scores is not None and row.curve[1] == last["split"] and row.size == most
     ]
     by_model = {row.place.model: row for row in here}
-    winner = by_model[last["model"]]
+    surely = not pd.isna(last["told_apart"]) and bool(last["told_apart"])
+    behind = surely and metric.goodness(last["difference"]) < 0
+    winner = by_model[last["runner_up" if behind else "model"]]
     return [
         f"With {most:,} pictures use {_who(winner)}: {_scored(winner, metric)}.",
-        *_really(last, winner, by_model, metric),
+        _other_choice(last, metric) if behind else _really(last, metric),
+        *_remarks(last, winner, by_model, metric),
         *_cost(winner, here, board),
         *_would_change(table, last),
     ]
@@ -98,27 +101,45 @@ def _scored(row: Row, metric: Metric) -> str:
     return f"its {metric.label} is {value} on {of}"
 
 
-def _really(last: pd.Series, winner: Row, by_model: Mapping[str, Row], metric: Metric) -> list[str]:
-    """Whether it is better than the best of the other kinds, and where pixels stand."""
+def _really(last: pd.Series, metric: Metric) -> str:
+    """Whether it is better than the best of the other kinds."""
     if pd.isna(last["runner_up"]):
-        return [f"No other kind of model than {last['kind']} was tried."]
+        return f"No other kind of model than {last['kind']} was tried."
     other = f"{last['runner_up']} ({last['runner_up_kind']})"
     by = f"{text.difference(last, 'difference', metric.name)} {metric.points}"
-    if not last["told_apart"]:
-        line = f"These pictures cannot tell it from the best of the next kind, {other}: {by}."
-    elif metric.goodness(last["difference"]) > 0:
-        line = f"That is surely better than the best of the next kind, {other}: by {by}."
-    else:
-        line = f"It was chosen on validation pictures; on the test pictures {other} is ahead: {by}."
-    lines = [line]
-    if len(winner.good) == 1:
+    if last["told_apart"]:
+        return f"That is surely better than the best of the next kind, {other}: by {by}."
+    return f"These pictures cannot tell it from the best of the next kind, {other}: {by}."
+
+
+def _other_choice(last: pd.Series, metric: Metric) -> str:
+    """That validation pictures chose a model which the test pictures show to be worse."""
+    other = f"{last['model']} ({last['kind']}, {score(last['score'], metric.name)})"
+    turned = {
+        "difference": -last["difference"],
+        "difference_lo": -last["difference_hi"],
+        "difference_hi": -last["difference_lo"],
+    }
+    by = f"{text.difference(turned, 'difference', metric.name)} {metric.points}"
+    return (
+        f"The validation pictures chose {other}, but it is surely better than that: by {by}. "
+        "Since the test pictures thus chose it, expect a little less of it on others."
+    )
+
+
+def _remarks(
+    last: pd.Series, winner: Row, by_model: Mapping[str, Row], metric: Metric
+) -> list[str]:
+    """What to mind with one repeat, and where classical models on pixels stand."""
+    lines = []
+    if len(winner.good) == 1 and not pd.isna(last["runner_up"]):
         lines.append("These are two fitted models: trained again, either may score otherwise.")
     pixels = [each for each in by_model.values() if each.entry.model.kind == CLASSICAL]
     pixels = [each for each in pixels if each.validation]
     if pixels and CLASSICAL not in (last["kind"], last["runner_up_kind"]):
         best = max(pixels, key=lambda row: metric.goodness(row.validated(metric.name)))
         reaches = f"{best.place.model}, reaches {_value(best, metric)}"
-        lines.append(f"The classical model on pixels chosen likewise, {reaches}.")
+        lines.append(f"The best classical model on pixels by validation, {reaches}.")
     return lines
 
 
