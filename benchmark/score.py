@@ -102,7 +102,8 @@ def _remove_stale(results: Results, row: Row) -> None:
     """Remove the picture of an earlier file of this name that had probabilities."""
     if row.only_classes:
         file = text.file_name(row.place.dataset, row.board, row.place.model)
-        results.remove(f"reliability/{file}.png")
+        for kind in ("png", "csv"):
+            results.remove(f"reliability/{file}.{kind}")
 
 
 if __name__ == "__main__":

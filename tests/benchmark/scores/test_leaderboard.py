@@ -98,7 +98,6 @@ def test_models_the_pictures_cannot_tell_apart_share_a_rank_and_it_shows(tmp_pat
     (section,) = boards(found)
     assert section.table is not None
     assert section.table["rank"].tolist() == ["1-2", "1-2", "3"]
-    assert section.table["rank (95 %)"].tolist() == ["1-2", "1-2", "3-3"]
     pairs = found.pairs.set_index(["model_a", "model_b"])
     assert pairs["told_apart"].to_dict() == {
         ("knn", "vgg11"): False,

@@ -116,14 +116,14 @@ def test_beside_it_stands_the_fair_score_from_about_as_many_pictures(tmp_path: P
     assert found.loc["vgg13", "fair_protocol"] == "fair", "with all there are, if not repeated"
 
 
-def test_each_set_has_a_section_and_other_sets_of_faces_are_folded_in(tmp_path: Path) -> None:
+def test_each_set_has_a_section_and_other_sets_of_faces_are_on_the_page(tmp_path: Path) -> None:
     put(tmp_path, "vgg11", 0.45, faces=True)
     ours, others, file = published_figures(Leaderboard.compute(Results(tmp_path)))
     assert ours.title == "muxspace: what became of published figures"
     counts = "Of 12 published figures: 0 reproduced, 1 contradicted, 11 not checkable."
     assert ours.after[0] == counts
     assert "one picture more than always saying neutral" in markdown.section(ours)
-    assert others.where == "folded"
+    assert others.where == "page"
     assert others.table is not None
     assert "github.com/ArnabKumarRoy02/ResEmoteNet/issues/42" in others.table.to_string()
     written = pd.read_csv(io.StringIO(file.data[FILE]))
