@@ -12,13 +12,13 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from benchmark.scores import pairs
 from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.metrics import with_ends
 from benchmark.scores.rows import Row, Scores, grouped
 from benchmark.view import text, thumbnails
 from benchmark.view.thumbnails import Thumbnails
@@ -26,7 +26,7 @@ from benchmark.view.thumbnails import Thumbnails
 FIRST_LETTER = 0x100
 LEVELS = 60  # of confidence
 MOST_EPOCHS = 40  # points of a training curve
-CURVES = ("epoch", "train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
+CURVES = ("epoch", "train_loss", "validation_loss")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,6 @@ class Set:
     name: str
     classes: list[str]
     files: dict[int, str]
-    people: bool  # whether it says who is shown
     pictures: Thumbnails
 
 
@@ -163,7 +162,6 @@ def _set(row: Row, found: Sequence[Sequence[Row]], board: Leaderboard) -> Set:
         text.data_name(facts),
         row.class_names,
         {number: files[number] for number in tested} if files else {},
-        any(one[0].knows_people for one in tests),
         pictures,
     )
 
@@ -196,9 +194,7 @@ def _board(same: Sequence[Row], board: Leaderboard, of: int, test: int) -> Board
 
 
 def _model(row: Row, scores: Scores, board: Leaderboard) -> Model:
-    values: dict[str, Any] = {"accuracy": scores.mean("accuracy")}
-    low, high = row.intervals["accuracy"]
-    values |= {"accuracy_lo": low, "accuracy_hi": high}
+    values = with_ends("accuracy", (scores.mean("accuracy"), *row.intervals["accuracy"]))
     return Model(
         name=row.place.model,
         kind=row.entry.model.kind,
