@@ -10,7 +10,7 @@ import pandas as pd
 
 import datasets
 from benchmark import session
-from benchmark.core import models
+from benchmark.core import models, pool
 from benchmark.options import Options, command
 from benchmark.view import catalogue, console
 from benchmark.view import tensorboard as events
@@ -45,6 +45,7 @@ def main(options: Options) -> int:
         return 0
     if options.tensorboard:
         events.check_installed()
+    pool.prepare(nets=any(model.deep for model in models.find(options.model)))
     runs = session.plan(options)
     if options.estimate:
         session.estimate(runs, options)

@@ -19,6 +19,7 @@ from benchmark.core.records import Record
 from benchmark.core.runs import Run
 from benchmark.core.store import Results
 from benchmark.options import Options
+from benchmark.scores import published
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import console
 from datasets import Dataset, InputError
@@ -74,7 +75,7 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
         here = [
             Run(source, about, options.size, protocol, entry, settings, repeat, device, threads)
             for protocol in wanted
-            for entry in entries
+            for entry in _models_of(protocol, entries, options)
             for settings in options.parameters(entry, protocol)
             for repeat in range(protocol.repeats)
         ]
@@ -86,6 +87,18 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
             run.protocol.rows(dataset, run.model.deep, run.repeat)
         planned += here
     return planned
+
+
+def _models_of(
+    protocol: Protocol, entries: Sequence[models.Model], options: Options
+) -> Sequence[models.Model]:
+    """Return the models that are made under a protocol.
+
+    Of ``all`` the slides, beside another protocol, have those with a published figure to compare.
+    """
+    if protocol.name != Slides.name or len(options.protocol) == 1 or options.model != "all":
+        return entries
+    return [each for each in entries if each.name in published.models(Slides.name)]
 
 
 def _check_flags(options: Options, wanted: Sequence[Protocol]) -> None:

@@ -5,7 +5,6 @@ Costs decide the order of the runs and the time said to be left; no result depen
 
 from __future__ import annotations
 
-import contextlib
 import heapq
 import json
 import math
@@ -25,8 +24,8 @@ from datasets import cache
 TRIAL_PICTURES = (300, 900)  # a classical model's; their ratio tells how its cost grows
 APART = 2.0  # so many times larger must a size be for its cost to say anything of growth
 PREDICTED = 100  # pictures, of which the cost of predicting one is told
-WARM_UP = 50  # pictures of a fit before, whose imports and start-up are no part of a cost
-TRIAL_EPOCHS = 3  # a net's, of one batch each: the first is its warm-up
+START_UP = 1.0  # second; of a first fit that took no longer, imports may be a good part
+TRIAL_EPOCHS = 2  # a net's, of one batch each: the first is its warm-up
 FORWARD_SHARE = 1 / 3  # of a training step's arithmetic, the rest is the gradients'
 
 # One measurement: training pictures, seconds to fit, seconds to predict a picture.
@@ -70,9 +69,11 @@ def trial(run: Run) -> list[Point]:
         return len(X), fitted - start, (time.perf_counter() - fitted) / len(X_test)
 
     most = min(TRIAL_PICTURES[-1], len(rows.training))
-    with contextlib.suppress(ValueError):  # so few may be of one class
-        timed(WARM_UP)
-    return [timed(n) for n in (*(n for n in TRIAL_PICTURES if n * APART <= most), most)]
+    sizes = [*(n for n in TRIAL_PICTURES if n * APART <= most), most]
+    first = timed(sizes[0])
+    if first[1] < START_UP:
+        first = timed(sizes[0])
+    return [first, *(timed(n) for n in sizes[1:])]
 
 
 def seconds(run: Run, points: Sequence[Point]) -> float:

@@ -35,6 +35,12 @@ def figures() -> pd.DataFrame:
     return table
 
 
+def models(protocol: str) -> frozenset[str]:
+    """Names of the models that have a figure of this protocol, on whatever data."""
+    table = figures()
+    return frozenset(table.loc[table["protocol"] == protocol, "model"])
+
+
 def accuracy(place: Place) -> float | None:
     """Return the accuracy that the register has for a row of the leaderboard, if any."""
     if place.split == WITHIN:

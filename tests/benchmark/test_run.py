@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,10 +15,11 @@ import pandas as pd
 import pytest
 
 import deepnets
-from benchmark import report, run, verify
+from benchmark import report, run, session, verify
 from benchmark.core import models
 from benchmark.core.store import Results
-from benchmark.scores import metrics
+from benchmark.options import Options
+from benchmark.scores import metrics, published
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import catalogue
 from datasets.loaders.drawn import faces
@@ -47,6 +49,22 @@ def results(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path) -> Pa
     assert "[ 12/12]" in done.stderr
     assert "side by side" in done.stdout
     return out
+
+
+def test_beside_another_protocol_the_slides_have_the_models_that_they_published(
+    shapes_folder: Path, tmp_path: Path
+) -> None:
+    def models_of(protocols: tuple[str, ...], model: str = "all") -> dict[str, set[str]]:
+        asked = Options(data=str(shapes_folder), protocol=protocols, model=model, out=tmp_path)
+        made = defaultdict(set)
+        for each in session.plan(asked):
+            made[each.protocol.name].add(each.model.name)
+        return made
+
+    both = models_of(("slides", "fair"))
+    assert both["slides"] == published.models("slides") < both["fair"]
+    assert models_of(("slides",))["slides"] == both["fair"]
+    assert models_of(("slides", "fair"), "majority,knn")["slides"] == {"majority", "knn"}
 
 
 def test_a_parameter_that_some_model_lacks_is_refused_before_anything_is_fitted(

@@ -121,8 +121,9 @@ def test_sizes_that_are_alike_say_nothing_of_growth_and_are_not_both_tried(
     assert [n for n, _, _ in schedule.trial(knn)] == tried
 
 
-def test_a_trial_fits_once_beside_a_warm_up_that_may_fail(
-    knn: work.Run, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("start_up", "fits"), [(0.0, 1), (60.0, 2)])
+def test_a_quick_trial_is_made_again_since_imports_may_be_a_good_part_of_it(
+    knn: work.Run, monkeypatch: pytest.MonkeyPatch, start_up: float, fits: int
 ) -> None:
     fitted: list[int] = []
     estimator = type(knn.estimator())
@@ -130,14 +131,12 @@ def test_a_trial_fits_once_beside_a_warm_up_that_may_fail(
 
     def counted(self: Any, X: Any, y: Any, *more: Any, **named: Any) -> Any:
         fitted.append(len(X))
-        if len(X) == schedule.WARM_UP:
-            raise ValueError("the pictures are of one class")
         return fit(self, X, y, *more, **named)
 
-    monkeypatch.setattr(schedule, "WARM_UP", 5)
+    monkeypatch.setattr(schedule, "START_UP", start_up)
     monkeypatch.setattr(estimator, "fit", counted)
-    schedule.trial(knn)
-    assert fitted == [5, len(knn.rows().training)]
+    assert len(schedule.trial(knn)) == 1
+    assert fitted == [len(knn.rows().training)] * fits
 
 
 def test_costs_are_remembered_by_kind_and_a_later_one_takes_the_place_of_an_earlier() -> None:
