@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from benchmark.core.protocols import Curve, Search, possible_splits
 from benchmark.core.records import Asked, Record
 from benchmark.core.runs import Run, on_board
 from benchmark.options import Options, TrainSize, command
+from benchmark.scores import picks
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import Metric
 from benchmark.view.text import score
@@ -133,9 +135,7 @@ def room(board: Leaderboard, asked: Asked) -> Room | None:
 
     So it is before a model has a result, and by a metric without an upper end.
     """
-    from benchmark.view.sections.advice import considered  # with matplotlib, not for the workers
-
-    best = next(iter(considered(board, asked)), None)
+    best = next(iter(picks.considered(board, asked)), None)
     if best is None or best.scores is None or not board.metric.more_is_better:
         return None
     wrong = int((best.scores.predicted != best.scores.labels).sum(axis=1).min())
@@ -163,12 +163,10 @@ def larger_trial(options: Options, dataset: Dataset, board: Leaderboard, asked: 
     It learns from the pictures that it learnt from on the board, and both the model and the size
     are chosen on the validation pictures: no test picture is asked about, as in a search.
     """
-    from benchmark.view.sections.advice import considered
-
     metric = board.metric
     rows = [
         row
-        for row in considered(board, asked)
+        for row in picks.considered(board, asked)
         if not row.is_deep and row.place.model != BASELINE and row.validation
     ]
     size = larger_size(dataset, options.size) if rows else None
@@ -276,6 +274,9 @@ def main(options: Options) -> int:
     session.say(f"more: {options.out / 'report.html'}, {options.out / 'advice.md'}")
     for line in advice(board, answer.asked):
         click.echo(line)
+    click.echo(
+        f"To use it: python -m benchmark.predict --out {shlex.quote(str(options.out))} PICTURE"
+    )
     return status
 
 

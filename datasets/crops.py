@@ -23,6 +23,11 @@ CROPS = (NONE, *WORDS)
 FACE_SIDE = 80  # pixels of a picture's longer side when a face is looked for in it
 BORDER = 0.15  # of that side, put around: the faces of close pictures touch the edge
 LEAST_FACE = 0.3  # of that side
+# Where several faces may be in a picture.
+FACES_SIDE = 640  # pixels of its longer side
+SMALLEST_FACE = 40  # pixels of that
+FILLS = 0.5  # of the shorter side: so wide a face leaves no room for others
+VOTES = 4  # of windows that find a face, at least
 
 
 class Feature(NamedTuple):
@@ -109,6 +114,23 @@ def cut(picture: np.ndarray, crop: str) -> tuple[np.ndarray, bool]:
         return whole.of(picture), face is not None
     part, found = (_eye_strip if crop == "eyes" else _mouth)(grey, whole)
     return part.of(picture), found
+
+
+def faces(picture: np.ndarray) -> list[Box]:
+    """Find all faces in a picture ``(height, width, 1 or 3)`` of uint8.
+
+    One that fills the picture, found as `cut` does it, is alone in it.
+    """
+    grey = picture[..., 0] if picture.shape[2] == 1 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    close = _face(grey)
+    if close is not None and close.width > FILLS * min(grey.shape):
+        return [close]
+    scale = FACES_SIDE / max(grey.shape)
+    boxes = _cascade("frontalface_alt2").detectMultiScale(
+        _scaled(grey, scale), 1.1, VOTES, minSize=(SMALLEST_FACE, SMALLEST_FACE)
+    )
+    found = [Box(*(float(end) / scale for end in box)) for box in boxes]
+    return found or ([] if close is None else [close])
 
 
 def said(crop: str, share: float) -> str:

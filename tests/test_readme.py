@@ -11,6 +11,9 @@ import subprocess
 from pathlib import Path
 from types import ModuleType
 
+import cv2
+import numpy as np
+import pandas as pd
 import pytest
 import safetensors.torch
 import timm
@@ -120,6 +123,13 @@ def test_the_command_works(command: str, home: Path, run_command: Command) -> No
         assert run_command(importlib.import_module("benchmark.run").main, *fast)[0] == 0
         (said,) = home.glob("results/predictions/*.csv")
         said.rename(home / "predictions.csv")
+    if module == "benchmark.predict":
+        fast = ("--model", "hog-svm", "--data", "my-pictures")
+        assert run_command(importlib.import_module("benchmark.run").main, *fast)[0] == 0
+        write_picture(home / "my-picture.jpg")
+        film = cv2.VideoWriter("film.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
+        film.write(np.zeros((48, 64, 3), np.uint8))
+        film.release()
     if module == "benchmark":  # lists the others, and is no command of flags
         importlib.import_module("benchmark.__main__").main()
         return
@@ -131,6 +141,8 @@ def test_the_command_works(command: str, home: Path, run_command: Command) -> No
         assert len([*home.glob("results/trials/*.png")]) == 1
     if module == "benchmark.advise":
         assert len(out.splitlines()) == 5
+    if module == "benchmark.predict":
+        assert len(pd.read_csv("predicted/predictions.csv"))
 
 
 @pytest.mark.parametrize("command", MAKE)

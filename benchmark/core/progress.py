@@ -134,7 +134,7 @@ class Display:
         """Seconds to the end, from what the runs were expected to take and those ended took.
 
         A run under way is taken to go on at its pace; for one whose cost is not known stands the
-        mean of those that ended.
+        mean of those that ended, nets and classical models apart. None before there is one.
         """
         now = time.monotonic()
         pace = {deep: self._pace(deep) for deep in (True, False)}
@@ -145,10 +145,12 @@ class Display:
                 whole = so_far / self.share[key]
             elif key in self.expected:
                 whole = self.expected[key] * pace[self.runs[key].model.deep]
-            elif self.took:
-                whole = sum(self.took.values()) / len(self.took)
             else:
-                return None
+                deep = self.runs[key].model.deep
+                alike = [took for k, took in self.took.items() if self.runs[k].model.deep == deep]
+                if not alike:
+                    return None
+                whole = sum(alike) / len(alike)
             left.append(max(whole - so_far, 0.0))
         return max(sum(left) / self.jobs, *left)
 

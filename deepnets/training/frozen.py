@@ -114,18 +114,15 @@ class FrozenClassifier(Classifier):
         y_val: np.ndarray | None,
         shares: np.ndarray | None,
     ) -> None:
-        where = backend(self.device)
-        self.device_, self.saved_seconds_ = where.device.type, 0.0
-        self.size_ = self._size(X.shape[-1])
-        self.net_ = self._backbone(self.starting_weights()).to(where.device).eval()
-        features = self._features(X)
+        self.look(X.shape[-1])
+        features = self.features(X)
         self.mean_, self.scale_ = features.mean(axis=0), features.std(axis=0).clip(1e-6)
         rows = (features - self.mean_) / self.scale_
         known = np.isin(y_val, self.classes_) if y_val is not None else np.zeros(0, bool)
         head, judged = HEADS[self.head], None
         C = self.C if head.penalised else None
         if C is None and X_val is not None and y_val is not None and known.any():
-            judged = (self._features(X_val[known]) - self.mean_) / self.scale_, y_val[known]
+            judged = (self.features(X_val[known]) - self.mean_) / self.scale_, y_val[known]
         fitted, told = head.fit(rows, y, judged, C, self.random_state)
         self.note_ = f"frozen, seen at {self.size_} px, {told}"
         if self.head != "logistic":
@@ -137,8 +134,16 @@ class FrozenClassifier(Classifier):
             self.intercepts_ = np.concatenate([-fitted.intercept_, fitted.intercept_]) / 2
         self.n_parameters_ = self.coefficients_.size + self.intercepts_.size
 
+    def look(self, size: int) -> Self:
+        """Make the net ready to look at pictures of a width in pixels, without a classifier."""
+        where = backend(self.device)
+        self.device_, self.saved_seconds_ = where.device.type, 0.0
+        self.size_ = self._size(size)
+        self.net_ = self._backbone(self.starting_weights()).to(where.device).eval()
+        return self
+
     def _predict_proba(self, X: np.ndarray) -> np.ndarray:
-        rows = (self._features(X) - self.mean_) / self.scale_
+        rows = (self.features(X) - self.mean_) / self.scale_
         if self.head != "logistic":
             return self.fitted_.predict_proba(rows)
         logits = rows @ self.coefficients_.T + self.intercepts_
@@ -200,8 +205,8 @@ class FrozenClassifier(Classifier):
         net.load_state_dict({name: found[name] for name in learnt}, strict=False)
         return Standardised(net, found["mean"], found["deviation"])
 
-    def _features(self, X: np.ndarray) -> np.ndarray:
-        """What the net sees of pictures, ``(n, n_features)`` of float32, as far as kept from there.
+    def features(self, X: np.ndarray) -> np.ndarray:
+        """What the net sees of pictures, ``(n, n_features)`` of float32, as far as kept in `cache`.
 
         What computing the kept ones took is added to `saved_seconds_`.
         """

@@ -35,6 +35,7 @@ def test_five_lines_answer_for_a_folder_and_a_second_call_uses_the_runs_again(
     out = tmp_path / "advice"
     status, lines, err = run_command(advise.main, "--data", shapes_folder, "--out", out, *FAST)
     assert status == 0, err
+    assert err.splitlines()[-1] == f"to use it: python -m benchmark.predict --out {out} PICTURE"
     which, expect, costs, deep, more = lines.splitlines()
     assert which.startswith("Which model: ")
     assert "30 test pictures" in which

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmark.core.records import SELECTION, Asked
 from benchmark.core.store import DamagedError, Results
-from benchmark.scores import curves, intervals
+from benchmark.scores import curves, intervals, picks
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import Metric
 from benchmark.scores.pairs import Pairs
@@ -18,9 +18,6 @@ from benchmark.scores.rows import Row, Scores, read_row
 from benchmark.view.sections.section import Section
 from benchmark.view.text import score
 
-BASELINE = "majority"  # no model is advised that is not surely better
-PICTURES_ANSWERED = 10_000  # of a model in use, whose seconds count in what it costs
-COST_STEP = 60.0  # seconds, up to whole multiples of which costs are rounded
 WIDE_INTERVAL = 0.2  # of an accuracy, which then says little
 TOO_MANY = 20  # times the test pictures that would show a gain: it is next to none
 
@@ -38,24 +35,6 @@ def advices(board: Leaderboard) -> list[Section]:
     ]
 
 
-def considered(board: Leaderboard, asked: Asked) -> list[Row]:
-    """The ranked rows on all the pictures, the best first."""
-    whole = [row for row in _rows(board, asked) if row.place.protocol == asked.protocols[-1]]
-    metric = board.metric
-    return sorted(whole, key=lambda row: metric.goodness(row.mean(metric.name)), reverse=True)
-
-
-def _rows(board: Leaderboard, asked: Asked) -> list[Row]:
-    return [
-        row
-        for row in board.rows
-        if row.rank is not None
-        and row.fingerprint == asked.fingerprint
-        and row.place.split == asked.split
-        and row.place.protocol in asked.protocols
-    ]
-
-
 def advice(board: Leaderboard, asked: Asked) -> list[str]:
     """Answer the user's question in five lines.
 
@@ -65,15 +44,11 @@ def advice(board: Leaderboard, asked: Asked) -> list[str]:
         Which model; what accuracy to expect; what it costs; deep or classical; whether more
         pictures would help, and larger ones if these were tried. One line if no model has a result.
     """
-    best_first = considered(board, asked)
-    if not best_first:
+    found = picks.advice(board, asked)
+    if found is None:
         return ["Which model: not known, as no run on all pictures was finished."]
-    metric = board.metric
-    tied = [row for row in best_first if row.rank == 1]
-    useless = any(row.place.model == BASELINE for row in tied)
-    tied = [row for row in tied if _as_good(row, best_first[0], metric)]
-    pick = best_first[0] if useless else min(tied, key=_cost)
-    by_size = {(row.place.protocol, row.place.model): row for row in _rows(board, asked)}
+    metric, pick, best_first = board.metric, found.pick, found.best_first
+    by_size = {(row.place.protocol, row.place.model): row for row in picks.of_advice(board, asked)}
 
     def curve(row: Row) -> list[Row]:
         sizes = (by_size.get((label, row.place.model)) for label in asked.protocols)
@@ -83,22 +58,12 @@ def advice(board: Leaderboard, asked: Asked) -> list[str]:
     more = _more_pictures(curve((with_curve or [pick])[0]), pick, metric)
     larger = larger_pictures(board, asked)
     return [
-        _which(best_first, tied, pick, useless, metric),
+        _which(found, metric),
         _expect(pick, best_first, metric),
         _costs(pick, board.results),
         _deep_or_classical(best_first, board.pairs, metric),
         f"{more} {larger}" if larger else more,
     ]
-
-
-def _as_good(row: Row, best: Row, metric: Metric) -> bool:
-    """Whether a row may be as good as the best, the two compared on their own.
-
-    A rank is also shared with much worse models whose repeats differ much, since these are told
-    apart from few where all pairs of a board are judged.
-    """
-    scores = [each.scores for each in (best, row) if each.scores is not None]
-    return row is best or Pairs(scores).p(0, 1, metric.name) >= 1 - intervals.LEVEL
 
 
 def larger_pictures(board: Leaderboard, asked: Asked) -> str:
@@ -111,7 +76,7 @@ def larger_pictures(board: Leaderboard, asked: Asked) -> str:
         return ""
     name, metric, size = asked.larger.model.label, board.metric, asked.larger.dataset.size
     there = read_row(board.results, asked.larger)
-    here = next((row for row in considered(board, asked) if row.place.model == name), None)
+    here = next((row for row in picks.considered(board, asked) if row.place.model == name), None)
     if here is None or there.scores is None:
         return ""
     try:
@@ -134,13 +99,6 @@ def larger_pictures(board: Leaderboard, asked: Asked) -> str:
     )
 
 
-def _cost(row: Row) -> int:
-    """Seconds to train and to answer, as a number of `COST_STEP`."""
-    values = row.columns()
-    answering = values["predict_ms_per_image"] / 1000 * PICTURES_ANSWERED
-    return math.ceil((values["fit_seconds"] + answering) / COST_STEP)
-
-
 def _interval(low: float, high: float, name: str = "accuracy") -> str:
     return f"95 % interval {score(low, name)} to {score(high, name)}"
 
@@ -151,11 +109,10 @@ def _scored(row: Row, metric: Metric) -> str:
     return f"{value} %" if metric.name == "accuracy" else f"{metric.heading} {value}"
 
 
-def _which(
-    rows: Sequence[Row], tied: Sequence[Row], pick: Row, useless: bool, metric: Metric
-) -> str:
+def _which(found: picks.Advice, metric: Metric) -> str:
+    pick, rows, tied = found.pick, found.best_first, found.as_good
     name, n_test = pick.place.model, f"{pick.n_test:,} test pictures"
-    if useless:
+    if found.is_useless:
         return (
             f"Which model: none yet. On these {n_test} no model is surely better than always "
             f"saying the commonest class; {name} has the best {metric.label}."

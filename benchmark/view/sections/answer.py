@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from benchmark.core.records import CLASSICAL
+from benchmark.scores import picks
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS, Metric
-from benchmark.scores.rows import Row, grouped
-from benchmark.scores.winners import SAME_MAP
+from benchmark.scores.rows import Row
 from benchmark.view import text
 from benchmark.view.sections.section import Section
 from benchmark.view.text import score
@@ -26,9 +26,7 @@ def answers(board: Leaderboard) -> list[Section]:
     """A few sentences on each data set; none where advice, which says more, was asked for."""
     if board.results.asked() is not None:
         return []
-    by_set = grouped(board.rows, lambda row: row.fingerprint)
-    by_set.sort(key=len, reverse=True)
-    said = [(rows, sentences(rows, board)) for rows in by_set]
+    said = [(rows, sentences(rows, board)) for rows in picks.by_set(board)]
     return [
         Section(
             f"The answer on {text.data_name(rows[0].entry.dataset)}",
@@ -44,41 +42,29 @@ def answers(board: Leaderboard) -> list[Section]:
 
 def sentences(rows: Sequence[Row], board: Leaderboard) -> list[str]:
     """Answer from the rows of one data set; nothing if none of them has a rank."""
-    table = board.winners
-    ours = table[table["data"] == rows[0].data]
-    if len(ours):
-        of_one = ours[(ours[SAME_MAP] == ours[SAME_MAP].iloc[0]).all(axis=1)]
-        return _chosen(of_one, rows, board)
-    ranked = [row for row in rows if row.rank is not None]
-    if not ranked:
+    found = picks.answer(rows, board)
+    if found is None:
         return []
-    best = max(ranked, key=lambda row: board.metric.goodness(row.mean(board.metric.name)))
-    on_test = best.entry.protocol.selected_on == "test"
+    if found.winners is not None:
+        return _chosen(found, found.winners, board)
+    on_test = found.row.entry.protocol.selected_on == "test"
     flatters = " Its training chose by the test pictures, so the figure flatters."
     return [
-        f"Best of {len({row.place.model for row in ranked})} models is {_who(best)}: "
-        f"{_scored(best, board.metric)}.{flatters * on_test}"
+        f"Best of {len({row.place.model for row in rows if row.rank is not None})} models is "
+        f"{_who(found.row)}: {_scored(found.row, board.metric)}.{flatters * on_test}"
     ]
 
 
-def _chosen(table: pd.DataFrame, rows: Sequence[Row], board: Leaderboard) -> list[str]:
+def _chosen(found: picks.Answer, table: pd.DataFrame, board: Leaderboard) -> list[str]:
     """From a map of who wins: what wins with most pictures, and whether it does with fewer."""
     metric, most = board.metric, table["pictures"].max()
     last = table[table["pictures"] == most].iloc[-1]
-    here = [
-        row
-        for row in rows
-        if row.scores is not None and row.curve[1] == last["split"] and row.size == most
-    ]
-    by_model = {row.place.model: row for row in here}
-    surely = not pd.isna(last["told_apart"]) and bool(last["told_apart"])
-    behind = surely and metric.goodness(last["difference"]) < 0
-    winner = by_model[last["runner_up" if behind else "model"]]
+    by_model = {row.place.model: row for row in found.beside}
     return [
-        f"With {most:,} pictures use {_who(winner)}: {_scored(winner, metric)}.",
-        _other_choice(last, metric) if behind else _really(last, metric),
-        *_remarks(last, winner, by_model, metric),
-        *_cost(winner, here, board),
+        f"With {most:,} pictures use {_who(found.row)}: {_scored(found.row, metric)}.",
+        _other_choice(last, metric) if found.instead else _really(last, metric),
+        *_remarks(last, found.row, by_model, metric),
+        *_cost(found.row, found.beside, board),
         *_would_change(table, last),
     ]
 

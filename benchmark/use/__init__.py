@@ -1,0 +1,1 @@
+"""A fitted model in use: which one, what it says of new pictures, and when to distrust it."""

@@ -1,0 +1,52 @@
+"""Writing a film, picture by picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+
+from datasets import InputError
+
+SUFFIX, CODEC = ".mp4", "mp4v"
+
+
+class Film:
+    """A film that is being written; use as a context manager. It has no sound.
+
+    Parameters
+    ----------
+    path : Path
+    rate : float
+        Pictures a second.
+    """
+
+    def __init__(self, path: Path, rate: float) -> None:
+        self.path, self.rate = path, rate
+        self.writer: cv2.VideoWriter | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        if self.writer is not None:
+            self.writer.release()
+
+    def add(self, picture: np.ndarray) -> None:
+        """Add a picture ``(height, width, 3)`` of RGB, all of one size.
+
+        Raises
+        ------
+        InputError
+            If the film cannot be written.
+        """
+        if self.writer is None:
+            height, width = picture.shape[:2]
+            code = cv2.VideoWriter.fourcc(*CODEC)
+            self.writer = cv2.VideoWriter(str(self.path), code, self.rate, (width, height))
+            if not self.writer.isOpened():
+                raise InputError(f"{self.path} cannot be written: name another --to")
+        self.writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

@@ -1,0 +1,177 @@
+"""Looking at scenes with a fitted model: where, what it says there, and when that is in doubt."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from benchmark.core.predictions import probability_column
+from benchmark.core.runs import load
+from benchmark.scores.rows import Row
+from benchmark.use import draw, faces
+from benchmark.use.doubt import Known
+from benchmark.use.faces import Framing
+from benchmark.use.fitted import Answers, Fitted, stacked
+from benchmark.use.scenes import Scene
+from datasets import InputError, Source, crops
+from datasets.crops import Box
+
+WHERE = ("x", "y", "width", "height")  # of a part, in pixels
+NO_FACE, UNLIKE = "no face found", "unlike what it knows"
+MOST_WRITTEN = 3  # classes of a set that are written onto a picture
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What the pictures of a model's data set tell, where they are here.
+
+    Attributes
+    ----------
+    known : Known or None
+        What new pictures are compared with.
+    framing : Framing or None
+        How faces are framed in them; None if the model is of whole pictures.
+    missing : str
+        Why the pictures are not here, or nothing.
+    """
+
+    known: Known | None
+    framing: Framing | None
+    missing: str = ""
+
+    @classmethod
+    def of(cls, row: Row) -> Surroundings:
+        """Look at the pictures that a row's model was chosen on."""
+        about = row.entry.dataset
+        try:
+            dataset = load(Source.parse(about.source), about.size)
+            if dataset.fingerprint != about.fingerprint:
+                raise InputError("they were changed since")
+            looks_for_faces = about.faces and not about.generated and about.crop == crops.NONE
+            return cls(Known.of(dataset), Framing.of(dataset) if looks_for_faces else None)
+        except InputError as error:
+            return cls(None, None, str(error))
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """A scene, its parts that were looked at, and what was said of each.
+
+    Attributes
+    ----------
+    scene : Scene
+    parts : sequence of Box
+        Faces, or the whole picture; none where it could not be read, or in a scene of a film
+        without a face.
+    answers : Answers
+        A row a part.
+    distances : ndarray, shape (n,), or None
+        See `Known.distances`.
+    remark : str
+        Of the scene, or nothing.
+    """
+
+    scene: Scene
+    parts: Sequence[Box]
+    answers: Answers
+    distances: np.ndarray | None = None
+    remark: str = ""
+
+    def lines(self, model: Fitted) -> Iterator[dict[str, Any]]:
+        """A line of the table for each part, by column; one that says why if there is none."""
+        first = {"file": self.scene.name, "seconds": self.scene.seconds}
+        if not self.parts:
+            yield {**first, "remark": self.remark}
+        said, sure = self.answers.said, self.answers.confidence
+        for i, box in enumerate(self.parts):
+            distance = None if self.distances is None else self.distances[i]
+            yield {
+                **first,
+                **dict(zip(WHERE, map(round, box), strict=True)),
+                "said": model.class_names[said[i]],
+                "confidence": sure[i],
+                "set": "; ".join(self._held(i, model)) if model.least is not None else None,
+                "distance": distance,
+                "remark": "; ".join(self._remarks(i)),
+                **{
+                    probability_column(name): self.answers.probabilities[i, number]
+                    for number, name in enumerate(model.class_names)
+                },
+            }
+
+    def drawn(self, model: Fitted) -> np.ndarray:
+        """The picture with its parts framed and what was said of each, see `draw.labelled`."""
+        said, sure = self.answers.said, self.answers.confidence
+        labels = []
+        for i, box in enumerate(self.parts):
+            name, remarks = model.class_names[said[i]], self._remarks(i)
+            lines = [f"{name} {100 * sure[i]:.0f} %"]
+            others = [each for each in self._held(i, model) if each != name]
+            if model.least is not None and others:
+                few, more = others[:MOST_WRITTEN], len(others) - MOST_WRITTEN
+                lines.append(f"or {', '.join(few)}{f' or {more} more' if more > 0 else ''}")
+            labels.append(draw.Label(box, [*lines, *remarks], in_doubt=bool(remarks)))
+        return draw.labelled(self.scene.picture, labels)
+
+    def _held(self, part: int, model: Fitted) -> list[str]:
+        """Classes of a part's set, the most probable first."""
+        order = np.argsort(-self.answers.probabilities[part], kind="stable")
+        return [model.class_names[i] for i in order if self.answers.sets[part, i]]
+
+    def _remarks(self, part: int) -> list[str]:
+        unlike = self.distances is not None and self.distances[part] > 1
+        return [each for each in (self.remark, UNLIKE if unlike else "") if each]
+
+
+@dataclass(eq=False)
+class Looker:
+    """A fitted model that looks at scenes.
+
+    Attributes
+    ----------
+    model : Fitted
+    around : Surroundings
+    """
+
+    model: Fitted
+    around: Surroundings = field(default_factory=lambda: Surroundings(None, None))
+
+    def at(self, scenes: Iterable[Scene], at_once: int = 1) -> Iterator[Looked]:
+        """Look at scenes, so many together."""
+        several = iter(scenes)
+        while some := [*itertools.islice(several, at_once)]:
+            yield from self._at(some)
+
+    def _at(self, scenes: Sequence[Scene]) -> Iterator[Looked]:
+        found = [self._parts(scene) for scene in scenes]
+        prepared = [
+            self.model.prepared(box.of(scene.picture))
+            for scene, (parts, _) in zip(scenes, found, strict=True)
+            for box in parts
+        ]
+        pictures = stacked(prepared, self.model.size)
+        answers = self.model.answers(pictures)
+        far = self.around.known and len(pictures) and self.around.known.distances(pictures)
+        start = 0
+        for scene, (parts, remark) in zip(scenes, found, strict=True):
+            which = slice(start, start + len(parts))
+            start += len(parts)
+            distances = far[which] if isinstance(far, np.ndarray) else None
+            yield Looked(scene, parts, answers.part(which), distances, remark)
+
+    def _parts(self, scene: Scene) -> tuple[list[Box], str]:
+        """Which parts of a scene are looked at, and what is to be said of that."""
+        if scene.fault:
+            return [], scene.fault
+        height, width = scene.picture.shape[:2]
+        whole = [Box(0, 0, width, height)]
+        if self.around.framing is None:
+            return whole, ""
+        found = faces.find(scene.picture, self.around.framing)
+        if found:
+            return found, ""
+        return ([] if scene.seconds is not None else whole), NO_FACE

@@ -1,0 +1,135 @@
+"""What a user hands in, scene by scene: pictures, folders of them, films and cameras."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from datasets import InputError, images
+
+CAMERA = "camera"  # and "camera:1" is the second
+USUAL_RATE = 25.0  # pictures a second, of a film that does not say
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A picture, or one of a film.
+
+    Attributes
+    ----------
+    name : str
+        Of the file.
+    picture : ndarray of uint8, shape (height, width, 1 or 3)
+        RGB; empty where it could not be read.
+    seconds : float or None
+        From the beginning of the film; None of a picture.
+    fault : str
+        Why it could not be read, or nothing.
+    """
+
+    name: str
+    picture: np.ndarray
+    seconds: float | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Given:
+    """Something to look at: a file, or a camera.
+
+    Attributes
+    ----------
+    name : str
+        Of the file from the folder that was named, or of the camera.
+    path : Path or None
+        None of a camera.
+    is_film : bool
+        Whether it has scenes one after another.
+    number : int
+        Of the camera.
+    """
+
+    name: str
+    path: Path | None
+    is_film: bool = False
+    number: int = 0
+
+    def scenes(self, every: int = 1) -> Iterator[Scene]:
+        """Read its scenes, of a film one of every so many.
+
+        Raises
+        ------
+        InputError
+            If the film or the camera cannot be opened.
+        """
+        if self.is_film:
+            yield from self._of_film(every)
+            return
+        assert self.path is not None
+        try:
+            yield Scene(self.name, images.read(self.path.read_bytes()))
+        except (OSError, ValueError) as error:
+            yield Scene(self.name, np.empty((0, 0, 3), np.uint8), fault=str(error))
+
+    def rate(self) -> float:
+        """Pictures a second of a film; of a camera the usual number."""
+        if self.path is None:
+            return USUAL_RATE
+        film = self._opened()
+        rate = film.get(cv2.CAP_PROP_FPS)
+        film.release()
+        return rate if 0 < rate < 1000 else USUAL_RATE
+
+    def _of_film(self, every: int) -> Iterator[Scene]:
+        film, rate, begun = self._opened(), self.rate(), time.monotonic()
+        try:
+            number = 0
+            while film.grab():
+                if number % every == 0:
+                    there, picture = film.retrieve()
+                    if not there:
+                        break
+                    rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+                    seconds = number / rate if self.path else time.monotonic() - begun
+                    yield Scene(self.name, rgb, seconds)
+                number += 1
+        finally:
+            film.release()
+
+    def _opened(self) -> cv2.VideoCapture:
+        film = cv2.VideoCapture(self.number if self.path is None else str(self.path))
+        if not film.isOpened():
+            what = "no camera answers" if self.path is None else "it cannot be opened as a film"
+            raise InputError(f"{self.path or self.name}: {what}")
+        return film
+
+
+def given(what: str) -> list[Given]:
+    """List what a path or ``camera`` names; of a folder the pictures in it, however deep.
+
+    Raises
+    ------
+    InputError
+        If it is not there, or a folder without pictures.
+    """
+    name, _, number = what.partition(":")
+    if name == CAMERA and (not number or number.isdecimal()):
+        return [Given(what, None, True, int(number or 0))]
+    path = Path(what).expanduser()
+    if path.is_dir():
+        files = sorted(each for each in path.rglob("*") if _is_picture(each))
+        if not files:
+            raise InputError(f"{path} holds no pictures ({', '.join(sorted(images.SUFFIXES))})")
+        return [Given(each.relative_to(path).as_posix(), each) for each in files]
+    if not path.is_file():
+        raise InputError(f"{path} is not there: name a picture, a folder, a film or '{CAMERA}'")
+    return [Given(path.name, path, not _is_picture(path))]
+
+
+def _is_picture(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in images.SUFFIXES

@@ -1,0 +1,223 @@
+"""The winner answers for new pictures and films, whatever they are, and says its doubts."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import datasets
+from benchmark import predict, run
+from benchmark.core.predictions import probability_column
+from benchmark.core.store import Results
+from benchmark.use import draw, faces, fitted, look
+from benchmark.use.faces import Framing
+from benchmark.use.fitted import Fitted
+from datasets import Dataset, audit
+from datasets.crops import Box
+from tests.conftest import FAST, Command, write_picture
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path) -> Path:
+    """Results of three models on one board and of one on another."""
+    out = tmp_path_factory.mktemp("predict") / "results"
+    for models, n in (("knn,hog-svm,cnn3", 60), ("knn", 40)):
+        asked = ["--model", models, "--data", str(shapes_folder), "--out", str(out)]
+        asked += ["--train-size", str(n), "--jobs", "1", "--budget", "0.02", "--device", "cpu"]
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+            patch.setattr("sys.argv", ["run", *asked])
+            run.main()
+        assert end.value.code == 0
+    return out
+
+
+def told(run_command: Command, ran: Path, to: Path, *asked: object) -> tuple[pd.DataFrame, str]:
+    status, out, err = run_command(predict.main, "--out", ran, "--to", to, *asked)
+    assert status == 0, err
+    return pd.read_csv(to / predict.TABLE), out
+
+
+@pytest.mark.parametrize("model", ["fair-60/knn", "hog-svm", "cnn3"])
+def test_of_the_test_pictures_it_says_what_is_stored(ran: Path, model: str) -> None:
+    results = Results(ran)
+    one = Fitted.load(results, fitted.find(results, model))
+    stored = results.predictions(one.record).scored
+    files = results.files(one.record.dataset.fingerprint)
+    assert files is not None
+    root = datasets.load(one.record.dataset.source).root
+    assert root is not None
+    read = [
+        one.prepared(cv2.cvtColor(cv2.imread(str(root / files[row])), cv2.COLOR_BGR2RGB))
+        for row in stored.rows
+    ]
+    said = one.raw(fitted.stacked(read, one.size))
+    np.testing.assert_allclose(said, stored.probabilities, atol=1e-5)
+
+
+def test_a_folder_is_answered_for_picture_by_picture(
+    run_command: Command, ran: Path, shapes_folder: Path, tmp_path: Path
+) -> None:
+    table, out = told(run_command, ran, tmp_path / "said", shapes_folder)
+    assert len(table) == 90
+    true = table["file"].str.split("/").str[0]
+    assert (true == table["said"]).mean() > 0.8
+    assert "right on" in out.splitlines()[0]
+    of_classes = [probability_column(name) for name in ("bar", "disc", "ring")]
+    np.testing.assert_allclose(table[of_classes].sum(axis=1), 1)
+    np.testing.assert_allclose(table[of_classes].max(axis=1), table["confidence"])
+    assert all(a in b.split("; ") for a, b in zip(table["said"], table["set"], strict=True))
+    drawn = [*(tmp_path / "said").glob("*.png")]
+    assert len(drawn) == 90
+    assert min(Image.open(drawn[0]).size) >= draw.LEAST_SIDE
+
+
+def test_whatever_is_handed_in_is_answered_for_or_said_why_not(
+    run_command: Command, ran: Path, shapes_folder: Path, tmp_path: Path
+) -> None:
+    shown = cv2.imread(str(next((shapes_folder / "disc").iterdir())))
+    given = tmp_path / "given"
+    given.mkdir()
+    cv2.imwrite(str(given / "grey.png"), cv2.cvtColor(shown, cv2.COLOR_BGR2GRAY))
+    cv2.imwrite(str(given / "huge.jpg"), cv2.resize(shown, (3840, 2160)))
+    clear = cv2.cvtColor(shown, cv2.COLOR_BGR2BGRA)
+    cv2.imwrite(str(given / "transparent.png"), clear)
+    (given / "broken.jpg").write_bytes((given / "huge.jpg").read_bytes()[:2000])
+    (given / "empty.png").touch()
+    turned = Image.fromarray(
+        cv2.cvtColor(cv2.rotate(shown, cv2.ROTATE_90_CLOCKWISE), cv2.COLOR_BGR2RGB)
+    )
+    exif = turned.getexif()
+    exif[274] = 8  # as a phone writes that it was held upright
+    turned.save(given / "turned.jpg", exif=exif, quality=100)
+    Image.fromarray(cv2.cvtColor(shown, cv2.COLOR_BGR2RGB)).save(given / "upright.jpg", quality=100)
+    table, _ = told(run_command, ran, tmp_path / "said", "--model", "hog-svm", given)
+    table = table.set_index("file")
+    assert len(table) == 7
+    assert table.loc["broken.jpg", "remark"] == "the picture is truncated"
+    assert table.loc["empty.png", "remark"] == "the file is empty"
+    assert pd.isna(table.loc["broken.jpg", "said"])
+    assert table["said"].notna().sum() == 5
+    turned_one, upright = table.loc["turned.jpg"], table.loc["upright.jpg"]
+    assert turned_one["said"] == upright["said"]
+    assert turned_one["confidence"] == pytest.approx(upright["confidence"], abs=0.05)
+
+
+def test_other_pictures_are_said_to_be_unlike(
+    run_command: Command, ran: Path, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "noise.png"), noise)
+    table, _ = told(run_command, ran, tmp_path / "said", tmp_path / "noise.png")
+    assert table.loc[0, "remark"] == look.UNLIKE
+    assert table.loc[0, "distance"] > 1
+
+
+def test_a_film_is_answered_for_scene_by_scene_and_written_again(
+    run_command: Command, ran: Path, shapes_folder: Path, tmp_path: Path
+) -> None:
+    shown = cv2.resize(cv2.imread(str(next((shapes_folder / "ring").iterdir()))), (320, 240))
+    writer = cv2.VideoWriter(
+        str(tmp_path / "film.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (320, 240)
+    )
+    for _ in range(12):
+        writer.write(shown)
+    writer.release()
+    asked = ("--model", "hog-svm", "--every", 2, "--seconds", 0.9, tmp_path / "film.avi")
+    table, _ = told(run_command, ran, tmp_path / "said", *asked)
+    assert table["seconds"].tolist() == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
+    assert len({*table["said"]}) == 1
+    film = cv2.VideoCapture(str(tmp_path / "said" / "film.avi.mp4"))
+    assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 5
+    assert film.get(cv2.CAP_PROP_FPS) == pytest.approx(5)
+
+
+def test_a_row_is_found_by_name_board_and_key_and_the_winner_without(ran: Path) -> None:
+    results = Results(ran)
+    knn = fitted.find(results, "fair-40/knn")
+    assert (knn.board, knn.place.model) == ("fair-40", "knn")
+    assert fitted.find(results, knn.runs[0].key[:10]).place == knn.place
+    assert fitted.find(results, None).board == "fair-60"
+    assert fitted.find(results, "knn").board == "fair-60", "that of the winner's board"
+
+
+def test_wrong_input_is_one_line(
+    run_command: Command, ran: Path, shapes_folder: Path, tmp_path: Path
+) -> None:
+    def fails(*asked: object) -> str:
+        status, _, err = run_command(predict.main, "--to", tmp_path / "said", *asked)
+        assert status == 2
+        return err.strip().splitlines()[-1]
+
+    assert "no row in" in fails("--out", ran, "--model", "vgg99", shapes_folder)
+    assert "is not there" in fails("--out", ran, tmp_path / "nowhere.jpg")
+    (tmp_path / "text.txt").write_text("no film")
+    assert "cannot be opened as a film" in fails("--out", ran, tmp_path / "text.txt")
+    assert "holds no pictures" in fails("--out", ran, tmp_path)
+    assert "holds no runs" in fails("--out", tmp_path / "empty", shapes_folder)
+    bare = Path(shutil.copytree(ran, tmp_path / "bare"))
+    for file in bare.glob("runs/*/model.s*"):
+        file.unlink()
+    assert "no fitted model" in fails("--out", bare, shapes_folder)
+
+
+def test_without_its_pictures_the_model_answers_and_says_what_it_cannot(
+    run_command: Command, ran: Path, shapes_folder: Path, tmp_path: Path
+) -> None:
+    write_picture(tmp_path / "other" / "bar" / "one.png")
+    results = Results(ran)
+    row = fitted.find(results, "hog-svm")
+    around = look.Surroundings.of(
+        dataclasses.replace(
+            row,
+            entry=dataclasses.replace(
+                row.entry,
+                dataset=dataclasses.replace(
+                    row.entry.dataset, source=str(tmp_path / "nowhere" / "x")
+                ),
+            ),
+        )
+    )
+    assert around.known is None
+    assert around.missing
+    lines = predict.told(look.Looker(Fitted.load(results, row), around))
+    assert any("is not told" in line for line in lines)
+
+
+def test_a_face_is_framed_as_in_the_pictures_that_were_learnt_from() -> None:
+    framing = Framing(0.25, 0.5, 0.25, 0.0)
+    assert framing.around(Box(100, 200, 40, 40)) == Box(90, 180, 60, 60)
+
+
+@pytest.mark.real
+def test_faces_are_found_in_a_larger_picture_and_a_close_one_is_taken_whole(real: Dataset) -> None:
+    framing = Framing.of(real)
+    assert framing is not None
+    rows = range(0, 400, 10)
+    alone = [faces.find(audit.original(real, row), framing) for row in rows]
+    assert np.mean([len(found) == 1 and found[0][:2] == (0, 0) for found in alone]) > 0.8
+    wide = np.full((600, 1400, 3), 128, np.uint8)
+    close = [audit.original(real, row) for row, found in zip(rows, alone, strict=True) if found][:2]
+    for i, each in enumerate(close):
+        face = cv2.resize(each, (300, 300))
+        wide[150:450, 200 + 700 * i : 500 + 700 * i] = face[..., None] if face.ndim == 2 else face
+    found = faces.find(wide, framing)
+    assert found
+    assert all(abs(box.x - x) < 60 for box, x in zip(found, (200, 900), strict=False))
+
+
+def test_no_set_is_told_where_nothing_was_selected_on(
+    run_command: Command, shapes_folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "whole"
+    asked = ("--data", shapes_folder, "--protocol", "whole", "--out", out, *FAST)
+    assert run_command(run.main, *asked)[0] == 0
+    table, printed = told(run_command, out, tmp_path / "said", "--model", "knn", shapes_folder)
+    assert "set" not in table
+    assert "nothing was selected on" in printed

@@ -1,0 +1,90 @@
+"""When a model is to be distrusted: confidence, sets of classes, pictures unlike the known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import datasets
+from benchmark.scores.metrics import log_losses
+from benchmark.use import doubt
+from benchmark.use.doubt import Known
+from datasets import Dataset
+from tests.conftest import write_shapes
+
+
+def answers(
+    n: int, sharpness: float, seed: int = 0, classes: int = 5
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities, and labels that are drawn by them before they are sharpened."""
+    rng = np.random.default_rng(seed)
+    honest = rng.dirichlet(np.full(classes, 0.5), n)
+    labels = np.array([rng.choice(classes, p=each) for each in honest])
+    raised = np.maximum(honest, 1e-12) ** sharpness
+    return (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("sharpness", [0.5, 1.0, 3.0])
+def test_the_temperature_undoes_what_made_a_model_too_sure(sharpness: float) -> None:
+    probabilities, labels = answers(4000, sharpness)
+    found = doubt.temperature(probabilities, labels)
+    assert found == pytest.approx(sharpness, rel=0.1)
+    honest = doubt.tempered(probabilities, found)
+    np.testing.assert_allclose(honest.sum(axis=1), 1)
+    assert (honest.argmax(axis=1) == probabilities.argmax(axis=1)).all()
+    assert log_losses(labels, honest).mean() <= log_losses(labels, probabilities).mean() + 1e-6
+
+
+def test_a_class_that_was_never_learnt_stays_impossible() -> None:
+    honest = doubt.tempered(np.array([[0.9, 0.1, 0.0]], np.float32), 3.0)
+    assert honest[0, 2] == 0
+    assert honest[0, 0] < 0.9
+
+
+def test_sets_hold_the_true_class_for_so_many_people_however_many_pictures_each_has() -> None:
+    rng, held, sizes = np.random.default_rng(0), [], []
+    for _ in range(400):
+        # Of some people the model knows little, and of those there are most pictures.
+        hard = rng.random(61) < 0.3
+        pictures = np.where(hard, 40, rng.integers(1, 4, 61))
+        people = np.repeat(np.arange(61), pictures)
+        true = np.where(
+            hard[people], rng.beta(2, 4, len(people)), rng.beta(6, 2, len(people))
+        ).astype(np.float32)
+        probabilities = np.stack([true, 1 - true], axis=1)
+        labels, known = np.zeros(len(people), int), people < 60
+        least = doubt.least_probability(probabilities[known], labels[known], people[known])
+        sets = doubt.sets(probabilities[~known], least)
+        held.append(sets[:, 0].mean())
+        sizes.append(sets.sum(axis=1).mean())
+    assert 0.88 < np.mean(held) < 0.96
+    assert np.mean(sizes) < 1.9
+
+
+def test_too_few_people_give_sets_of_every_class() -> None:
+    probabilities, labels = answers(8, 1.0)
+    assert doubt.least_probability(probabilities, labels, np.arange(8)) == 0
+    assert doubt.sets(probabilities, 0.0).all()
+
+
+def test_a_set_has_its_most_probable_class_at_least() -> None:
+    sets = doubt.sets(np.array([[0.4, 0.35, 0.25]]), 0.5)
+    assert sets.tolist() == [[True, False, False]]
+
+
+def test_other_pictures_are_unlike_and_those_of_the_same_kind_are_not(
+    shapes: Dataset, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    known = Known.of(shapes)
+    more = datasets.load(write_shapes(tmp_path_factory.mktemp("more") / "shapes", per_class=10))
+    assert (known.distances(more.images) > 1).mean() < 0.2
+    noise = np.random.default_rng(1).integers(0, 256, (20, 3, 32, 32), np.uint8)
+    assert (known.distances(noise) > 1).all()
+
+
+@pytest.mark.real
+def test_digits_are_unlike_real_faces_and_faces_of_others_are_not(real: Dataset) -> None:
+    known = Known.of(real)
+    digits = datasets.load("digits").images[::30]
+    assert (known.distances(digits) > 1).mean() > 0.95
+    assert (known.distances(real.images[5::150]) > 1).mean() < 0.05
