@@ -86,11 +86,10 @@ def _told(row: Row, board: Leaderboard) -> str:
         if each.rank is not None
         and (each.place[:3], each.data, each.n_test) == (row.place[:3], row.data, row.n_test)
     ]
-    tie = sum(each.rank == row.rank for each in beside) > 1
     metric = board.metric.label
     rank = f"no rank by {metric}, which needs probabilities"
     if row.rank is not None:
-        rank = f"rank {text.rank(row.rank, tie)} of {len(beside)} by {metric}"
+        rank = f"rank {text.ranks(row.rank, row.last_rank)} of {len(beside)} by {metric}"
     return (
         f"{row.place.dataset} {row.board}: {row.place.model} has "
         f"{text.with_interval(row.columns(), 'accuracy')} % of {row.n_test:,} test pictures right, "

@@ -22,15 +22,19 @@ def figures() -> pd.DataFrame:
     """Every figure of the register, with its rank among those on as many pictures.
 
     The ``protocol`` is the one here that does as they did, if one does. A figure without one has no
-    rank, nor has one whose source does not say on how many pictures it is.
+    rank, nor has one whose source does not say on how many pictures it is. ``last_rank`` is the
+    other end of the rank's interval, see `intervals.last_ranks`.
     """
     table = pd.read_csv(Path(__file__).with_name("published.csv"), dtype={"n_test": "Int64"})
-    table["rank"] = pd.array([pd.NA] * len(table), "Int64")
+    for name in ("rank", "last_rank"):
+        table[name] = pd.array([pd.NA] * len(table), "Int64")
     for _, part in table.groupby(["dataset", "protocol", "n_test"]):
         stated, n = part["accuracy"].to_numpy(), int(part["n_test"].iloc[0])
         pairs = zip(*np.triu_indices(len(stated), 1), strict=True)
         p = np.array([intervals.unpaired_p(stated[i], stated[j], n, n) for i, j in pairs])
-        table.loc[part.index, "rank"] = intervals.shared_ranks(stated, intervals.holm(p))
+        adjusted = intervals.holm(p)
+        table.loc[part.index, "rank"] = intervals.shared_ranks(stated, adjusted)
+        table.loc[part.index, "last_rank"] = intervals.last_ranks(stated, adjusted)
     table[WORDS] = table[WORDS].fillna("")
     return table
 

@@ -2,7 +2,6 @@ r"""``leaderboard.tex``: each board as a LaTeX table of its own, for ``\usepacka
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
@@ -58,14 +57,13 @@ def _caption(rows: Sequence[Row]) -> str:
 
 def _cells(rows: Sequence[Row]) -> pd.DataFrame:
     """Rank, model, accuracy with its interval, macro-F1 and seconds as text, the best first."""
-    ranks = Counter((row.data, row.n_test, row.rank) for row in rows)
     accuracy, macro_f1 = METRICS["accuracy"], METRICS["macro_f1"]
     several = len({row.n_test for row in rows if row.scores is not None}) > 1
     lines = []
     for row, values in zip(rows, leaderboard.table(rows).to_dict(orient="records"), strict=True):
         scored = text.with_interval(values, "accuracy").replace("-", "--")
         line = {
-            "rank": text.rank(row.rank, ranks[row.data, row.n_test, row.rank] > 1),
+            "rank": text.ranks(row.rank, row.last_rank).replace("-", "--"),
             "model": row.place.model,
             f"{accuracy.heading} (95 % interval)": scored or values["status"],
             macro_f1.heading: text.score(values["macro_f1"], "macro_f1"),

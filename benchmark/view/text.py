@@ -119,11 +119,6 @@ def difference(row: Mapping[Any, Any] | pd.Series, column: str, name: str = "acc
     return value and f"{value} ({low} to {high})"
 
 
-def rank(value: Any, tie: bool) -> str:
-    """A rank, with ``=`` behind it where several share it; or nothing."""
-    return "" if pd.isna(value) else f"{value}=" if tie else f"{value}"
-
-
 def ranks(first: int | None, last: int | None) -> str:
     """All ranks that a model may have, ``2-5``, or the only one; nothing where there is none."""
     return "" if first is None else f"{first}" if first == last else f"{first}-{last}"

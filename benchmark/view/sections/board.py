@@ -87,15 +87,15 @@ def comparisons(board: Leaderboard) -> list[Section]:
 
 
 def published_ranks(dataset: str) -> dict[str, str]:
-    """Rank of each published figure beside others by model, as ``1= of 8 on 165 pictures``."""
+    """Rank of each published figure beside others by model, as ``1-8 of 8 on 165 pictures``."""
     table = published.figures()
     table = table[table["dataset"] == dataset].dropna(subset=["rank"])
     table = table[table.duplicated("n_test", keep=False)]
     beside = table.groupby("n_test")["model"].transform("size")
-    shared = table.duplicated(["n_test", "rank"], keep=False)
     return {
-        row["model"]: f"{text.rank(row['rank'], tie)} of {n} on {row['n_test']:,} pictures"
-        for row, n, tie in zip(table.to_dict(orient="records"), beside, shared, strict=True)
+        row["model"]: f"{text.ranks(row['rank'], row['last_rank'])} of {n} on {row['n_test']:,} "
+        "pictures"
+        for row, n in zip(table.to_dict(orient="records"), beside, strict=True)
     }
 
 

@@ -216,10 +216,10 @@ def test_the_same_answers_are_never_told_apart() -> None:
 def test_the_published_64_2_and_63_6_on_165_pictures_are_one_rank() -> None:
     assert statistics.unpaired_p(0.642, 0.636, 165, 165) > 0.9
     ranks = published_ranks("muxspace")
-    assert ranks["vgg11"] == ranks["googlenet"] == "1= of 8 on 165 pictures"
+    assert ranks["vgg11"] == ranks["googlenet"] == "1-8 of 8 on 165 pictures"
     # On 4,518 pictures 72.2 and 71.5 are one rank too, and 61.0 is another.
-    assert ranks["logistic-regression"] == ranks["random-forest"] == "1= of 4 on 4,518 pictures"
-    assert ranks["knn"] == ranks["decision-tree"] == "3= of 4 on 4,518 pictures"
+    assert ranks["logistic-regression"] == ranks["random-forest"] == "1-2 of 4 on 4,518 pictures"
+    assert ranks["knn"] == ranks["decision-tree"] == "3-4 of 4 on 4,518 pictures"
 
 
 def test_ranks_count_who_is_better_and_told_apart() -> None:
