@@ -1,10 +1,12 @@
-"""List the commands: ``python -m benchmark``."""
+"""List the commands, or call one: ``python -m benchmark``, ``classical-or-deep run``."""
 
 from __future__ import annotations
 
 import ast
 import pkgutil
 import re
+import runpy
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,10 +32,16 @@ def commands() -> Iterator[tuple[str, str]]:
 
 
 def main() -> None:
-    """Print the commands, a line each."""
-    known = [*commands()]
-    width = max(len(name) for name, _ in known)
-    for name, what in known:
+    """Call the command that the first argument names; print all, a line each, without one."""
+    known = {name.rpartition(".")[2]: (name, what) for name, what in commands()}
+    if len(sys.argv) > 1:
+        name = sys.argv.pop(1)
+        if name not in known:
+            sys.exit(f"error: no command is called '{name}': use one of {', '.join(known)}")
+        runpy.run_module(f"benchmark.{name}", run_name="__main__", alter_sys=True)
+        return
+    width = max(len(name) for name, _ in known.values())
+    for name, what in known.values():
         click.echo(f"{name:{width}}  {what}")
     click.echo("\n--help behind one of them tells its flags; 'make help' lists what make does.")
 

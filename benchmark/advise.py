@@ -274,9 +274,9 @@ def main(options: Options) -> int:
     session.say(f"more: {options.out / 'report.html'}, {options.out / 'advice.md'}")
     for line in advice(board, answer.asked):
         click.echo(line)
-    click.echo(
-        f"To use it: python -m benchmark.predict --out {shlex.quote(str(options.out))} PICTURE"
-    )
+    if picks.winner(board) is not None:
+        out = shlex.quote(str(options.out))
+        session.say(f"to use it: python -m benchmark.predict --out {out} PICTURE")
     return status
 
 

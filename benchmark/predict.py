@@ -15,7 +15,6 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmark.core.predictions import probability_column
 from benchmark.core.store import write_table
 from benchmark.options import POSITIVE, Options, command
 from benchmark.use import film, fitted, look, scenes
@@ -81,7 +80,7 @@ def main(
             path = None if no_pictures else to / f"{_file_name(each.name)}{film.SUFFIX}"
             scenes_of = _first(each.scenes(every), seconds)
             lines += _film(looker, scenes_of, path, each.rate() / every, each.path is None)
-    answers = _table(lines, model)
+    answers = look.table(lines, model)
     write_table(to / TABLE, answers)
     _show(answers)
     click.echo(f"written: {to / TABLE}{'' if no_pictures else f', and the pictures in {to}/'}")
@@ -157,16 +156,6 @@ def _make(folder: Path) -> None:
         raise InputError(
             f"{folder} cannot be made ({error.strerror}): name another --to"
         ) from error
-
-
-def _table(lines: Sequence[dict[str, Any]], model: Fitted) -> pd.DataFrame:
-    of_classes = [probability_column(name) for name in model.class_names]
-    columns = ["file", "seconds", *look.WHERE, "said", "confidence", "set", "distance", "remark"]
-    table = pd.DataFrame(lines, columns=[*columns, *of_classes])
-    for name in look.WHERE:
-        table[name] = table[name].astype("Int64")
-    empty = [name for name in ("seconds", "set", "distance") if table[name].isna().all()]
-    return table.drop(columns=empty)
 
 
 def _show(answers: pd.DataFrame) -> None:

@@ -104,6 +104,16 @@ class Leaderboard:
             results=results,
         )
 
+    def pairs_of(self, row: Row) -> pd.DataFrame:
+        """The pairs of a row's board on its test pictures, as `pairs` has them."""
+        same = {
+            **dict(zip(BOARD, row.place[:3], strict=True)),
+            "data": row.data,
+            "n_test": row.n_test,
+        }
+        ours = (self.pairs[[*same]] == [*same.values()]).all(axis=1)
+        return self.pairs[ours]
+
     @property
     def boards(self) -> list[list[Row]]:
         """The rows of each data set, protocol and split."""

@@ -143,6 +143,18 @@ class Fitted:
 
 
 def find(results: Results, named: str | None) -> Row:
+    """Find a row of a results folder, as `find_on` does.
+
+    Raises
+    ------
+    InputError
+        If it has none, or none that is called so.
+    """
+    results.check_not_empty()
+    return find_on(Leaderboard.compute(results), named)
+
+
+def find_on(board: Leaderboard, named: str | None) -> Row:
     """Find a row of the leaderboard by its model's name, or by the key of one of its runs.
 
     Without a name it is the winner. Settings may be left out. Where several boards have the model,
@@ -153,9 +165,7 @@ def find(results: Results, named: str | None) -> Row:
     InputError
         If there is none, or it cannot be told which is meant.
     """
-    results.check_not_empty()
-    board = Leaderboard.compute(results)
-    winner = picks.winner(board)
+    results, winner = board.results, picks.winner(board)
     if named is None:
         if winner is None:
             raise InputError(f"no model in {results.path} has a result: name one with --model")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from benchmark.core.predictions import probability_column
 from benchmark.core.runs import load
@@ -175,3 +176,22 @@ class Looker:
         if found:
             return found, ""
         return ([] if scene.seconds is not None else whole), NO_FACE
+
+
+def table(lines: Iterable[dict[str, Any]], model: Fitted) -> pd.DataFrame:
+    """Put lines of what was looked at into a table.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``file``, ``seconds`` (of films), ``x``, ``y``, ``width``, ``height``, ``said``,
+        ``confidence``, ``set`` (where there are some), ``distance`` (where it is known),
+        ``remark``, and the probability of each class.
+    """
+    of_classes = [probability_column(name) for name in model.class_names]
+    columns = ["file", "seconds", *WHERE, "said", "confidence", "set", "distance", "remark"]
+    found = pd.DataFrame(lines, columns=[*columns, *of_classes])
+    for name in WHERE:
+        found[name] = found[name].astype("Int64")
+    empty = [name for name in ("seconds", "set", "distance") if found[name].isna().all()]
+    return found.drop(columns=empty)

@@ -168,10 +168,7 @@ def _set(row: Row, found: Sequence[Sequence[Row]], board: Leaderboard) -> Set:
 
 def _board(same: Sequence[Row], board: Leaderboard, of: int, test: int) -> Board:
     first = same[0]
-    known = board.pairs
-    place = (*first.place[:3], first.data, first.n_test)
-    columns = ["dataset", "protocol", "split", "data", "n_test"]
-    ours = known[(known[columns] == [*place]).all(axis=1)]
+    ours = board.pairs_of(first)
     numbers = {row.place.model: i for i, row in enumerate(same)}
     return Board(
         name=text.file_name(first.place.dataset, first.board),

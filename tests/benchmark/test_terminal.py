@@ -42,7 +42,10 @@ def test_what_is_piped_holds_no_such_line() -> None:
     assert "starting" not in done.stdout
 
 
-def test_every_command_is_listed_with_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_is_listed_with_what_it_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["benchmark"])
     listing.main()
     lines = dict(
         line.removeprefix("python -m ").split(maxsplit=1)
@@ -60,3 +63,22 @@ def test_what_is_listed_can_be_called(name: str) -> None:
     module = name.removeprefix("python -m ")
     found = importlib.import_module(f"{module}.__main__" if module.endswith("perf") else module)
     assert callable(found.main)
+
+
+def test_a_command_is_called_by_name() -> None:
+    def called(*asked: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "benchmark", *asked],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    helped = called("split", "--help")
+    assert helped.returncode == 0
+    assert "--train-size" in helped.stdout
+    wrong = called("splitt")
+    assert wrong.returncode == 1
+    assert "no command is called 'splitt'" in wrong.stderr
+    assert len(wrong.stderr.splitlines()) == 1

@@ -61,7 +61,7 @@ def advice(board: Leaderboard, asked: Asked) -> list[str]:
         _which(found, metric),
         _expect(pick, best_first, metric),
         _costs(pick, board.results),
-        _deep_or_classical(best_first, board.pairs, metric),
+        _deep_or_classical(best_first, board.pairs_of(pick), metric),
         f"{more} {larger}" if larger else more,
     ]
 
@@ -176,10 +176,7 @@ def _deep_or_classical(rows: Sequence[Row], pairs: pd.DataFrame, metric: Metric)
         best[True].place.model: "the best net",
         best[False].place.model: "the best classical model",
     }
-    board = pairs.groupby(["protocol", "split", "data"]).get_group(
-        (*rows[0].place[1:3], rows[0].data)
-    )
-    pair = board[board["model_a"].isin(kinds) & board["model_b"].isin(kinds)].iloc[0]
+    pair = pairs[pairs["model_a"].isin(kinds) & pairs["model_b"].isin(kinds)].iloc[0]
     one, other = (f"{kinds[name]} ({name})" for name in (pair["model_a"], pair["model_b"]))
     low, high = (metric.goodness(float(pair[f"difference_{end}"])) for end in ("lo", "hi"))
     ends = min(low, high), max(low, high)

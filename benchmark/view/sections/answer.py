@@ -134,9 +134,8 @@ def _cost(winner: Row, here: Sequence[Row], board: Leaderboard) -> list[str]:
     devices = {run.device for run in winner.measured}
     where = "one core" if devices == {"cpu"} else "one core and a card"
     line = f"Training it takes {_seconds(winner.training_seconds)} of {where}"
-    name, pairs = winner.place.model, board.pairs
-    same = (pairs[["protocol", "split", "data", "n_test"]] == _place(winner)).all(axis=1)
-    level = pairs[same & ~pairs["told_apart"].astype(bool)]
+    name, pairs = winner.place.model, board.pairs_of(winner)
+    level = pairs[~pairs["told_apart"].astype(bool)]
     others = {
         *level.loc[level["model_b"] == name, "model_a"],
         *level.loc[level["model_a"] == name, "model_b"],
