@@ -12,7 +12,7 @@ MODELS ?= all
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test setup data perf gpu-check report lint clean
+.PHONY: help bench test setup data perf gpu-check report demo lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ gpu-check: $(READY) ## try everything that trains on the CUDA card that is here 
 
 report: $(READY) ## write tables, pictures and page of OUT again, without fitting
 	@$(BIN)/python -m benchmark.report --out '$(OUT)'
+
+demo: $(READY) ## try the models in OUT on your own pictures, on a page of this machine
+	@$(BIN)/python -m benchmark.demo --out '$(OUT)' $(ARGS)
 
 lint: $(READY) ## check style, formatting and types
 	@$(BIN)/ruff check .

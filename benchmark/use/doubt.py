@@ -105,55 +105,77 @@ def sets(probabilities: np.ndarray, least: float) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
+class Eyes:
+    """The pre-trained net that is installed with this project, to compare pictures by.
+
+    Attributes
+    ----------
+    net : FrozenClassifier
+    """
+
+    net: FrozenClassifier
+
+    @classmethod
+    def open(cls, size: int) -> Eyes:
+        """Make it ready for pictures of a width in pixels."""
+        from deepnets.training.frozen import FrozenClassifier  # with torch
+
+        return cls(FrozenClassifier(net_size=LOOKED_AT, device="cpu").look(size))
+
+    def features(self, pictures: np.ndarray, keep: bool = False) -> np.ndarray:
+        """What it sees of pictures ``(n, 3, size, size)`` of uint8, each brought to length 1.
+
+        With `keep` features are kept in the cache, so that a picture's are computed once.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_features)
+        """
+        self.net.set_params(cache=str(cache.folder() / "features") if keep else None)
+        features = self.net.features(pictures)
+        return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-6)
+
+
+@dataclass(frozen=True, eq=False)
 class Known:
     """Pictures of a data set that new ones are compared with, as a pre-trained net sees them.
 
     A new one is unlike them if it is farther from the nearest than 99 % of the pictures of other
     people in the set are: "Out-of-distribution detection with deep nearest neighbors" (Sun et al.,
-    ICML 2022), with the net that is installed with this project, whatever the model.
+    ICML 2022), whatever the model.
 
     Attributes
     ----------
-    eyes : FrozenClassifier
+    eyes : Eyes
     features : ndarray of float32, shape (n, n_features)
-        Of length 1.
     usual : float
         That distance.
     """
 
-    eyes: FrozenClassifier
+    eyes: Eyes
     features: np.ndarray
     usual: float
 
     @classmethod
     def of(cls, dataset: Dataset) -> Known:
         """Compare one half of the people in a set with the other; of pictures if none are named."""
-        from deepnets.training.frozen import FrozenClassifier  # with torch
-
         people = dataset.groups if dataset.groups is not None else np.arange(len(dataset))
         order = np.random.default_rng(0).permutation(np.unique(people))
         first = np.isin(people, order[: len(order) // 2])
-        kept = str(cache.folder() / "features")
-        eyes = FrozenClassifier(net_size=LOOKED_AT, device="cpu", cache=kept).look(dataset.size)
+        eyes = Eyes.open(dataset.size)
         known, asked = (
-            _seen(eyes, dataset.take(_spread(np.flatnonzero(which), most)))
+            eyes.features(dataset.take(_spread(np.flatnonzero(which), most)), keep=True)
             for which, most in ((first, MOST_KNOWN), (~first, MOST_ASKED))
         )
-        eyes.set_params(cache=None)
         return cls(eyes, known, float(np.quantile(_distances(asked, known), USUAL)))
 
     def distances(self, pictures: np.ndarray) -> np.ndarray:
         """Distance of each picture ``(n, 3, size, size)`` to the nearest, in units of the usual."""
-        return _distances(_seen(self.eyes, pictures), self.features) / self.usual
+        return _distances(self.eyes.features(pictures), self.features) / self.usual
 
 
 def _spread(rows: np.ndarray, most: int) -> np.ndarray:
     return rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]
-
-
-def _seen(eyes: FrozenClassifier, pictures: np.ndarray) -> np.ndarray:
-    features = eyes.features(pictures)
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-6)
 
 
 def _distances(asked: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -89,17 +89,17 @@ class Looked:
             yield {**first, "remark": self.remark}
         said, sure = self.answers.said, self.answers.confidence
         for i, box in enumerate(self.parts):
-            distance = None if self.distances is None else self.distances[i]
+            distance = None if self.distances is None else float(self.distances[i])
             yield {
                 **first,
                 **dict(zip(WHERE, map(round, box), strict=True)),
                 "said": model.class_names[said[i]],
-                "confidence": sure[i],
+                "confidence": float(sure[i]),
                 "set": "; ".join(self._held(i, model)) if model.least is not None else None,
                 "distance": distance,
                 "remark": "; ".join(self._remarks(i)),
                 **{
-                    probability_column(name): self.answers.probabilities[i, number]
+                    probability_column(name): float(self.answers.probabilities[i, number])
                     for number, name in enumerate(model.class_names)
                 },
             }

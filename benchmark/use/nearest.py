@@ -1,0 +1,81 @@
+"""The pictures that a model learnt from which are most like a new one, to a pre-trained net."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmark.core.protocols import PROTOCOLS, Split
+from benchmark.core.records import WITHIN
+from benchmark.core.runs import load
+from benchmark.use.doubt import Eyes
+from benchmark.use.fitted import Fitted
+from datasets import Dataset, Source
+
+MOST = 2_000  # training pictures that are compared
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A picture that a model learnt from.
+
+    Attributes
+    ----------
+    file, label : str
+        Its name and its class.
+    picture : ndarray of uint8, shape (3, size, size)
+    """
+
+    file: str
+    label: str
+    picture: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """Pictures that a model learnt from, all or evenly spaced ones.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    rows : ndarray of int64, shape (n,)
+    eyes : Eyes
+    features : ndarray of float32, shape (n, n_features)
+    """
+
+    dataset: Dataset
+    rows: np.ndarray
+    eyes: Eyes
+    features: np.ndarray
+
+    @classmethod
+    def of(cls, model: Fitted) -> Learnt:
+        """Find the training pictures of a model's run, which its protocol gives again.
+
+        Raises
+        ------
+        InputError
+            If the pictures are not here.
+        """
+        record = model.record
+        dataset = load(Source.parse(record.dataset.source), record.dataset.size)
+        facts = record.protocol
+        split: Split = "across" if facts.split == WITHIN else facts.split  # type: ignore[assignment]
+        protocol = PROTOCOLS[facts.name](split, record.repeat + 1, facts.train_size)
+        rows = protocol.rows(dataset, record.model.deep, record.repeat).training
+        some = rows[np.unique(np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(int))]
+        eyes = Eyes.open(dataset.size)
+        return cls(dataset, some, eyes, eyes.features(dataset.take(some), keep=True))
+
+    def nearest(self, picture: np.ndarray, n: int) -> list[Neighbour]:
+        """The nearest to a picture ``(3, size, size)`` of uint8, nearest first."""
+        alike = (self.eyes.features(picture[None]) @ self.features.T)[0]
+        return [
+            Neighbour(
+                self.dataset.ids[row],
+                self.dataset.class_names[self.dataset.labels[row]],
+                self.dataset.take(np.array([row]))[0],
+            )
+            for row in self.rows[np.argsort(-alike, kind="stable")[:n]]
+        ]

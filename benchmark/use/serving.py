@@ -1,0 +1,177 @@
+"""A page on this machine that answers about pictures: nothing that is sent to it is kept."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import io
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import flask
+import numpy as np
+from PIL import Image
+
+from benchmark.scores import picks
+from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.rows import Row
+from benchmark.use.fitted import Fitted, find_on
+from benchmark.use.look import Looked, Looker, Surroundings
+from benchmark.use.nearest import Learnt, Neighbour
+from benchmark.use.scenes import Scene
+from datasets import InputError, images
+
+MOST_BYTES = 20 << 20  # of a picture that is sent
+SHOWN_SIDE = 640  # pixels of the longer side of what is sent back
+NEIGHBOURS = 5
+WEB = Path(__file__).parent.parent / "view" / "web"
+# Nothing from elsewhere, no script but the page's own, no other page around it.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; media-src blob:; "
+    "style-src 'unsafe-inline'; frame-ancestors 'none'; form-action 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class Models:
+    """The fitted models of a board, each loaded when it is first asked; one answers at a time."""
+
+    def __init__(self, board: Leaderboard) -> None:
+        self.board = board
+        self.lock = threading.Lock()
+
+    def names(self) -> list[str]:
+        """Names of those whose fitted model is here, the winner first."""
+        kept = [row for row in self.board.rows if row.good and self._is_here(row)]
+        winner = picks.winner(self.board)
+        first = [row for row in kept if winner is not None and row.place == winner.place]
+        return [*dict.fromkeys(f"{row.board}/{row.place.model}" for row in [*first, *kept])]
+
+    def _is_here(self, row: Row) -> bool:
+        return any(self.board.results.run_folder(row.good[0].key).glob("model.s*"))
+
+    @functools.cache  # noqa: B019 (as many as there are models, for as long as the page)
+    def looker(self, name: str) -> Looker:
+        """Return the model of this name, ready to look."""
+        row = find_on(self.board, name)
+        return Looker(Fitted.load(self.board.results, row), self._around(row.fingerprint, name))
+
+    @functools.cache  # noqa: B019
+    def _around(self, fingerprint: str, name: str) -> Surroundings:
+        return Surroundings.of(find_on(self.board, name))
+
+    @functools.cache  # noqa: B019
+    def learnt(self, name: str) -> Learnt | None:
+        """What a model learnt from, or None where the pictures are not here."""
+        try:
+            return Learnt.of(self.looker(name).model)
+        except InputError:
+            return None
+
+    def answer(self, scene: Scene, name: str) -> dict[str, Any]:
+        """What a model says of a scene, as JSON."""
+        with self.lock:
+            looker = self.looker(name)
+            (looked,) = looker.at([scene])
+            learnt = self.learnt(name)
+            return {
+                "model": name,
+                "picture": _url(_smaller(looked.drawn(looker.model))),
+                "parts": [
+                    {**line, "neighbours": _neighbours(learnt, looked, i, looker.model)}
+                    for i, line in enumerate(looked.lines(looker.model))
+                ],
+            }
+
+
+def _neighbours(
+    learnt: Learnt | None, looked: Looked, part: int, model: Fitted
+) -> list[dict[str, str]]:
+    if learnt is None or part >= len(looked.parts):
+        return []
+    seen = model.prepared(looked.parts[part].of(looked.scene.picture))
+    return [_shown(each) for each in learnt.nearest(seen, NEIGHBOURS)]
+
+
+def _shown(each: Neighbour) -> dict[str, str]:
+    picture = each.picture.transpose(1, 2, 0)
+    return {"file": each.file, "label": each.label, "picture": _url(picture)}
+
+
+def _smaller(picture: np.ndarray) -> np.ndarray:
+    scale = SHOWN_SIDE / max(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    size = [max(round(side * scale), 1) for side in picture.shape[1::-1]]
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _url(picture: np.ndarray) -> str:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "png")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def app(board: Leaderboard, hosts: Sequence[str]) -> flask.Flask:
+    """Make the page.
+
+    Parameters
+    ----------
+    board : Leaderboard
+    hosts : sequence of str
+        Names with port that it is opened by; whoever comes by another, or from another page, is
+        refused.
+    """
+    known = Models(board)
+    names = known.names()
+    if not names:
+        raise InputError(f"{board.results.path} holds no fitted model: run some first")
+    made = flask.Flask(__name__, template_folder=str(WEB), static_folder=None)
+    made.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
+
+    @made.before_request
+    def _only_from_here() -> flask.typing.ResponseReturnValue | None:
+        origin = flask.request.headers.get("Origin")
+        site = flask.request.headers.get("Sec-Fetch-Site", "none")
+        own = origin is None or origin in {f"http://{host}" for host in hosts}
+        if flask.request.host not in hosts or not own or site not in ("none", "same-origin"):
+            return "this page answers only to itself", 403
+        return None
+
+    @made.after_request
+    def _with_headers(response: flask.Response) -> flask.Response:
+        response.headers.extend(HEADERS)
+        return response
+
+    @made.errorhandler(413)
+    def _too_large(_: Exception) -> flask.typing.ResponseReturnValue:
+        return {"error": f"a picture may have {MOST_BYTES >> 20} MB at most"}, 413
+
+    @made.get("/")
+    def _page() -> str:
+        about = board.rows[0].entry.dataset
+        return flask.render_template("demo.html", names=names, data=about.described)
+
+    @made.get("/demo.js")
+    def _script() -> flask.Response:
+        return flask.send_file(WEB / "demo.js", mimetype="text/javascript")
+
+    @made.post("/answer")
+    def _answer() -> flask.typing.ResponseReturnValue:
+        asked = flask.request.args.getlist("model")
+        if not 1 <= len(asked) <= 2 or not {*asked} <= {*names}:
+            return {"error": "name one or two models of the list"}, 400
+        try:
+            picture = images.read(flask.request.get_data())
+        except ValueError as error:
+            return {"error": str(error)}, 400
+        scene = Scene("picture", picture)
+        answers: list[Mapping[str, Any]] = [known.answer(scene, name) for name in asked]
+        return {"answers": answers}
+
+    return made
