@@ -112,16 +112,13 @@ class _Explainer:
             part = box.of(one.scene.picture)
             prepared, number = self._note(part, one.answers.said[i])
             face = f", face {i + 1} of {len(one.parts)}" if len(one.parts) > 1 else ""
-            title = (
-                f"{one.scene.name}{face}: {model.class_names[number]}, "
-                f"{text.score(one.answers.confidence[i])} % sure\n"
-                f"says {model.row.place.model} of {model.row.place.dataset} {model.row.board}; "
-                "where does it see that?"
-            )
+            said = model.class_names[number]
+            sure = text.score(one.answers.confidence[i])
+            title = f"{one.scene.name}{face}: {said}, {sure} % sure, says\n{_of(model)}"
             made = [WAYS[way].of(model.model, prepared, number) for way in self.ways]
             path = self.to / f"{scenes.file_name(one.scene.name)}{f'.{i + 1}' * bool(face)}.png"
-            drawn = plots.explained(model.seen(part), prepared, made, title)
-            _write(path, plots.png(drawn))
+            drawn = plots.explained(model.seen(part), prepared, made, said, title)
+            _write(path, plots.png(drawn, all_colours=True))
             written.append(path)
         return written
 
@@ -152,7 +149,7 @@ def _weights(model: Fitted, to: Path) -> Path:
     names = [model.class_names[number] for number in model.model.classes_]
     title = f"What each pixel counts: {_of(model)}"
     path = to / "weights.png"
-    _write(path, plots.png(plots.weights(values, names, title)))
+    _write(path, plots.png(plots.weights(values, names, title), all_colours=True))
     return path
 
 
@@ -162,7 +159,7 @@ def _classes(results: Results, model: Fitted, to: Path) -> Path:
     make_folder(to)
     path = to / "classes.png"
     title = f"Typical and confused test pictures: {_of(model)}"
-    _write(path, plots.png(plots.typical(found, of_classes.MOST, title)))
+    _write(path, plots.png(plots.typical(found, of_classes.MOST, title), all_colours=True))
     return path
 
 

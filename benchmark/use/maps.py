@@ -185,6 +185,8 @@ def gradcam(classifier: Any, picture: np.ndarray, number: int) -> Map:
         f"Where the net's last maps of at least {LEAST_PLACES} x {LEAST_PLACES} places, here "
         f"{places} x {places}, raise the score of the class. What speaks against it is left out."
     )
+    if not (values > 0).any():
+        told += " Here that is everything: no place speaks for it."
     return Map("gradcam", np.maximum(values[0], 0), told)
 
 

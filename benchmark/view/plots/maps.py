@@ -23,7 +23,9 @@ CLASSES_A_ROW = 4
 SMALL = 1.25  # inches of a typical picture
 
 
-def explained(picture: np.ndarray, seen: np.ndarray, maps: Sequence[Map], title: str) -> Figure:
+def explained(
+    picture: np.ndarray, seen: np.ndarray, maps: Sequence[Map], said: str, title: str
+) -> Figure:
     """Draw a picture, what a model sees of it, and each map laid over it.
 
     Parameters
@@ -33,12 +35,14 @@ def explained(picture: np.ndarray, seen: np.ndarray, maps: Sequence[Map], title:
     seen : ndarray of uint8, shape (3, size, size)
         The same as the model takes it.
     maps : sequence of Map
+    said : str
+        The class that they are of.
     title : str
         Which picture, which model, and what it says how surely.
     """
     size = seen.shape[-1]
     n = 2 + len(maps)
-    with drawing(SIDE * n + 0.9, SIDE + 1.75, title) as figure:
+    with drawing(SIDE * n + 0.9, SIDE + 1.25, title) as figure:
         cells = figure.subplots(1, n)
         _show(cells[0], picture, "The picture", "")
         told = f"{size} x {size} pixels are all that it is given."
@@ -46,7 +50,8 @@ def explained(picture: np.ndarray, seen: np.ndarray, maps: Sequence[Map], title:
         for axes, each in zip(cells[2:], maps, strict=True):
             _show(axes, grey(picture), WAYS[each.way].title, each.told)
             _over(axes, each.share, picture.shape)
-        _key(figure, [*cells], "speaks for it", "speaks against it")
+        name = shortened(said, 14)
+        _key(figure, [*cells], f"most for\n{name}", f"most against\n{name}")
     return figure
 
 
@@ -64,25 +69,25 @@ def weights(values: np.ndarray, names: Sequence[str], title: str) -> Figure:
             axes.set_title(shortened(name, 26))
             axes.imshow(np.zeros(value.shape), cmap="gray_r", vmin=0, vmax=1)
             axes.imshow(palette(np.clip(value / most, -1, 1)))
-        _key(figure, [*cells.flat], "bright here speaks for it", "bright here speaks against it")
+        _key(figure, [*cells.flat], "bright here\nspeaks for it", "bright here\nspeaks against it")
     return figure
 
 
 def typical(classes: Sequence[Typical], most: int, title: str) -> Figure:
     """Draw a row of pictures a class, at most so many surest right and so many surest wrong."""
     columns = 1 + 2 * most
-    with drawing(SMALL * columns + 1.2, 1.36 * SMALL * len(classes) + 0.9, title) as figure:
+    with drawing(SMALL * columns + 1.2, 1.3 * SMALL * len(classes) + 0.8, title) as figure:
         cells = figure.subplots(len(classes), columns, squeeze=False)
         for axes in cells.flat:
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
         for row, each in zip(cells, classes, strict=True):
-            row[0].imshow(_rgb(each.mean))
+            _squarely(row[0], each.mean)
             row[0].set_xlabel(f"{each.n:,} picture{'s' * (each.n != 1)}", fontsize=8)
             row[0].set_ylabel(shortened(each.name, 16), fontsize=10, fontweight="bold")
             for begin, several in ((1, each.right), (1 + most, each.wrong)):
                 for axes, one in zip(row[begin:], several, strict=False):
-                    axes.imshow(_rgb(one.picture))
+                    _squarely(axes, one.picture)
                     axes.set_xlabel(
                         f"{shortened(one.said, 12)} {score(one.confidence)} %", fontsize=8
                     )
@@ -93,6 +98,15 @@ def typical(classes: Sequence[Typical], most: int, title: str) -> Figure:
         ):
             cells[0, column].set_title(told, fontsize=10)
     return figure
+
+
+def _squarely(axes: Axes, picture: np.ndarray) -> None:
+    """Draw a picture in the middle of a square, so that high and wide ones stand in line."""
+    height, width = picture.shape[:2]
+    axes.imshow(_rgb(picture))
+    half = max(height, width) / 2
+    across, down = (width - 1) / 2, (height - 1) / 2
+    axes.set(xlim=(across - half, across + half), ylim=(down + half, down - half))
 
 
 def _show(
