@@ -26,7 +26,8 @@ AT_ONCE = 250  # pictures that a model is asked about
 HIDDEN = 1 / 4  # of a picture's side: the square that is hidden; it moves by half its width
 LEAST_PLACES = 4  # along each side of a net's maps: with fewer all is "somewhere in the picture"
 UNTRAINED = 5  # nets without training that a trained one is compared with
-# More than half of the order of a map's places is there without training: 0.7 ** 2 is 0.5.
+# Rank correlation from which on half of the order of a map's places is there without training:
+# its square is the share of the one's variance that the other accounts for.
 MOST_ALIKE = 0.7
 
 
@@ -291,10 +292,12 @@ class Likeness:
             f"trained net and of {len(by_net)} with random weights ({by_net.min():.2f} to "
             f"{by_net.max():.2f}), over {n} picture{'s' * (n > 1)}"
         )
-        why = f"above {MOST_ALIKE} more than half of the order of the places owes nothing to it"
-        if self.hardly_learnt:
-            return [told, f"the map hardly depends on what was learnt: {why}"]
-        return [told, f"the map depends on what was learnt: {why}"]
+        why = (
+            f"above {MOST_ALIKE} half of the order of the places, {MOST_ALIKE} squared, is there "
+            "without any training"
+        )
+        hardly = "hardly " * self.hardly_learnt
+        return [told, f"so the map {hardly}depends on what was learnt: {why}"]
 
 
 def likeness(classifier: Any, pictures: np.ndarray, numbers: Sequence[int]) -> Likeness:
