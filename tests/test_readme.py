@@ -92,7 +92,7 @@ def quicker(command: str) -> str:
         command = command.replace("cnn --grid raf-db-report", "knn --grid neighbours.yaml")
         return command.replace("--trials 20", "--trials 2")
     if "explain" in command:
-        return command.replace(" my-pictures", " my-pictures/disc")
+        return command.replace(" my-pictures", " my-pictures/disc/disc_000.png")
     if "ablation" in command:
         command = command.replace("--train-size 160", "--train-size 40 --repeats 1")
     named = re.search(r"--model (\S+)", command)

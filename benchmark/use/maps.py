@@ -269,7 +269,9 @@ class Likeness:
     Attributes
     ----------
     correlations : ndarray of float64, shape (UNTRAINED, n)
-        Rank correlation of the places by random net and picture; 0 where a map is flat.
+        Rank correlation of the places by random net and picture; 0 where a map is flat. Without
+        its sign: random weights turn a map as often into its reverse, of the same places, and the
+        mean of both would hide that.
     """
 
     correlations: np.ndarray
@@ -288,8 +290,8 @@ class Likeness:
         """Say it."""
         by_net, n = self.correlations.mean(axis=1), self.correlations.shape[1]
         told = (
-            f"sanity check of Grad-CAM: rank correlation {self.mean:.2f} of the maps of the "
-            f"trained net and of {len(by_net)} with random weights ({by_net.min():.2f} to "
+            f"sanity check of Grad-CAM: rank correlation {self.mean:.2f}, either sign, of the maps "
+            f"of the trained net and of {len(by_net)} with random weights ({by_net.min():.2f} to "
             f"{by_net.max():.2f}), over {n} picture{'s' * (n > 1)}"
         )
         why = (
@@ -321,7 +323,7 @@ def likeness(classifier: Any, pictures: np.ndarray, numbers: Sequence[int]) -> L
         other, _ = _gradcam(untrained(classifier, seed), classifier, pictures, numbers)
         for i, (one, two) in enumerate(zip(trained, other, strict=True)):
             if np.ptp(one) and np.ptp(two):
-                correlations[seed, i] = spearmanr(one.ravel(), two.ravel()).statistic
+                correlations[seed, i] = abs(spearmanr(one.ravel(), two.ravel()).statistic)
     return Likeness(correlations)
 
 
@@ -338,7 +340,7 @@ def _gradcam(
     layer, size = last_maps(net, pictures.shape[-1]), pictures.shape[-1]
     assert layer is not None
     places = torch.tensor([_place(classifier, number) for number in numbers])
-    given = torch.from_numpy(np.ascontiguousarray(pictures)).float()
+    given = torch.tensor(np.ascontiguousarray(pictures), dtype=torch.float32)
     found, along = [], 0
     with torch.backends.cudnn.flags(enabled=True, deterministic=True):
         explainer = LayerGradCam(net, layer)

@@ -164,8 +164,12 @@ def test_every_classical_model_has_maps(name: str, shapes: Dataset) -> None:
         assert np.ptp(found.values) > 0 or name in ("majority", "knn", "decision-tree")
 
 
-@pytest.mark.parametrize("name", [*deepnets.ARCHITECTURES, "finetuned:tf_efficientnet_lite0"])
-def test_every_net_has_a_gradcam(name: str, shapes: Dataset) -> None:
+# One of each way to build nets: those of a family differ in their depth.
+NETS = {net.builder: name for name, net in reversed(deepnets.ARCHITECTURES.items())}
+
+
+@pytest.mark.parametrize("name", [*NETS.values(), "finetuned:tf_efficientnet_lite0"])
+def test_every_kind_of_net_has_a_gradcam(name: str, shapes: Dataset) -> None:
     model = as_classifier(nn.Linear(1, 1), 3, name)
     model.net_ = maps.untrained(model, seed=9)
     assert maps.chosen(model, None) == ("lime", "gradcam")
@@ -218,6 +222,22 @@ def test_a_map_that_owes_nothing_to_training_is_told(shapes: Dataset) -> None:
     np.testing.assert_allclose(found.correlations[0], 1)
     alike = maps.Likeness(np.full((5, 3), maps.MOST_ALIKE + 0.01))
     assert "hardly depends on what was learnt" in alike.lines()[-1]
+
+
+def test_a_reversed_map_is_of_the_same_places(
+    shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net = as_classifier(nn.Linear(1, 1), 3)
+    net.net_ = maps.untrained(net, seed=0)
+    signs = iter([1, 1, -1, 1, -1, 1])  # of the net itself and of five random ones
+
+    def turned(*_: Any) -> tuple[np.ndarray, int]:
+        return next(signs) * np.arange(SIZE * SIZE, dtype=float).reshape(1, SIZE, SIZE), 4
+
+    monkeypatch.setattr(maps, "_gradcam", turned)
+    found = maps.likeness(net, shapes.take(np.arange(1)), [0])
+    assert found.mean == pytest.approx(1)
+    assert found.hardly_learnt
 
 
 def test_where_a_mirror_image_is_asked_about_too_the_map_is_of_both(shapes: Dataset) -> None:
