@@ -25,8 +25,6 @@ from benchmark.use.fitted import Answers, Fitted
 from benchmark.use.look import Looker, Surroundings
 from datasets import InputError
 
-AT_ONCE = 64  # pictures that a model looks at together
-
 
 class Model:
     """A fitted model of a board, to ask about new pictures.
@@ -66,7 +64,7 @@ class Model:
             If one is not there.
         """
         given = [each for one in what for each in scenes.given(str(one))]
-        looked = self._looker.at((scene for one in given for scene in one.scenes()), AT_ONCE)
+        looked = self._looker.at((scene for one in given for scene in one.scenes()), look.AT_ONCE)
         return look.table((line for one in looked for line in one.lines(self.fitted)), self.fitted)
 
     def predict_proba(self, pictures: np.ndarray) -> np.ndarray:

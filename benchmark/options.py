@@ -281,6 +281,34 @@ ONE_SPLIT = {
 }
 
 
+def of_pictures(to: str, required: bool = True) -> Callable[[Any], Any]:
+    """Give a command what it is handed, WHAT, and the flags of a fitted model that looks at it.
+
+    The function takes `what`, `named`, `to`, `every` and `seconds` by name.
+    """
+    flags = [
+        click.argument("what", nargs=-1, required=required),
+        click.option(
+            "--model",
+            "named",
+            help="A model on the leaderboard (BOARD/MODEL if on several), or a run's key.  "
+            "[default: the winner]",
+        ),
+        click.option(
+            "--to", type=FOLDER, default=to, show_default=True, help="Folder of the answers."
+        ),
+        click.option(
+            "--every", type=POSITIVE, default=1, help="Of a film look at one picture in so many."
+        ),
+        click.option(
+            "--seconds",
+            type=click.FloatRange(0, min_open=True),
+            help="Of a film or a camera, at most.",
+        ),
+    ]
+    return lambda function: functools.reduce(lambda made, add: add(made), reversed(flags), function)
+
+
 def command(*names: str, **changed: Mapping[str, Any]) -> Callable[..., Callable[[], NoReturn]]:
     """Make a function a command: wrong input is one line on standard error and status 2.
 

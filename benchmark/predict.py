@@ -2,53 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pandas as pd
 from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmark.core.store import write_table
-from benchmark.options import POSITIVE, Options, command
+from benchmark.core.store import make_folder, write_table
+from benchmark.options import Options, command, of_pictures
 from benchmark.use import film, fitted, look, scenes
 from benchmark.use.doubt import COVERED, USUAL
 from benchmark.use.fitted import Fitted
-from benchmark.use.look import Looker, Surroundings
-from benchmark.use.scenes import Scene
+from benchmark.use.look import Looked, Looker, Surroundings
 from benchmark.view import console, text
-from datasets import InputError
 
 SHOWN = 20  # answers on the screen; all are in the table
-AT_ONCE = 64  # pictures that are looked at together
 TABLE = "predictions.csv"
 
 
 @command("out")
-@click.argument("what", nargs=-1, required=True)
-@click.option(
-    "--model",
-    "named",
-    help="A model on the leaderboard (BOARD/MODEL if on several), or a run's key.  "
-    "[default: the winner]",
-)
-@click.option(
-    "--to",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("predicted"),
-    show_default=True,
-    help="Folder of the answers.",
-)
-@click.option("--every", type=POSITIVE, default=1, help="Of a film look at one picture in so many.")
-@click.option(
-    "--seconds", type=click.FloatRange(0, min_open=True), help="Of a film or a camera, at most."
-)
+@of_pictures("predicted")
 @click.option("--no-pictures", is_flag=True, help="Write the table only.")
 def main(
     options: Options,
@@ -60,26 +38,28 @@ def main(
     no_pictures: bool,
 ) -> None:
     """Say what WHAT shows: pictures, folders of them, films, or 'camera' (ended by Ctrl-C)."""
-    given = [each for one in what for each in scenes.given(one)]
+    given = scenes.several(what)
     row = fitted.find(options.results, named)
     model = Fitted.load(options.results, row)
     looker = Looker(model, Surroundings.of(row))
     console.say(told(looker), console.output())
-    _make(to)
+    make_folder(to)
     lines: list[dict[str, Any]] = []
+
+    def noted(one: Looked) -> np.ndarray:
+        lines.extend(one.lines(model))
+        return one.scene.picture if no_pictures else one.drawn(model)
+
     with Progress(console=Console(stderr=True), transient=True) as progress:
         pictures = [each for each in given if not each.is_film]
-        found = itertools.chain.from_iterable(
-            each.scenes() for each in progress.track(pictures, description="pictures")
-        )
-        for one in looker.at(found, AT_ONCE if pictures else 1):
+        for one in looker.pictures(progress.track(pictures, description="pictures")):
             lines += one.lines(model)
             if one.parts and not no_pictures:
-                Image.fromarray(one.drawn(model)).save(to / f"{_file_name(one.scene.name)}.png")
+                name = f"{scenes.file_name(one.scene.name)}.png"
+                Image.fromarray(one.drawn(model)).save(to / name)
         for each in progress.track([each for each in given if each.is_film], description="films"):
-            path = None if no_pictures else to / f"{_file_name(each.name)}{film.SUFFIX}"
-            scenes_of = _first(each.scenes(every), seconds)
-            lines += _film(looker, scenes_of, path, each.rate() / every, each.path is None)
+            path = to / f"{scenes.file_name(each.name)}{film.SUFFIX}"
+            looker.film(each, every, seconds, None if no_pictures else path, noted)
     answers = look.table(lines, model)
     write_table(to / TABLE, answers)
     _show(answers)
@@ -117,45 +97,6 @@ def told(looker: Looker) -> list[str]:
     if row.never_said:
         lines.append(f"it never said {', '.join(row.never_said)} of any test picture")
     return lines
-
-
-def _first(found: Iterator[Scene], seconds: float | None) -> Iterator[Scene]:
-    """Scenes of so many seconds."""
-    return itertools.takewhile(
-        lambda scene: seconds is None or (scene.seconds or 0) < seconds, found
-    )
-
-
-def _film(
-    looker: Looker, found: Iterator[Scene], path: Path | None, rate: float, is_camera: bool
-) -> list[dict[str, Any]]:
-    """Look at a film's scenes, and write them with what was said if a path is given."""
-    lines: list[dict[str, Any]] = []
-    with contextlib.ExitStack() as stack:
-        writer = stack.enter_context(film.Film(path, rate)) if path else None
-        try:
-            for one in looker.at(found, 1 if is_camera else AT_ONCE):
-                lines += one.lines(looker.model)
-                if writer is not None:
-                    writer.add(one.drawn(looker.model))
-        except KeyboardInterrupt:
-            if not is_camera:
-                raise  # of a camera it is how one says that it is enough
-    return lines
-
-
-def _file_name(name: str) -> str:
-    """A picture's name as that of a file beside the others."""
-    return re.sub(r"[/\\:]", "_", name)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder} cannot be made ({error.strerror}): name another --to"
-        ) from error
 
 
 def _show(answers: pd.DataFrame) -> None:

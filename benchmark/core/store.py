@@ -79,6 +79,14 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         raise InputError(f"{path} cannot be written ({error.strerror})") from error
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder where a user wants it, or raise InputError if that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path} cannot be made ({error.strerror}): name another --to") from error
+
+
 class Results:
     """A results folder; what is written there is listed with its digest in ``SHA256SUMS``."""
 

@@ -113,6 +113,12 @@ class Fitted:
         """Width and height in pixels of the pictures that it takes."""
         return self.record.dataset.size
 
+    def seen(self, picture: np.ndarray) -> np.ndarray:
+        """What of a picture ``(height, width, 1 or 3)`` it looks at: a view of that."""
+        if self.record.dataset.crop != crops.NONE:
+            picture, _ = crops.cut(picture, self.record.dataset.crop)
+        return picture
+
     def prepared(self, picture: np.ndarray) -> np.ndarray:
         """Bring a picture ``(height, width, 1 or 3)`` to what it learnt from, as training did.
 
@@ -120,9 +126,7 @@ class Fitted:
         -------
         ndarray of uint8, shape (3, size, size)
         """
-        if self.record.dataset.crop != crops.NONE:
-            picture, _ = crops.cut(picture, self.record.dataset.crop)
-        planes = images.stretch(picture, self.size)
+        planes = images.stretch(self.seen(picture), self.size)
         return np.repeat(planes, 3, axis=0) if len(planes) == 1 else planes
 
     def raw(self, pictures: np.ndarray) -> np.ndarray:

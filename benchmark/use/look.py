@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,17 +15,34 @@ import pandas as pd
 from benchmark.core.predictions import probability_column
 from benchmark.core.runs import load
 from benchmark.scores.rows import Row
-from benchmark.use import draw, faces
+from benchmark.use import draw, faces, scenes
 from benchmark.use.doubt import Known
 from benchmark.use.faces import Framing
+from benchmark.use.film import Film
 from benchmark.use.fitted import Answers, Fitted, stacked
-from benchmark.use.scenes import Scene
-from datasets import InputError, Source, crops
+from benchmark.use.scenes import Given, Scene
+from datasets import Dataset, InputError, Source, crops
 from datasets.crops import Box
 
 WHERE = ("x", "y", "width", "height")  # of a part, in pixels
 NO_FACE, UNLIKE = "no face found", "unlike what it knows"
 MOST_WRITTEN = 3  # classes of a set that are written onto a picture
+AT_ONCE = 64  # pictures that are looked at together
+
+
+def pictures_of(row: Row) -> Dataset:
+    """Load the data set that a row is of.
+
+    Raises
+    ------
+    InputError
+        If it is not here, or not as it was.
+    """
+    about = row.entry.dataset
+    dataset = load(Source.parse(about.source), about.size)
+    if dataset.fingerprint != about.fingerprint:
+        raise InputError("they were changed since")
+    return dataset
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,15 +64,14 @@ class Surroundings:
     missing: str = ""
 
     @classmethod
-    def of(cls, row: Row) -> Surroundings:
-        """Look at the pictures that a row's model was chosen on."""
+    def of(cls, row: Row, compared: bool = True) -> Surroundings:
+        """Look at the pictures that a row's model was chosen on; `known` only if `compared`."""
         about = row.entry.dataset
         try:
-            dataset = load(Source.parse(about.source), about.size)
-            if dataset.fingerprint != about.fingerprint:
-                raise InputError("they were changed since")
+            dataset = pictures_of(row)
             looks_for_faces = about.faces and not about.generated and about.crop == crops.NONE
-            return cls(Known.of(dataset), Framing.of(dataset) if looks_for_faces else None)
+            framing = Framing.of(dataset) if looks_for_faces else None
+            return cls(Known.of(dataset) if compared else None, framing)
         except InputError as error:
             return cls(None, None, str(error))
 
@@ -141,28 +159,69 @@ class Looker:
     model: Fitted
     around: Surroundings = field(default_factory=lambda: Surroundings(None, None))
 
-    def at(self, scenes: Iterable[Scene], at_once: int = 1) -> Iterator[Looked]:
+    def at(self, found: Iterable[Scene], at_once: int = 1) -> Iterator[Looked]:
         """Look at scenes, so many together."""
-        several = iter(scenes)
+        several = iter(found)
         while some := [*itertools.islice(several, at_once)]:
             yield from self._at(some)
 
-    def _at(self, scenes: Sequence[Scene]) -> Iterator[Looked]:
-        found = [self._parts(scene) for scene in scenes]
+    def _at(self, several: Sequence[Scene]) -> Iterator[Looked]:
+        found = [self._parts(scene) for scene in several]
         prepared = [
             self.model.prepared(box.of(scene.picture))
-            for scene, (parts, _) in zip(scenes, found, strict=True)
+            for scene, (parts, _) in zip(several, found, strict=True)
             for box in parts
         ]
         pictures = stacked(prepared, self.model.size)
         answers = self.model.answers(pictures)
         far = self.around.known and len(pictures) and self.around.known.distances(pictures)
         start = 0
-        for scene, (parts, remark) in zip(scenes, found, strict=True):
+        for scene, (parts, remark) in zip(several, found, strict=True):
             which = slice(start, start + len(parts))
             start += len(parts)
             distances = far[which] if isinstance(far, np.ndarray) else None
             yield Looked(scene, parts, answers.part(which), distances, remark)
+
+    def pictures(self, given: Iterable[Given]) -> Iterator[Looked]:
+        """Look at the pictures among what is handed in."""
+        found = itertools.chain.from_iterable(each.scenes() for each in given if not each.is_film)
+        return self.at(found, AT_ONCE)
+
+    def film(
+        self,
+        given: Given,
+        every: int,
+        seconds: float | None,
+        path: Path | None,
+        drawn: Callable[[Looked], np.ndarray],
+    ) -> None:
+        """Look at a film's scenes and write them again as they are drawn.
+
+        Parameters
+        ----------
+        given : Given
+            A film or a camera; of the camera Ctrl-C is how one says that it is enough.
+        every : int
+            One scene of so many is looked at.
+        seconds : float or None
+            At most.
+        path : Path or None
+            Of the film that is written; None for none.
+        drawn : callable
+            Called for every scene, returns it as an RGB picture.
+        """
+        is_camera = given.path is None
+        found = scenes.first(given.scenes(every), seconds)
+        with contextlib.ExitStack() as stack:
+            writer = stack.enter_context(Film(path, given.rate() / every)) if path else None
+            try:
+                for one in self.at(found, 1 if is_camera else AT_ONCE):
+                    picture = drawn(one)
+                    if writer is not None:
+                        writer.add(picture)
+            except KeyboardInterrupt:
+                if not is_camera:
+                    raise
 
     def _parts(self, scene: Scene) -> tuple[list[Box], str]:
         """Which parts of a scene are looked at, and what is to be said of that."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from benchmark.core.protocols import PROTOCOLS, Split
 from benchmark.core.records import WITHIN
-from benchmark.core.runs import load
 from benchmark.use.doubt import Eyes
 from benchmark.use.fitted import Fitted
-from datasets import Dataset, Source
+from benchmark.use.look import pictures_of
+from datasets import Dataset
 
 MOST = 2_000  # training pictures that are compared
 
@@ -59,8 +59,7 @@ class Learnt:
             If the pictures are not here.
         """
         record = model.record
-        dataset = load(Source.parse(record.dataset.source), record.dataset.size)
-        facts = record.protocol
+        dataset, facts = pictures_of(model.row), record.protocol
         split: Split = "across" if facts.split == WITHIN else facts.split  # type: ignore[assignment]
         protocol = PROTOCOLS[facts.name](split, record.repeat + 1, facts.train_size)
         rows = protocol.rows(dataset, record.model.deep, record.repeat).training

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,6 +131,23 @@ def given(what: str) -> list[Given]:
     if not path.is_file():
         raise InputError(f"{path} is not there: name a picture, a folder, a film or '{CAMERA}'")
     return [Given(path.name, path, not _is_picture(path))]
+
+
+def several(what: Sequence[str]) -> list[Given]:
+    """List all that is handed in; see `given`."""
+    return [each for one in what for each in given(one)]
+
+
+def first(found: Iterator[Scene], seconds: float | None) -> Iterator[Scene]:
+    """Scenes of so many seconds; all without a number."""
+    return itertools.takewhile(
+        lambda scene: seconds is None or (scene.seconds or 0) < seconds, found
+    )
+
+
+def file_name(name: str) -> str:
+    """What is handed in as a file's name beside the others."""
+    return re.sub(r"[/\\:]", "_", name)
 
 
 def _is_picture(path: Path) -> bool:

@@ -18,6 +18,7 @@ from PIL import Image
 from benchmark.scores import picks
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.rows import Row
+from benchmark.use import draw, maps
 from benchmark.use.fitted import Fitted, find_on
 from benchmark.use.look import Looked, Looker, Surroundings
 from benchmark.use.nearest import Learnt, Neighbour
@@ -27,6 +28,7 @@ from datasets import InputError, images
 MOST_BYTES = 20 << 20  # of a picture that is sent
 SHOWN_SIDE = 640  # pixels of the longer side of what is sent back
 NEIGHBOURS = 5
+MAP_SIDE = 224  # pixels of a map that is sent back
 WEB = Path(__file__).parent.parent / "view" / "web"
 # Nothing from elsewhere, no script but the page's own, no other page around it.
 HEADERS = {
@@ -83,10 +85,30 @@ class Models:
                 "model": name,
                 "picture": _url(_smaller(looked.drawn(looker.model))),
                 "parts": [
-                    {**line, "neighbours": _neighbours(learnt, looked, i, looker.model)}
+                    {
+                        **line,
+                        "neighbours": _neighbours(learnt, looked, i, looker.model),
+                        "map": _map(looked, i, looker.model),
+                    }
                     for i, line in enumerate(looked.lines(looker.model))
                 ],
             }
+
+
+def _map(looked: Looked, part: int, model: Fitted) -> dict[str, str] | None:
+    """Where a model looks in a part, by a way that takes no seconds."""
+    if part >= len(looked.parts):
+        return None
+    way = next(each for each in maps.chosen(model.model, None) if each != "lime")
+    seen = looked.parts[part].of(looked.scene.picture)
+    found = maps.WAYS[way].of(model.model, model.prepared(seen), looked.answers.said[part])
+    shown = draw.overlaid(_enlarged(model.seen(seen)), found.share)
+    return {"picture": _url(shown), "told": f"{maps.WAYS[way].title}: {found.told}"}
+
+
+def _enlarged(picture: np.ndarray) -> np.ndarray:
+    larger = cv2.resize(picture, (MAP_SIDE, MAP_SIDE), interpolation=cv2.INTER_AREA)
+    return larger.reshape(MAP_SIDE, MAP_SIDE, -1)
 
 
 def _neighbours(

@@ -65,6 +65,8 @@ def test_two_models_answer_with_probabilities_and_what_they_learnt_from(
     labels = [each["label"] for each in part["neighbours"]]
     assert len(labels) == serving.NEIGHBOURS
     assert labels.count("disc") >= 3
+    assert part["map"]["picture"].startswith("data:image/png;base64,")
+    assert part["map"]["told"].startswith("Occlusion")
     assert one["picture"].startswith("data:image/png;base64,")
 
 

@@ -4,6 +4,7 @@ from benchmark.view.plots.boards import board, costs
 from benchmark.view.plots.data import Pair, Side, classes, pairs
 from benchmark.view.plots.differences import contrast, told_apart, worth
 from benchmark.view.plots.learning import learning_curves
+from benchmark.view.plots.maps import explained, typical, weights
 from benchmark.view.plots.rows import confusion, curves, reliability
 from benchmark.view.plots.style import inline, is_current, png, svg
 from benchmark.view.plots.trials import search
@@ -18,6 +19,7 @@ __all__ = [
     "contrast",
     "costs",
     "curves",
+    "explained",
     "inline",
     "is_current",
     "learning_curves",
@@ -27,6 +29,8 @@ __all__ = [
     "search",
     "svg",
     "told_apart",
+    "typical",
+    "weights",
     "winners",
     "worth",
 ]

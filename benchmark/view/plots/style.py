@@ -115,7 +115,7 @@ def heading(figure: Figure, title: str) -> None:
     figure.set_figheight(figure.get_figheight() + more)
 
 
-def png(figure: Figure, mark: str = "") -> bytes:
+def png(figure: Figure, mark: str = "", all_colours: bool = False) -> bytes:
     """Return a figure as a PNG of 256 colours; the same figure gives the same bytes.
 
     It takes a third of the room of one of all colours, of which the most used are kept as they are.
@@ -125,6 +125,8 @@ def png(figure: Figure, mark: str = "") -> bytes:
     figure : Figure
     mark : str
         Says what the picture was drawn from, for `is_current`.
+    all_colours : bool
+        Keep them all: faces under colours that flow are no longer these in 256.
     """
     image, drawn = io.BytesIO(), io.BytesIO()
     with mpl.rc_context(STYLE):  # some words, such as those at ticks, are made only now
@@ -133,8 +135,9 @@ def png(figure: Figure, mark: str = "") -> bytes:
     said.add_text("Software", f"matplotlib {mpl.__version__}")
     said.add_text("Comment", mark)
     with Image.open(drawn) as colours:
-        few = _of_few_colours(colours.convert("RGB"))
-    few.save(image, "PNG", optimize=True, dpi=(DPI, DPI), pnginfo=said)
+        whole = colours.convert("RGB")
+    kept = whole if all_colours else _of_few_colours(whole)
+    kept.save(image, "PNG", optimize=True, dpi=(DPI, DPI), pnginfo=said)
     return image.getvalue()
 
 

@@ -38,6 +38,12 @@ function part(line) {
       row.insertCell().textContent = percent(value);
     });
   box.append(table);
+  if (line.map) {
+    const figure = made("figure", undefined, { class: "map" });
+    figure.append(made("img", undefined, { src: line.map.picture, alt: "where the model looks", width: 224 }));
+    figure.append(made("figcaption", line.map.told, { class: "faint" }));
+    box.append(figure);
+  }
   if (line.neighbours.length) {
     box.append(made("p", "most like it among the pictures it learnt from", { class: "faint" }));
     const list = made("ul", undefined, { class: "neighbours" });
