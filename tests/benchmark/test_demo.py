@@ -175,9 +175,7 @@ def test_in_a_browser_a_picture_is_dropped_and_two_models_answer(
         assert all(each.startswith((address, "data:", "blob:")) for each in away)
         (tmp_path / "text.png").write_text("no picture")
         page.set_input_files("#file", tmp_path / "text.png")
-        page.wait_for_function(
-            "document.querySelector('#state').textContent.startsWith('no answer')"
-        )
+        page.locator("#state", has_text="no answer").wait_for()
         page.screenshot(path=str(tmp_path / "demo.png"), full_page=True)
         browser.close()
 
