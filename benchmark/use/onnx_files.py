@@ -11,15 +11,15 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmark.core import runs
 from benchmark.core.predictions import Predictions
 from benchmark.core.records import Record
-from benchmark.core.runs import load
 from benchmark.core.store import Results
 from benchmark.scores.pairs import Difference, Pairs
 from benchmark.scores.rows import Scores
@@ -36,7 +36,11 @@ NEEDED = ("onnx", "onnxruntime", "onnxscript", "skl2onnx")
 TOLERANCE = 1e-4  # by which a probability may differ from the stored one
 AT_ONCE = 64  # pictures, to check and to score
 BATCHES = (1, 32)  # pictures at once, of which the time is taken
-WARM_UP, TIMED, MOST_SECONDS = 3, 100, 10.0  # calls, and how long the timed ones of a batch may take
+WARM_UP, TIMED, MOST_SECONDS = (
+    3,
+    100,
+    10.0,
+)  # calls, and how long the timed ones of a batch may take
 CALIBRATED_ON = 200  # pictures that say which values occur inside a net
 
 
@@ -107,6 +111,8 @@ class Exported:
         Of the accuracy, in 8 bits less in float32.
     n_calibrated : int
         Pictures that decided the ranges in 8 bits; 0 where each call decides its own.
+    processor : str
+        What the times were taken on.
     """
 
     model: Fitted
@@ -117,6 +123,7 @@ class Exported:
     why_not_small: str = ""
     change: Difference | None = None
     n_calibrated: int = 0
+    processor: str = field(default_factory=runs.processor)
 
 
 def check_installed() -> None:
@@ -166,9 +173,9 @@ def export(
     difference = float(np.abs(said - stored.scored.probabilities).max())
     if not difference <= tolerance:
         raise InputError(
-            f"{name} is not written: in ONNX Runtime a probability differs by {difference:.1e} from "
-            f"what is stored of a test picture, and may by {tolerance:g} (--tolerance): a net that "
-            f"computed in bfloat16 differs more; {name} was computed on {_device(record)}"
+            f"{name} is not written: in ONNX Runtime a probability of a test picture differs by "
+            f"{difference:.1e} from the stored one, and may by {tolerance:g} (--tolerance). It was "
+            f"computed on {_device(record)}: in bfloat16, where that has it, a net differs more"
         )
     tell("taking its time")
     some = dataset.take(stored.scored.rows[: max(BATCHES)])
@@ -229,7 +236,7 @@ def _pictures(record: Record) -> Dataset:
     """The pictures that a run was made on."""
     about = record.dataset
     try:
-        dataset = load(Source.parse(about.source), about.size)
+        dataset = runs.load(Source.parse(about.source), about.size)
     except InputError as error:
         raise InputError(
             f"without the pictures of {about.name} the file cannot be checked: {error}"
@@ -339,7 +346,7 @@ def _in_8_bits(proto: ModelProto, calibration: np.ndarray | None) -> ModelProto:
 def _reader(name: str, pictures: np.ndarray) -> Any:
     from onnxruntime.quantization import CalibrationDataReader
 
-    class Reader(CalibrationDataReader):  # type: ignore[misc]
+    class Reader(CalibrationDataReader):
         """Gives the pictures to the calibration, some at once."""
 
         def __init__(self) -> None:

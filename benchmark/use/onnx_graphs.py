@@ -134,6 +134,9 @@ class _Net(nn.Module):
 class _Frozen(nn.Module):
     """A net that stays as it was published, and a linear classifier of what it sees."""
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, model: FrozenClassifier) -> None:
         super().__init__()
         net = _plain(model.net_)
@@ -156,6 +159,8 @@ class _Pixels(nn.Module):
 class _Always(nn.Module):
     """The same probabilities of every picture."""
 
+    shares: Tensor
+
     def __init__(self, fitted: DummyClassifier) -> None:
         super().__init__()
         shares = fitted.predict_proba(np.zeros((1, 1)))
@@ -167,6 +172,11 @@ class _Always(nn.Module):
 
 class _Nearest(nn.Module):
     """The votes of the nearest pictures, by distances in whole numbers: `NearestRows`."""
+
+    rows: Tensor
+    lengths: Tensor
+    places: Tensor
+    known: Tensor
 
     def __init__(self, fitted: NearestRows) -> None:
         super().__init__()
@@ -190,6 +200,11 @@ class _Nearest(nn.Module):
 
 class _Patches(nn.Module):
     """Likeness of a picture's parts to patches, and a linear classifier of it: `Patches`."""
+
+    mean: Tensor
+    whitening: Tensor
+    centroids: Tensor
+    pool: Tensor
 
     def __init__(self, model: Patches) -> None:
         super().__init__()
@@ -224,9 +239,9 @@ class _Patches(nn.Module):
 def _plain(net: nn.Module) -> nn.Module:
     """A copy of a net on the CPU, in float32 throughout."""
     net = copy.deepcopy(net).cpu().eval()
-    for module in net.modules():
-        if type(module) is Float32Conv2d:
-            module.__class__ = nn.Conv2d
+    convolutions: list[Any] = [each for each in net.modules() if type(each) is Float32Conv2d]
+    for each in convolutions:
+        each.__class__ = nn.Conv2d
     return net
 
 
