@@ -192,10 +192,11 @@ def _doubts(model: Fitted) -> Iterable[str]:
     else:
         yield (
             f"Its confidence is right at temperature {model.temperature:.2f}: raise probabilities "
-            f"to the power of 1 / {model.temperature:.2f} and divide by their sum."
+            f"to the power of 1 / {model.temperature:.2f} and divide by their sum. That was found "
+            "on the pictures selected on."
         )
         if model.least == 0:
-            yield "The pictures selected on do not tell when to abstain: every set is of all classes."
+            yield "Those pictures do not tell when to abstain: every set is of all classes."
         else:
             yield (
                 f"Abstain where more than one class has a probability, as it comes, of at least "

@@ -201,12 +201,15 @@ def export(
     )
 
 
-def session(content: bytes, threads: int = 1) -> InferenceSession:
-    """Open what an ONNX file holds, on the CPU; 0 threads are as many as there are cores."""
+def session(content: bytes) -> InferenceSession:
+    """Open what an ONNX file holds, on one thread of the CPU.
+
+    Beside other work several would wait for one another, for many times what one takes.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors: warnings are about how it rewrites the graph
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
@@ -219,7 +222,7 @@ def probabilities(content: bytes, dataset: Dataset, rows: np.ndarray, model: Fit
     ndarray of float32, shape (n, n_classes)
         A column for every class of the data set, 0 for those never trained on.
     """
-    opened = session(content, threads=0)
+    opened = session(content)
     said = np.zeros((len(rows), len(model.class_names)), np.float32)
     for start in range(0, len(rows), AT_ONCE):
         part = slice(start, start + AT_ONCE)
