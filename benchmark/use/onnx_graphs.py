@@ -98,8 +98,10 @@ def _classical(model: PictureClassifier) -> Graph:
     if isinstance(fitted, LogisticRegression):
         net = nn.Sequential(_Pixels(), _linear(fitted.coef_, fitted.intercept_), nn.Softmax(1))
         return Graph(_exported(net, model), "dynamic")
-    why = "it compares numbers with each other and multiplies none"
-    return Graph(_converted(fitted, model), "no", why)
+    converted = _converted(fitted, model)
+    if any(node.op_type in ("Gemm", "MatMul") for node in converted.graph.node):
+        return Graph(converted, "dynamic")
+    return Graph(converted, "no", "it has no product of matrices")
 
 
 def _module(model: PictureClassifier) -> str:
@@ -297,6 +299,9 @@ def _converted(fitted: Any, model: PictureClassifier) -> onnx.ModelProto:
     except (MissingConverter, MissingShapeCalculator) as error:
         raise InputError(f"skl2onnx has no converter for {type(fitted).__name__}") from error
     proto.ir_version = IR_VERSION
+    for each in proto.opset_import:
+        if not each.domain:  # it was made for OPSET, and says the lowest that would do
+            each.version = OPSET
     last = proto.graph.output[-1].name
     before = _exported(_Pixels(), model, BEFORE)
     joined = onnx.compose.merge_models(before, proto, io_map=[(BEFORE, PIXELS)], outputs=[last])

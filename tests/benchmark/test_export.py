@@ -36,6 +36,12 @@ CLASSICAL = [name for name, model in models.models().items() if not model.deep]
 NETS = ["cnn3", "mobilenet", "finetuned:tf_efficientnet_lite0", "frozen:tf_efficientnet_lite0"]
 
 
+@pytest.fixture(autouse=True)
+def _few_calls_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_files, "MOST_SECONDS", 0.01)
+    monkeypatch.setattr(onnx_files, "WARM_UP", 1)
+
+
 def said(content: bytes, pictures: np.ndarray) -> np.ndarray:
     """What a file says, asked with nothing of this project."""
     options = onnxruntime.SessionOptions()
@@ -212,6 +218,6 @@ def test_what_cannot_be_exported_leaves_no_file_and_says_why(
     assert "changed since" in fails("knn", "--out", changed)
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        onnx_files.importlib.util, "find_spec", lambda name: name != "skl2onnx" and found(name)
+        importlib.util, "find_spec", lambda name: None if name == "skl2onnx" else found(name)
     )
     assert "pip install 'classical-or-deep[export]'" in fails("knn", "--out", ran)

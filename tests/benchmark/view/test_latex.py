@@ -48,7 +48,9 @@ def test_the_caption_says_what_a_board_is_of(tex: str) -> None:
 
 def test_a_row_has_rank_model_accuracy_with_interval_macro_f1_and_seconds(tex: str) -> None:
     fair, slides = tables(tex)
-    assert re.search(r"^1--2 & knn & 81\.0 \(\d\d\.\d--\d\d\.\d\) & 0\.810 & 1\.0 \\\\$", fair, re.M)
+    assert re.search(
+        r"^1--2 & knn & 81\.0 \(\d\d\.\d--\d\d\.\d\) & 0\.810 & 1\.0 \\\\$", fair, re.M
+    )
     assert re.search(r"^ & majority & failed &  &  \\\\$", fair, re.M), "nothing disappears"
     assert "test pictures" not in fair
     assert "test pictures" in slides, "where they are not the same for all rows"
