@@ -134,6 +134,9 @@ def test_the_command_works(
         film = cv2.VideoWriter("film.mp4", cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
         film.write(np.zeros((48, 64, 3), np.uint8))
         film.release()
+    if module == "benchmark.export":
+        fast = ("--model", "knn,logistic-regression", "--data", "my-pictures")
+        assert run_command(importlib.import_module("benchmark.run").main, *fast)[0] == 0
     if module == "benchmark":  # lists the others, and is no command of flags
         monkeypatch.setattr("sys.argv", ["benchmark"])
         importlib.import_module("benchmark.__main__").main()
@@ -150,6 +153,8 @@ def test_the_command_works(
         assert len(pd.read_csv("predicted/predictions.csv"))
     if module == "benchmark.explain":
         assert [*home.glob("explained/*")]
+    if module == "benchmark.export":
+        assert len([*home.rglob("model.onnx")]) == len([*home.rglob("model.md")]) == 1
 
 
 @pytest.mark.parametrize("command", MAKE)
@@ -179,7 +184,11 @@ def test_the_target_works(command: str, home: Path, run_command: Command) -> Non
 
 @pytest.mark.parametrize("code", SNIPPETS)
 def test_the_snippet_works(code: str, home: Path, run_command: Command) -> None:
-    if "results" in code:
+    if "model.onnx" in code:
+        fast = ("--model", "knn", "--data", "my-pictures", "--protocol", "fair")
+        run_command(importlib.import_module("benchmark.run").main, *fast)
+        run_command(importlib.import_module("benchmark.export").main)
+    elif "results" in code:
         run_command(importlib.import_module("benchmark.run").main, "--model", "knn")
     exec(compile(code, "snippet", "exec"), {})
 

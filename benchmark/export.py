@@ -1,0 +1,91 @@
+"""Write a fitted model as an ONNX file with its card: ``python -m benchmark.export hog-svm``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from benchmark.core.store import DAMAGE, Results, write_file
+from benchmark.options import Options, command
+from benchmark.use import card, fitted, onnx_files
+from benchmark.use.fitted import Fitted
+from benchmark.use.onnx_files import TOLERANCE, Exported
+from benchmark.view import console
+from datasets import InputError
+
+SUFFIX = ".onnx"
+
+
+@command("out")
+@click.argument("named", metavar="[ROW]", required=False)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("model.onnx"),
+    show_default=True,
+    help="The file; the card, and the file in 8 bits, lie beside it.",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, 1),
+    default=TOLERANCE,
+    show_default=True,
+    help="By which a probability may differ from the stored one.",
+)
+def main(options: Options, named: str | None, to: Path, tolerance: float) -> None:
+    """Write the model of ROW as ONNX: a model on the leaderboard (BOARD/MODEL), or a run's key.
+
+    Without ROW it is the winner's.
+    """
+    if to.suffix != SUFFIX:
+        raise InputError(f"{to} does not end in {SUFFIX}: name another --to")
+    onnx_files.check_installed()
+    row = fitted.find(options.results, named)
+    model = Fitted.load(options.results, row)
+    with Console(stderr=True).status("loading") as status:
+        exported = onnx_files.export(options.results, model, tolerance, status.update)
+    written = _write(exported, to, _audit(options.results, model))
+    console.print_table(
+        f"{row.place.model}, of {row.place.dataset} {row.board}",
+        card.files(exported, to.name),
+        console.output(),
+    )
+    console.say(card.checks(exported), console.output())
+    click.echo(f"written: {', '.join(map(str, written))}")
+
+
+def _write(exported: Exported, to: Path, audit: str) -> list[Path]:
+    """Write the files; one in 8 bits of an earlier export does not stay beside a new model."""
+    contents: dict[Path, bytes | str] = {}
+    for each in (exported.whole, exported.small):
+        if each is not None:
+            contents[to.with_name(card.name_of(to.name, each))] = each.content
+    contents[to.with_suffix(".md")] = card.card(exported, to.name, audit)
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.with_name(f"{to.stem}.int8{SUFFIX}").unlink(missing_ok=True)
+        for path, content in contents.items():
+            write_file(path, content)
+    except OSError as error:
+        raise InputError(f"{to} cannot be written ({error.strerror}): name another --to") from error
+    return [*contents]
+
+
+def _audit(results: Results, model: Fitted) -> str:
+    """What an audit in the results folder found in the model's data, or nothing."""
+    path = results.path / "audit.json"
+    try:
+        found = json.loads(path.read_text())
+        same = found["data"]["fingerprint"] == model.record.dataset.fingerprint
+        return str(found["summary"]) if same else ""
+    except FileNotFoundError:
+        return ""
+    except DAMAGE as error:
+        raise InputError(f"{path} is damaged ({error}): audit again, or remove it") from error
+
+
+if __name__ == "__main__":
+    main()
