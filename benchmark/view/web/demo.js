@@ -22,7 +22,7 @@ function part(line) {
     return box;
   }
   box.append(made("h3", `${line.said}, ${percent(line.confidence)} sure`));
-  if (line.set) box.append(made("p", `true in 90 % of people: one of ${line.set}`));
+  if (line.set) box.append(made("p", `the true class is among these for 90 % of people: ${line.set}`));
   if (line.remark) box.append(made("p", line.remark, { class: "warning" }));
   const table = made("table");
   table.append(made("caption", "probability of each class", { class: "faint" }));
@@ -41,7 +41,7 @@ function part(line) {
   if (line.map) {
     const figure = made("figure", undefined, { class: "map" });
     figure.append(made("img", undefined, { src: line.map.picture, alt: "where the model looks", width: 224 }));
-    figure.append(made("figcaption", line.map.told, { class: "faint" }));
+    figure.append(made("figcaption", `${line.map.told} Orange speaks for the answer, blue against it.`, { class: "faint" }));
     box.append(figure);
   }
   if (line.neighbours.length) {
