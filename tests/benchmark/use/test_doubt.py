@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 import datasets
+from benchmark.core.records import SELECTION
+from benchmark.core.store import Results
 from benchmark.scores.metrics import log_losses
 from benchmark.use import doubt
 from benchmark.use.doubt import Known
 from datasets import Dataset
 from tests.conftest import write_shapes
+
+REFERENCE = Path(__file__).parents[3] / "results" / "reference"
 
 
 def answers(
@@ -88,3 +95,17 @@ def test_digits_are_unlike_real_faces_and_faces_of_others_are_not(real: Dataset)
     digits = datasets.load("digits").images[::30]
     assert (known.distances(digits) > 1).mean() > 0.95
     assert (known.distances(real.images[5::150]) > 1).mean() < 0.05
+
+
+def test_on_stored_answers_of_every_kind_of_model_sets_hold_the_truth_of_new_people() -> None:
+    results, covered = Results(REFERENCE), {}
+    for row in results.rows():
+        if row.place[:2] == ("muxspace", "fair-500"):
+            said = results.predictions(results.record(row.keys[0]))
+            chosen, tested = said.of(SELECTION), said.scored
+            least = doubt.least_probability(chosen.probabilities, chosen.labels, chosen.groups)
+            held = doubt.sets(tested.probabilities, least)[range(len(tested.rows)), tested.labels]
+            covered[row.model.label] = pd.Series(held).groupby(tested.groups).mean().mean()
+    assert len(covered) >= 20
+    assert min(covered.values()) > 0.88, "of 73 people the share may be off by chance"
+    assert np.mean([*covered.values()]) > doubt.COVERED
