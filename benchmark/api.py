@@ -63,7 +63,7 @@ class Model:
         InputError
             If one is not there.
         """
-        given = [each for one in what for each in scenes.given(str(one))]
+        given = scenes.several([str(one) for one in what])
         looked = self._looker.at((scene for one in given for scene in one.scenes()), look.AT_ONCE)
         return look.table((line for one in looked for line in one.lines(self.fitted)), self.fitted)
 

@@ -285,6 +285,10 @@ class Results:
         path = self.run_folder(key) / "history.csv"
         return pd.read_csv(path) if path.is_file() else None
 
+    def model_file(self, key: str) -> Path | None:
+        """Return where the fitted model of a run lies, or None if it was not kept."""
+        return next(self.run_folder(key).glob("model.s*"), None)
+
     def model(self, key: str) -> Any:
         """Load the fitted classifier of a run, ready to predict; see `model_files.load`."""
         return model_files.load(self.run_folder(key))

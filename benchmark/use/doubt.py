@@ -164,7 +164,7 @@ class Known:
         first = np.isin(people, order[: len(order) // 2])
         eyes = Eyes.open(dataset.size)
         known, asked = (
-            eyes.features(dataset.take(_spread(np.flatnonzero(which), most)), keep=True)
+            eyes.features(dataset.take(spread(np.flatnonzero(which), most)), keep=True)
             for which, most in ((first, MOST_KNOWN), (~first, MOST_ASKED))
         )
         return cls(eyes, known, float(np.quantile(_distances(asked, known), USUAL)))
@@ -174,7 +174,8 @@ class Known:
         return _distances(self.eyes.features(pictures), self.features) / self.usual
 
 
-def _spread(rows: np.ndarray, most: int) -> np.ndarray:
+def spread(rows: np.ndarray, most: int) -> np.ndarray:
+    """Evenly spaced ones of row numbers, so many at most."""
     return rows[np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))]
 
 

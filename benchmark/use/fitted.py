@@ -89,7 +89,7 @@ class Fitted:
         if not row.good:
             raise InputError(f"{where} has no run that is ok: {row.reason}")
         record = row.good[0]
-        if not [*results.run_folder(record.key).glob("model.s*")]:
+        if results.model_file(record.key) is None:
             raise InputError(
                 f"{where} has its predictions in {results.path} but no fitted model: remove "
                 f"runs/{record.key} and run the same command again"

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmark.core.protocols import PROTOCOLS, Split
 from benchmark.core.records import WITHIN
-from benchmark.use.doubt import Eyes
+from benchmark.use.doubt import Eyes, spread
 from benchmark.use.fitted import Fitted
 from benchmark.use.look import pictures_of
 from datasets import Dataset
@@ -63,7 +63,7 @@ class Learnt:
         split: Split = "across" if facts.split == WITHIN else facts.split  # type: ignore[assignment]
         protocol = PROTOCOLS[facts.name](split, record.repeat + 1, facts.train_size)
         rows = protocol.rows(dataset, record.model.deep, record.repeat).training
-        some = rows[np.unique(np.linspace(0, len(rows) - 1, min(MOST, len(rows))).astype(int))]
+        some = spread(rows, MOST)
         eyes = Eyes.open(dataset.size)
         return cls(dataset, some, eyes, eyes.features(dataset.take(some), keep=True))
 

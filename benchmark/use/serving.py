@@ -17,7 +17,6 @@ from PIL import Image
 
 from benchmark.scores import picks
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.rows import Row
 from benchmark.use import draw, maps
 from benchmark.use.fitted import Fitted, find_on
 from benchmark.use.look import Looked, Looker, Surroundings
@@ -49,23 +48,23 @@ class Models:
 
     def names(self) -> list[str]:
         """Names of those whose fitted model is here, the winner first."""
-        kept = [row for row in self.board.rows if row.good and self._is_here(row)]
+        results = self.board.results
+        kept = [row for row in self.board.rows if row.good and results.model_file(row.good[0].key)]
         winner = picks.winner(self.board)
         first = [row for row in kept if winner is not None and row.place == winner.place]
         return [*dict.fromkeys(f"{row.board}/{row.place.model}" for row in [*first, *kept])]
-
-    def _is_here(self, row: Row) -> bool:
-        return any(self.board.results.run_folder(row.good[0].key).glob("model.s*"))
 
     @functools.cache  # noqa: B019 (as many as there are models, for as long as the page)
     def looker(self, name: str) -> Looker:
         """Return the model of this name, ready to look."""
         row = find_on(self.board, name)
-        return Looker(Fitted.load(self.board.results, row), self._around(row.fingerprint, name))
+        return Looker(Fitted.load(self.board.results, row), self._around(row.fingerprint))
 
     @functools.cache  # noqa: B019
-    def _around(self, fingerprint: str, name: str) -> Surroundings:
-        return Surroundings.of(find_on(self.board, name))
+    def _around(self, fingerprint: str) -> Surroundings:
+        """What the pictures of a data set tell, the same for all its models."""
+        same = (row for row in self.board.rows if row.fingerprint == fingerprint)
+        return Surroundings.of(next(same))
 
     @functools.cache  # noqa: B019
     def learnt(self, name: str) -> Learnt | None:

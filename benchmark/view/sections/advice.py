@@ -155,8 +155,8 @@ def _expect(pick: Row, rows: Sequence[Row], metric: Metric) -> str:
 
 def _costs(pick: Row, results: Results) -> str:
     values, record = pick.columns(), pick.good[0]
-    files = [*results.run_folder(record.key).glob("model.s*")]
-    size = f"a file of {files[0].stat().st_size / 1e6:.1f} MB, " if files else ""
+    file = results.model_file(record.key)
+    size = f"a file of {file.stat().st_size / 1e6:.1f} MB, " if file else ""
     threads = record.environment.threads
     where = f"{record.environment.processor}, {threads} thread{'s' * (threads > 1)}"
     return (
