@@ -18,6 +18,7 @@ from benchmark.core.protocols import PROTOCOLS, Protocol, Slides, possible_split
 from benchmark.core.records import Record
 from benchmark.core.runs import Run
 from benchmark.core.store import Results
+from benchmark.growing import GrowingBoard
 from benchmark.options import Options
 from benchmark.scores import published
 from benchmark.scores.leaderboard import Leaderboard
@@ -144,18 +145,10 @@ def make(
     options.results.put_rows(on_board, options.metric)
     n, limit = jobs(options, wanted), options.time_limit
     with Display(Console(stderr=True)) as display:
-        return pool.run_all(
-            wanted, options.results, n, limit, display, partial(_first_look, options, display)
-        )
-
-
-def _first_look(options: Options, display: Display) -> None:
-    """Write what the quick runs show, and say how to see more while the others go on."""
-    publish(options.results, with_predictions=not options.no_predictions)
-    display.say(
-        f"a first leaderboard is in {options.out / 'leaderboard.md'}; 'python -m benchmark.report "
-        f"--out {options.out}' writes it again at any time"
-    )
+        said = f"a first leaderboard is in {options.out / 'leaderboard.md'}; it grows with the runs"
+        write = partial(publish, options.results, with_predictions=not options.no_predictions)
+        with GrowingBoard(write, partial(display.say, said)) as board:
+            return pool.run_all(wanted, options.results, n, limit, display, board.look)
 
 
 def jobs(options: Options, wanted: Sequence[Run]) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from multiprocessing.managers import SyncManager
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import joblib
@@ -48,7 +49,7 @@ def run_all(
     jobs: int,
     time_limit: float | None,
     display: Display,
-    after_quick: Callable[[], None] = lambda: None,
+    meanwhile: Callable[[int], None] = lambda n_done: None,
 ) -> list[Record]:
     """Make the runs that have no result yet, `jobs` at a time.
 
@@ -64,8 +65,8 @@ def run_all(
     time_limit : float or None
         Seconds a run may take.
     display : Display
-    after_quick : callable
-        Called once the quick runs have ended, where others follow.
+    meanwhile : callable
+        Called again and again with the number of runs that have ended.
 
     Returns
     -------
@@ -78,9 +79,7 @@ def run_all(
     if waiting:
         with start_workers(jobs, waiting) as workers:
             quick, waiting = _quick_first(waiting)
-            made = make(workers, quick, results, time_limit, display)
-            if quick and waiting:
-                after_quick()
+            made = make(workers, quick, results, time_limit, display, meanwhile)
             expected = {}
             # The order matters where runs wait for others, and a trial pays where a run is long.
             long = any(len(run.rows().training) > LONG_TRAINING for run in waiting)
@@ -90,7 +89,7 @@ def run_all(
             waiting.sort(  # a run of unknown cost may be the longest, a net more likely
                 key=lambda run: (-expected.get(run.key, math.inf), not run.model.deep, run.key)
             )
-            made |= make(workers, waiting, results, time_limit, display)
+            made |= make(workers, waiting, results, time_limit, display, meanwhile)
         points: dict[str, list[schedule.Point]] = defaultdict(list)
         for run in [*quick, *waiting]:
             if (measured := made[run.key].measured) is not None:
@@ -193,7 +192,12 @@ def _expected_seconds(workers: Workers, runs: Sequence[Run], display: Display) -
 
 
 def make(
-    workers: Workers, runs: Sequence[Run], results: Results, limit: float | None, display: Display
+    workers: Workers,
+    runs: Sequence[Run],
+    results: Results,
+    limit: float | None,
+    display: Display,
+    meanwhile: Callable[[int], None] = lambda n_done: None,
 ) -> dict[str, Record]:
     """Make runs in the order given; return their records by key."""
     processes, messages = workers
@@ -210,6 +214,7 @@ def make(
             run = futures[future]
             records[run.key] = _outcome(future, run, results, limit)
             display.end(run, records[run.key])
+        meanwhile(display.n_ended)
     return records
 
 
@@ -233,6 +238,23 @@ def _outcome(future: Any, run: Run, results: Results, limit: float | None) -> Re
     return record
 
 
+def aside(function: Callable[..., object], *arguments: Any) -> BaseProcess:
+    """Start a process that calls a function beside the workers, and ends when this one does."""
+    context: Any = multiprocessing.get_context(START)  # typeshed knows no Process of it
+    given = dict(os.environ), function, *arguments
+    process: BaseProcess = context.Process(target=_called_aside, args=given, daemon=True)
+    process.start()
+    return process
+
+
+def _called_aside(
+    environment: dict[str, str], function: Callable[..., object], *arguments: Any
+) -> None:
+    _begin_process(environment)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that drafts are cleared away
+    function(*arguments)
+
+
 def end_with_parent() -> None:
     """Let this process end as soon as the one that asked for it does, however that ends."""
     parent = multiprocessing.parent_process()
@@ -247,8 +269,12 @@ def end_with_parent() -> None:
 
 def _start_worker(messages: Any, environment: dict[str, str]) -> None:
     global _messages
-    end_with_parent()
     _messages = messages
+    _begin_process(environment)
+
+
+def _begin_process(environment: dict[str, str]) -> None:
+    end_with_parent()
     os.environ.clear()
     os.environ.update(environment)
     # The parent has warned of what a worker would, and an interrupt is its to act on.

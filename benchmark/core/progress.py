@@ -114,9 +114,14 @@ class Display:
         what = f"{record.measured.fit_seconds:.1f} s" if record.measured else record.reason
         repeat = f" repeat {run.repeat + 1}" if run.protocol.repeats > 1 else ""
         self.say(
-            f"[{len(self.took):>3}/{len(self.runs)}] {run.protocol_facts.board} "
+            f"[{self.n_ended:>3}/{len(self.runs)}] {run.protocol_facts.board} "
             f"{run.label}{repeat}: {record.status}, {what}; {self._left()}"
         )
+
+    @property
+    def n_ended(self) -> int:
+        """How many of the runs have ended."""
+        return len(self.took)
 
     def _refresh(self) -> None:
         done = len(self.took) + sum(self.share.values())

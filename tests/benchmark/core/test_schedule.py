@@ -255,20 +255,11 @@ def test_of_unknown_cost_nets_come_first(
     assert order[0] == "resnet18"
 
 
-def test_what_takes_seconds_is_made_first_and_can_then_be_seen(
+def test_what_takes_seconds_is_made_first(
     shapes_folder: Path, tmp_path: Path, run_command: Callable[..., tuple[int, str, str]]
 ) -> None:
     arguments = ("--data", shapes_folder, "--out", tmp_path)
     _, _, err = run_command(
         run.main, "--model", "poster-baseline,majority,knn", *arguments, "--budget", 0.01
     )
-    lines = err.splitlines()
-    places = [
-        next(i for i, line in enumerate(lines) if words in line)
-        for words in (
-            "fair knn: ok",
-            "a first leaderboard is in",
-            "fair poster-baseline[budget=0.01]: ok",
-        )
-    ]
-    assert places == sorted(places)
+    assert err.index("fair knn: ok") < err.index("fair poster-baseline[budget=0.01]: ok")
