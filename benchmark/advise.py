@@ -199,7 +199,7 @@ class Answer:
         for stage in found:
             if stage.deep and not self._can_change(stage):
                 continue
-            self.records += session.make(stage.plan(self.options), self.options)
+            self.records += session.make(stage.plan(self.options), self.options, meanwhile=False)
             self.board = Leaderboard.compute(self.options.results)
             # Before the last size of the classical models the answer rests on fewer pictures.
             known = self.asked.protocols.index(stage.sizes[-1].label) + 1
@@ -214,7 +214,7 @@ class Answer:
         if self.board is None or self._settled() is not None:
             return
         if trial := larger_trial(self.options, self.dataset, self.board, self.asked):
-            self.records += session.make(trial, self.options, shown=[])
+            self.records += session.make(trial, self.options, shown=[], meanwhile=False)
             (row,) = on_board(trial)
             self.asked = replace(self.asked, larger=row)
             self.options.results.put_asked(self.asked)

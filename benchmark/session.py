@@ -133,11 +133,15 @@ def begin(options: Options) -> None:
 
 
 def make(
-    wanted: Sequence[Run], options: Options, shown: Sequence[Run] | None = None
+    wanted: Sequence[Run],
+    options: Options,
+    shown: Sequence[Run] | None = None,
+    meanwhile: bool = True,
 ) -> list[Record]:
     """Make the runs that have no result yet; return the records of all.
 
-    The leaderboard shows those that are `shown`, which is all of them if nothing else is said.
+    The leaderboard shows those that are `shown`, which is all of them if nothing else is said. It
+    is written `meanwhile` too.
     """
     # First, so that the runs of an interrupted call are shown.
     of_board = wanted if shown is None else shown
@@ -148,7 +152,8 @@ def make(
         said = f"a first leaderboard is in {options.out / 'leaderboard.md'}; it grows with the runs"
         write = partial(publish, options.results, with_predictions=not options.no_predictions)
         with GrowingBoard(write, partial(display.say, said)) as board:
-            return pool.run_all(wanted, options.results, n, limit, display, board.look)
+            look = board.look if meanwhile else lambda n_done: None
+            return pool.run_all(wanted, options.results, n, limit, display, look)
 
 
 def jobs(options: Options, wanted: Sequence[Run]) -> int:
