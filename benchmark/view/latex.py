@@ -36,23 +36,24 @@ def escape(words: str) -> str:
 
 def _table(rows: Sequence[Row]) -> str:
     cells = _cells(rows).rename(columns=escape).map(escape)
-    return str(
+    table = str(
         cells.style.hide(axis="index").to_latex(
             hrules=True,
             position="htbp",
             position_float="centering",
             caption=escape(_caption(rows)),
             label=f"tab:{text.file_name(rows[0].place.dataset, rows[0].board)}",
-            column_format="rl" + "r" * (len(cells.columns) - 2),
+            column_format="@{}rl" + "r" * (len(cells.columns) - 2) + "@{}",
         )
     )
+    return table.replace("\\centering", "\\centering\n\\footnotesize", 1)  # as wide as a page
 
 
 def _caption(rows: Sequence[Row]) -> str:
-    """What a board is of, and which of its models were not run here."""
+    """What a board is of, what its intervals are, and which of its models were not run here."""
     outside = [row.place.model for row in rows if row.entry.model.family == OUTSIDE]
     marked = f"; scored from outside: {', '.join(outside)}" if outside else ""
-    return text.heading(rows) + marked
+    return f"{text.heading(rows)}; in brackets 95 % intervals{marked}"
 
 
 def _cells(rows: Sequence[Row]) -> pd.DataFrame:
@@ -65,7 +66,7 @@ def _cells(rows: Sequence[Row]) -> pd.DataFrame:
         line = {
             "rank": text.ranks(row.rank, row.last_rank).replace("-", "--"),
             "model": row.place.model,
-            f"{accuracy.heading} (95 % interval)": scored or values["status"],
+            accuracy.heading: scored or values["status"],
             macro_f1.heading: text.score(values["macro_f1"], "macro_f1"),
             "fit s": text.number(values["fit_seconds"], 1),
         }

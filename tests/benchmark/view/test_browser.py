@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from benchmark.core.store import Results
 
@@ -186,3 +187,15 @@ def choose(page: sync_api.Page, select: str, name: str) -> None:
         "(all, name) => all.filter((o) => o.textContent.startsWith(name)).map((o) => o.value)", name
     )
     page.locator(select).select_option(values[0])
+
+
+def test_the_readmes_picture_is_taken_of_a_page_by_one_command(out: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "docs/take-pictures.py", str(out / "report.html"), str(tmp_path)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert len(re.findall(r"painted after \d+\.\d\d s, ready after \d+\.\d\d s", told)) == 4
+    taken = {path.name: Image.open(path) for path in tmp_path.iterdir()}
+    assert len(taken) == 8
+    for name, picture in taken.items():
+        assert picture.width == int(name.split("-")[1])
+        assert len(set(picture.convert("L").getdata())) > 50, "something is on it"
+    assert taken["inside-1400-light.png"].size == Image.open("docs/page.png").size
