@@ -111,13 +111,16 @@ class ProtocolFacts:
 
 @dataclass(frozen=True)
 class Environment:
-    """The machine, for the reader of a time."""
+    """The machine, for the reader of a time, and the code, for who makes a run again."""
 
     system: str = ""
     machine: str = ""
     processor: str = ""
     cores: int | None = None
     threads: int = 0
+    commit: str = ""  # of this code, where git knows it
+    changed: bool | None = None  # whether its files differed from that
+    bfloat16_apart: float | None = None  # see `benchmark.doctor`; None if it was not asked
 
 
 @dataclass(frozen=True)

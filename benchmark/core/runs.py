@@ -8,7 +8,6 @@ import importlib.metadata
 import importlib.util
 import json
 import math
-import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from benchmark.core import store
+from benchmark.core.machine import environment
 from benchmark.core.models import Model, code_hash
 from benchmark.core.protocols import Protocol, Rows, Split, derive_seed, possible_splits
 from benchmark.core.records import (
@@ -26,7 +26,6 @@ from benchmark.core.records import (
     WITHIN,
     BoardRow,
     DataFacts,
-    Environment,
     Measured,
     ModelFacts,
     Place,
@@ -323,22 +322,6 @@ def versions(run: Run) -> dict[str, str]:
         names += ["cuml-cu13"]
     found = {name: importlib.metadata.version(name) for name in names}
     return {"python": ".".join(platform.python_version_tuple()[:2]), **found}
-
-
-def environment(threads: int) -> Environment:
-    """Describe this machine."""
-    return Environment(platform.system(), platform.machine(), processor(), os.cpu_count(), threads)
-
-
-@functools.cache
-def processor() -> str:
-    """Name of the processor."""
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
 
 
 @functools.cache

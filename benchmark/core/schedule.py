@@ -16,8 +16,9 @@ import filelock
 import numpy as np
 
 from benchmark.core.fit import prepared
+from benchmark.core.machine import processor
 from benchmark.core.records import Measured
-from benchmark.core.runs import Run, load, processor
+from benchmark.core.runs import Run, load
 from benchmark.core.store import digest, write_file
 from datasets import cache
 

@@ -10,7 +10,7 @@ from typing import Any
 import joblib
 import pandas as pd
 
-from benchmark.core.runs import environment
+from benchmark.core.machine import environment
 from benchmark.core.store import Results
 from benchmark.view import markdown
 from benchmark.view.sections import Section

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.core import runs
+from benchmark.core import machine, runs
 from benchmark.core.predictions import Predictions
 from benchmark.core.records import Record
 from benchmark.core.store import Results
@@ -123,7 +123,7 @@ class Exported:
     why_not_small: str = ""
     change: Difference | None = None
     n_calibrated: int = 0
-    processor: str = field(default_factory=runs.processor)
+    processor: str = field(default_factory=machine.processor)
 
 
 def check_installed() -> None:
