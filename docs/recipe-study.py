@@ -15,11 +15,11 @@ import numpy as np
 import torch
 import yaml
 from sklearn.metrics import f1_score, log_loss
+from timm.optim import muon
 
 import deepnets
 from benchmark.core.protocols import Fair, derive_seed, possible_splits
 from datasets import Source
-from timm.optim import muon
 
 # Muon's own products, which a processor without bfloat16 computes far slower in it.
 muon.zeropower_via_newtonschulz = partial(muon.zeropower_via_newtonschulz, dtype=torch.float32)
