@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import logging
+import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -21,10 +24,12 @@ from benchmark.core.models import Model
 from benchmark.core.protocols import PROTOCOLS, Fair, Protocol, Search, Slides, Split, Whole
 from benchmark.core.store import Results
 from benchmark.scores.metrics import RANKED_BY
-from datasets import InputError, Source, crops
+from datasets import InputError, Source, crops, limits
+from datasets.pictures import file_stamp
 from deepnets import USUAL_BUDGET
 
 WRONG_INPUT = 2
+DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 POSITIVE = click.IntRange(1)
@@ -93,7 +98,10 @@ def _parse(text: str) -> Any:
 def read_yaml(path: Path) -> Any:
     """Read a YAML file, or raise click.UsageError."""
     try:
+        file_stamp(path, limits.TEXT_BYTES)
         return _parse(path.read_text())
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
     except (OSError, *NO_YAML) as error:
         raise click.UsageError(f"{path} cannot be read as YAML: {error}") from error
 
@@ -344,13 +352,38 @@ def _option(of: Field[Any], changed: Mapping[str, Any]) -> click.Option:
     return click.Option([of.name, *names], **how)
 
 
+def _drop_output() -> None:
+    """Let go of what standard output, which may be the full disk, could not take."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _interrupt_once(*_: object) -> NoReturn:
+    """Stop at the first interrupt; those that follow do not break what is being put in order."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def _status(made: click.Command) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    signal.signal(signal.SIGINT, _interrupt_once)
     try:
         status = made.main(standalone_mode=False)
     except (click.ClickException, InputError) as error:
         told = error.format_message() if isinstance(error, click.ClickException) else str(error)
         click.echo(f"error: {' '.join(told.split())}", err=True)
+        return WRONG_INPUT
+    except OSError as error:
+        if error.errno not in DISK_FAULTS:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        remedy = "make room or see to permissions; finished runs are kept, the same command goes on"
+        click.echo(f"error: {where}{error.strerror}: {remedy}", err=True)
+        _drop_output()
+        return WRONG_INPUT
+    except ImportError as error:
+        told = f"a library cannot be loaded ({limits.cut(' '.join(str(error).split()))})"
+        click.echo(f"error: {told}: 'python -m benchmark.doctor' says what is wrong", err=True)
         return WRONG_INPUT
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: finished runs are kept, the same command goes on", err=True)

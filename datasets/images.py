@@ -11,6 +11,8 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
+from datasets import limits
+
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -20,10 +22,6 @@ JPEG = b"\xff\xd8"
 # simplejpeg decodes them.
 PLAIN_COLOURS = {"Gray": "GRAY", "YCbCr": "RGB"}
 APP1 = re.compile(b"\xff\xe1")  # finds it in half the time of `in`
-
-# Of one picture; what has more is refused before it is read or decoded.
-MOST_BYTES = 1 << 28
-MOST_PIXELS = 1 << 26  # 8192 x 8192
 
 
 cv2.setNumThreads(1)  # pictures are decoded side by side; threads within one only get in the way
@@ -51,7 +49,7 @@ def read(data: bytes) -> np.ndarray:
     """
     if not data:
         raise ValueError("the file is empty")
-    if len(data) > MOST_BYTES:
+    if len(data) > limits.PICTURE_BYTES:
         raise ValueError(f"not a readable picture: {len(data):,} bytes are too many")
     if data.startswith(JPEG):
         picture = _read_jpeg(data)
@@ -84,7 +82,7 @@ def _check_header(data: bytes) -> None:
 
 
 def _check_size(width: int, height: int) -> None:
-    if width * height > MOST_PIXELS:
+    if width * height > limits.PIXELS:
         raise ValueError(f"not a readable picture: {width} x {height} pixels are too many")
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from datasets import cache, crops, images
 from datasets.dataset import Dataset, Pixels, finished, numbered
 from datasets.errors import InputError, reading
+from datasets.names import readable
 from datasets.pictures import Drawn, Pictures
 
 logger = logging.getLogger(__name__)
@@ -95,14 +96,16 @@ def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
     people, who, parts = listing.people, listing.contributors, listing.parts
     return finished(
         Dataset(
-            name=listing.name,
+            name=readable(listing.name),
             pixels=Pixels((packed.images,), (packed.digest,)),
             labels=np.asarray(listing.labels, dtype=np.int64)[kept],
-            class_names=listing.class_names,
+            class_names=tuple(map(readable, listing.class_names)),
             groups=None if people is None else numbered([people[row] for row in kept]),
             ids=tuple(listing.ids[row] for row in kept),
-            described=listing.described,
-            left_out=tuple((listing.ids[row], reason) for row, reason in packed.unreadable),
+            described=readable(listing.described),
+            left_out=tuple(
+                (readable(listing.ids[row]), reason) for row, reason in packed.unreadable
+            ),
             generated=listing.generated,
             faces=listing.faces,
             may_embed=listing.may_embed,

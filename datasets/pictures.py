@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from datasets import images
+from datasets import images, limits
 from datasets.errors import InputError
 
 
@@ -98,7 +98,7 @@ class Files(Pictures):
     def _stat(self, row: int) -> list[int]:
         path = self.where(row)
         try:
-            return file_stamp(path, images.MOST_BYTES)
+            return file_stamp(path, limits.PICTURE_BYTES)
         except FileNotFoundError as error:
             gone = sum(not Path(self.root, name).exists() for name in {*self.names}) - 1
             others = f" ({gone} more like it)" if gone > 0 else ""

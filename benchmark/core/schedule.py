@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import logging
 import math
 import time
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from benchmark.core.records import Measured
 from benchmark.core.runs import Run, load
 from benchmark.core.store import digest, write_file
 from datasets import cache
+
+logger = logging.getLogger(__name__)
 
 TRIAL_PICTURES = (300, 900)  # a classical model's; their ratio tells how its cost grows
 APART = 2.0  # so many times larger must a size be for its cost to say anything of growth
@@ -121,12 +124,15 @@ def remembered() -> dict[str, list[Point]]:
 
 def remember(found: dict[str, list[Point]]) -> None:
     """Keep costs for later calls; one of the same kind and size takes the place of an earlier."""
-    _file().parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(_file().with_suffix(".lock")):
-        kept = remembered()
-        for name, points in found.items():
-            kept[name] = [*{point[0]: point for point in kept.get(name, []) + points}.values()]
-        write_file(_file(), json.dumps(kept) + "\n")
+    try:
+        _file().parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(_file().with_suffix(".lock")):
+            kept = remembered()
+            for name, points in found.items():
+                kept[name] = [*{point[0]: point for point in kept.get(name, []) + points}.values()]
+            write_file(_file(), json.dumps(kept) + "\n")
+    except OSError as error:  # of a cache that can only be read; costs are measured anew
+        logger.warning("what runs cost is not remembered: %s (%s)", _file(), error.strerror)
 
 
 def _file() -> Path:

@@ -35,6 +35,7 @@ from benchmark.core.records import (
 )
 from datasets import Dataset, InputError, cache
 from datasets.dataset import Part
+from datasets.names import readable
 
 logger = logging.getLogger(__name__)
 
@@ -300,7 +301,8 @@ class Results:
         name = _list_of_pictures(dataset.fingerprint)
         if (self.path / name).is_file():
             return
-        table = pd.DataFrame({"row": range(len(dataset)), "file": dataset.ids})
+        files = [readable(name) for name in dataset.ids]
+        table = pd.DataFrame({"row": range(len(dataset)), "file": files})
         table["label"] = np.array(dataset.class_names)[dataset.labels]
         table["person"] = "" if dataset.groups is None else dataset.groups
         table["part"] = ""

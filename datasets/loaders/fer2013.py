@@ -14,6 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from datasets import limits
 from datasets.dataset import Part
 from datasets.errors import InputError
 from datasets.loaders import folder, tables
@@ -29,7 +30,6 @@ COLUMNS = ("emotion", "pixels", "usage")
 USAGES = {"Training": Part.TRAINING, "PublicTest": Part.VALIDATION, "PrivateTest": Part.TEST}
 SIDE = 48
 BOM = b"\xef\xbb\xbf"
-MOST_BYTES = 1 << 32
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Table(Pictures):
     def stamp(self) -> object:
         """Size and times of the file, and which rows."""
         rows = hashlib.sha256(self.starts.tobytes()).hexdigest()
-        return [str(self.path), *file_stamp(self.path, MOST_BYTES), rows]
+        return [str(self.path), *file_stamp(self.path, limits.PIXEL_TABLE_BYTES), rows]
 
     def content(self, row: int) -> bytes:
         """Text of a row's pixels."""
@@ -95,14 +95,14 @@ def read_table(path: Path) -> Table:
         If the file is no such CSV or a row has a column too few or many, an unknown emotion or an
         unknown usage.
     """
-    file_stamp(path, MOST_BYTES)
+    file_stamp(path, limits.PIXEL_TABLE_BYTES)
     rows: list[tuple[int, int, int, int]] = []
     with path.open("rb") as file:
-        header = file.readline()
+        header = file.readline(limits.TEXT_BYTES)
         named = [c.decode(errors="replace").lower() for c in _cells(header.removeprefix(BOM))]
         if sorted(named) != sorted(COLUMNS):
             raise InputError(
-                f"{path} has the columns {','.join(named) or '(none)'}: "
+                f"{path} has the columns {limits.cut(','.join(named)) or '(none)'}: "
                 "it must have emotion,pixels,Usage"
             )
         emotions, pixels, usages = map(named.index, COLUMNS)

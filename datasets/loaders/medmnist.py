@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from datasets import limits
 from datasets.dataset import Part
 from datasets.errors import InputError
 from datasets.packing import Listing
@@ -19,7 +20,6 @@ from datasets.registry import register
 
 PARTS = {"train": Part.TRAINING, "val": Part.VALIDATION, "test": Part.TEST}
 ARRAYS = tuple(f"{part}_{what}" for part in PARTS for what in ("images", "labels"))
-MOST_BYTES = 1 << 34
 
 
 def _files(root: Path) -> list[Path]:
@@ -41,7 +41,7 @@ def medmnist(root: Path) -> Listing:
         names = f"holds {', '.join(path.name for path in found)}" if found else "holds none"
         raise InputError(f"{root} {names}: put one of MedMNIST's .npz files in a folder of its own")
     path = found[0]
-    file_stamp(path, MOST_BYTES)
+    file_stamp(path, limits.ARRAY_BYTES)
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ARRAYS}

@@ -6,7 +6,9 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from datasets import limits
 from datasets.errors import InputError
+from datasets.pictures import file_stamp
 
 
 def first_there(root: Path, names: Sequence[str]) -> Path | None:
@@ -35,13 +37,14 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     InputError
         If the file is no CSV in UTF-8, or has other columns, or a row has more or fewer.
     """
+    file_stamp(path, limits.TABLE_BYTES)
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
             reader, file = csv.reader(lines), str(path)
             header = [name.strip() for name in next(reader, [])]
             if [name.lower() for name in header] != [name.lower() for name in columns]:
                 raise InputError(
-                    f"{path} has the columns {','.join(header) or '(none)'}: "
+                    f"{path} has the columns {limits.cut(','.join(header)) or '(none)'}: "
                     f"it must have {','.join(columns)}"
                 )
             for cells in filter(None, reader):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import pandas as pd
 import pytest
 
 from benchmark import advise, audit, report, run
+from benchmark.options import command
 from tests.conftest import FAST, Command, write_shapes
 
 
@@ -148,3 +152,59 @@ def test_a_wrong_configuration_file_is_one_line(
 
 def test_a_command_without_results_to_report_says_so(run_command: Command, tmp_path: Path) -> None:
     wrong(run_command(report.main, "--out", tmp_path), "holds no runs")
+
+
+def test_a_configuration_that_is_no_file_or_never_ends_is_refused_unread(
+    run_command: Command, tmp_path: Path, shapes_folder: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_text("# \n" * (1 << 19))
+    for path, told in (
+        ("/dev/zero", "a device"),
+        (tmp_path / "pipe", "a pipe"),
+        (tmp_path / "large", "may have 1,048,576"),
+    ):
+        wrong(run_command(run.main, "--data", shapes_folder, "--config", path), str(path), told)
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    @command()
+    def main() -> None:
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
+def test_a_disk_that_takes_no_more_is_one_line(run_command: Command, number: int) -> None:
+    error = OSError(number, os.strerror(number), "results/leaderboard.csv")
+    wrong(run_command(raising(error)), "leaderboard.csv", os.strerror(number), "finished runs")
+
+
+def test_a_library_that_cannot_be_loaded_is_one_line(run_command: Command) -> None:
+    error = ImportError("libtorch.so: failed to map segment\nfrom shared object")
+    wrong(run_command(raising(error)), "failed to map segment", "benchmark.doctor")
+
+
+def test_an_error_of_ours_is_no_wrong_input(run_command: Command) -> None:
+    with pytest.raises(FileNotFoundError):
+        run_command(raising(FileNotFoundError(errno.ENOENT, "gone", "file")))
+
+
+def test_the_interrupts_after_the_first_break_nothing(run_command: Command) -> None:
+    put_in_order = []
+
+    @command()
+    def main() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        finally:
+            signal.raise_signal(signal.SIGINT)
+            put_in_order.append(True)
+
+    usual = signal.getsignal(signal.SIGINT)
+    status, _, err = run_command(main)
+    signal.signal(signal.SIGINT, usual)
+    assert status == 130
+    assert err.strip().startswith("interrupted: finished runs are kept")
+    assert put_in_order

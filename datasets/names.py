@@ -1,0 +1,26 @@
+"""Names that strangers gave, for a reader: they stay one line of text whatever they hold."""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Control characters, those that turn the direction of text round, bytes that are not UTF-8, and
+# the ends of lines and paragraphs.
+HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+JOINERS = "\u200c\u200d"  # of which words are spelt in some alphabets
+
+
+def readable(name: str) -> str:
+    r"""Write what cannot be seen of a name as Python would: an escape code as ``\x1b``.
+
+    A byte of a file's name that is not UTF-8 becomes ``\xff``. Of a readable name nothing changes.
+    """
+    return "".join(map(_shown, name))
+
+
+def _shown(sign: str) -> str:
+    if unicodedata.category(sign) not in HIDDEN or sign in JOINERS:
+        return sign
+    if 0xDC80 <= ord(sign) <= 0xDCFF:  # how Python keeps a byte that is not UTF-8
+        return f"\\x{ord(sign) - 0xDC00:02x}"
+    return sign.encode("unicode_escape").decode()

@@ -1,0 +1,44 @@
+"""Names stay one readable line whatever they hold, and what is readable stays as it is."""
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from datasets import Source
+from datasets.names import readable
+
+
+@pytest.mark.parametrize("name", ["happy", "Glück", "表情", "नमस्ते", r"a\b", "=1+1", "<b>"])
+def test_what_can_be_read_stays_as_it_is(name: str) -> None:
+    assert readable(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("two\nlines", r"two\nlines"),
+        ("\u202egnp.exe", r"\u202egnp.exe"),
+        (os.fsdecode(b"\xff\xfe"), r"\xff\xfe"),
+        ("a\0b", r"a\x00b"),
+    ],
+)
+def test_what_cannot_be_seen_is_written_out(name: str, shown: str) -> None:
+    assert readable(name) == shown
+    assert readable(shown) == shown
+
+
+def test_a_set_has_readable_names_and_still_finds_its_files(tmp_path: Path) -> None:
+    for word in (os.fsdecode(b"\xff\xfe"), "\x1b[31m"):
+        folder = tmp_path / word
+        folder.mkdir()
+        for i in range(3):
+            done, data = cv2.imencode(".png", np.full((16, 16, 3), 40 * i, np.uint8))
+            assert done
+            (folder / f"{i}\x07.png").write_bytes(data.tobytes())
+    dataset = Source.parse(str(tmp_path)).load(16)
+    assert dataset.class_names == (r"\x1b[31m", r"\xff\xfe")
+    assert all((tmp_path / name).is_file() for name in dataset.ids)
