@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import math
 from collections.abc import Callable
@@ -11,7 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import skops.io
+from numpy.f2py import crackfortran
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
+from benchmark.core import model_files
 from benchmark.core.records import SCHEMA, Record, from_json
 from benchmark.core.store import DamagedError, Results, digest, file_digest
 from datasets import InputError
@@ -127,14 +133,36 @@ def test_nothing_is_written_or_read_outside_the_folder(tmp_path: Path) -> None:
         results.record("../../k")
 
 
-def test_a_model_file_with_foreign_code_is_not_loaded(tmp_path: Path) -> None:
-    import skops.io
-
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        Path("elsewhere"),
+        make_pipeline(FunctionTransformer(np.vectorize(crackfortran.myeval))),
+        FunctionTransformer(importlib.import_module),
+    ],
+    ids=["a class", "a function of numpy that runs code", "a function of Python"],
+)
+def test_a_model_file_with_foreign_code_is_not_loaded(tmp_path: Path, foreign: Any) -> None:
     home = Results(tmp_path).run_folder("k")
     home.mkdir(parents=True)
-    skops.io.dump(Path("elsewhere"), home / "model.skops")
+    skops.io.dump(foreign, home / "model.skops")
     with pytest.raises(ValueError, match="not written by this project"):
         Results(tmp_path).model("k")
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("baselines.patches.Patches", True),
+        ("baselines.patches.np", False),
+        ("baselines.patches.nothing", False),
+        ("baselines.no_such_module.Patches", False),
+        ("baselines.patches.MiniBatchKMeans", False),
+        ("numpy.vectorize", False),
+    ],
+)
+def test_only_classes_that_we_define_are_ours(name: str, ours: bool) -> None:
+    assert model_files._is_ours(name) is ours
 
 
 def test_a_row_of_another_version_is_refused_with_the_remedy(tmp_path: Path) -> None:
