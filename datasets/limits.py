@@ -4,7 +4,8 @@ PICTURE_BYTES = 1 << 28  # of one file
 PIXELS = 1 << 26  # of one picture, 8192 x 8192, by its header
 TABLE_BYTES = 1 << 30  # of a table that goes with pictures, or of predictions
 PIXEL_TABLE_BYTES = 1 << 32  # of a table that has the pictures in it
-ARRAY_BYTES = 1 << 34  # of a file of arrays
+ARRAY_BYTES = 1 << 34  # of a file of arrays, and of what is packed in it
+CLASSES = 10_000
 TEXT_BYTES = 1 << 20  # of a configuration, a grid, or another text that is read whole
 SHOWN = 200  # characters of what is wrong, in a message
 

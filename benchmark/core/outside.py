@@ -22,7 +22,8 @@ from benchmark.core.protocols import Protocol, Rows
 from benchmark.core.records import OUTSIDE, Environment, Measured, ModelFacts, Record
 from benchmark.core.runs import describe, facts_of
 from benchmark.core.store import digest
-from datasets import Dataset, InputError
+from datasets import Dataset, InputError, limits
+from datasets.pictures import file_stamp
 
 NOT_CLASSES = ("repeat", "file", "true", "said", "confidence")  # columns of a file of predictions
 UNKNOWN = float("nan")
@@ -107,6 +108,7 @@ def read(path: Path, class_names: Iterable[str]) -> Answers:
 
 
 def _table(path: Path) -> pd.DataFrame:
+    file_stamp(path, limits.TABLE_BYTES)
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:  # of pandas' parser too

@@ -43,9 +43,13 @@ def medmnist(root: Path) -> Listing:
     path = found[0]
     file_stamp(path, limits.ARRAY_BYTES)
     try:
+        with zipfile.ZipFile(path) as packed:
+            unpacked = sum(each.file_size for each in packed.infolist())
+        if unpacked > limits.ARRAY_BYTES:
+            raise ValueError(f"{unpacked:,} bytes unpacked, may be {limits.ARRAY_BYTES:,}")
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ARRAYS}
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is no file of MedMNIST ({error}): get it again") from error
     images = [arrays[f"{part}_images"] for part in PARTS]
     labels = [
@@ -57,8 +61,10 @@ def medmnist(root: Path) -> Listing:
         raise InputError(f"{path} has no flat grey or colour pictures of 8 bits: name another set")
     if any(each.shape[1] != 1 for each in labels):
         raise InputError(f"{path} has several labels a picture: name a set that has one")
-    parts = np.repeat([*PARTS.values()], [len(each) for each in images])
     numbers = np.concatenate(labels)[:, 0].astype(np.int64)
+    if not 0 <= numbers.min() <= numbers.max() < limits.CLASSES:
+        raise InputError(f"{path} has labels that are no numbers of classes: get it again")
+    parts = np.repeat([*PARTS.values()], [len(each) for each in images])
     ids = [
         f"{part}{row}" for part, some in zip(PARTS, images, strict=True) for row in range(len(some))
     ]

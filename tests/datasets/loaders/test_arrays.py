@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 import datasets
-from datasets import InputError
+from datasets import InputError, limits
 from datasets.dataset import Part
 from tests.datasets.samples import face, write_medmnist
 
@@ -49,6 +49,8 @@ def test_colour_pictures_keep_their_colours(tmp_path: Path) -> None:
         ({"test_images": np.zeros((6, 28, 28, 28), np.uint8)}, "no flat grey or colour"),
         ({"test_labels": np.zeros((6, 14), np.uint8)}, "several labels a picture"),
         ({"test_images": np.zeros((6, 28, 28), np.float32)}, "of 8 bits"),
+        ({"test_labels": np.full((6, 1), 1 << 60)}, "no numbers of classes"),
+        ({"test_labels": np.full((6, 1), -1)}, "no numbers of classes"),
     ],
 )
 def test_other_kinds_of_arrays_are_refused(
@@ -66,4 +68,14 @@ def test_a_folder_of_several_or_a_damaged_file_is_refused(tmp_path: Path) -> Non
         datasets.load(f"medmnist:{tmp_path}")
     (tmp_path / "bloodmnist.npz").unlink()
     with pytest.raises(InputError, match="is no file of MedMNIST"):
+        datasets.load(f"medmnist:{tmp_path}")
+
+
+def test_a_file_that_unpacks_to_more_than_is_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_medmnist(tmp_path, train_images=np.zeros((12, 28, 28), np.uint8))
+    file = tmp_path / "bloodmnist.npz"
+    monkeypatch.setattr(limits, "ARRAY_BYTES", file.stat().st_size + 1)
+    with pytest.raises(InputError, match="bytes unpacked, may be"):
         datasets.load(f"medmnist:{tmp_path}")
