@@ -237,7 +237,7 @@ class Answer:
 
 @command(
     *("drop_class", "drop_duplicates", "crop", "repeats", "size", "device", "jobs", "time_limit"),
-    *("metric", "estimate"),
+    *("metric", "estimate", "backend", "scheduler"),
     data={"required": True, "help": "A folder with one folder a class, or a name."},
     model={"default": USUAL_MODELS},
     train_size={"type": TrainSize(MIN_PICTURES), "help": "Pictures to learn from at most."},
@@ -250,7 +250,7 @@ class Answer:
 def main(options: Options) -> int:
     """Say in five lines which model suits the pictures, how good it is and what it costs."""
     start = time.monotonic()
-    if not options.estimate:
+    if not options.estimate and options.cluster is None:
         pool.prepare()
     (dataset,) = session.load(options)
     protocols = steps(dataset, options.train_size, options.repeats)

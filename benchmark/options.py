@@ -199,6 +199,10 @@ class Options:
         type=POSITIVE, help="Runs at once.  [default: the cores; on a card no more than fit]"
     )
     threads: int = flag(1, type=POSITIVE, help="Of one run.")
+    backend: str = flag(
+        "local", type=click.Choice(["local", "dask"]), help="What makes runs: here, or a cluster."
+    )
+    scheduler: str | None = flag(help="Address of the Dask scheduler, for --backend dask.")
     time_limit: float | None = flag(
         type=click.FloatRange(0, min_open=True), help="Seconds a run may take."
     )
@@ -236,6 +240,19 @@ class Options:
     def results(self) -> Results:
         """The results folder."""
         return Results(self.out)
+
+    @property
+    def cluster(self) -> str | None:
+        """The address of the scheduler whose workers make the runs; None if they are made here."""
+        if (self.backend == "dask") != (self.scheduler is not None):
+            raise click.UsageError(
+                "--backend dask and --scheduler ADDRESS go together: 'dask scheduler' starts one"
+            )
+        if self.scheduler is not None and self.jobs is not None:
+            raise click.UsageError(
+                "--jobs is for runs made here: as many as a cluster has workers go at once"
+            )
+        return self.scheduler
 
     @property
     def best_in(self) -> str:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @command(
     *("model", "data", "test_data", "drop_class", "drop_duplicates", "crop", "protocol"),
     *("train_size", "repeats", "size", "split", "device", "jobs", "threads", "time_limit"),
+    *("backend", "scheduler"),
     *(
         "metric",
         "budget",
@@ -45,7 +46,8 @@ def main(options: Options) -> int:
         return 0
     if options.tensorboard:
         events.check_installed()
-    pool.prepare(nets=any(model.deep for model in models.find(options.model)))
+    if options.cluster is None:
+        pool.prepare(nets=any(model.deep for model in models.find(options.model)))
     runs = session.plan(options)
     if options.estimate:
         session.estimate(runs, options)

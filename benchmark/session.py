@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from types import ModuleType
 
 import click
 from rich.console import Console
@@ -26,12 +27,19 @@ from benchmark.view import console
 from datasets import Dataset, InputError
 
 
-def usable_device(device: str, entries: Sequence[models.Model]) -> str:
-    """Return where models compute that can choose, for the flag ``--device``."""
+def usable_device(options: Options, entries: Sequence[models.Model]) -> tuple[str, bool | None]:
+    """Return where models compute that can choose, for the flag ``--device``.
+
+    With it whether nets compute in bfloat16, where that is not for this machine to say.
+    """
+    device, deep = options.device, any(each.deep for each in entries)
     if device == "auto" and not any("device" in each.make().get_params() for each in entries):
-        return "cpu"
+        device = "cpu"
+    if options.cluster is not None:
+        device, bf16 = _cluster().arithmetic(options.cluster, device, deep)
+        return str(device), bf16
     try:
-        return choose(device)
+        return choose(device), None
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
@@ -67,14 +75,17 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
         or do not fit: wrong input is told before anything is fitted.
     """
     entries = models.find(options.model)
-    device, threads = usable_device(options.device, entries), options.threads
+    (device, bf16), threads = usable_device(options, entries), options.threads
     planned = []
     for source, dataset in zip(options.sources, load(options), strict=True):
         about = runs.describe(dataset)
         wanted = given or protocols(options, dataset)
         _check_flags(options, wanted)
         here = [
-            Run(source, about, options.size, protocol, entry, settings, repeat, device, threads)
+            Run(
+                *(source, about, options.size, protocol, entry, settings, repeat),
+                *(device, threads, bf16),
+            )
             for protocol in wanted
             for entry in _models_of(protocol, entries, options)
             for settings in options.parameters(entry, protocol)
@@ -153,12 +164,33 @@ def make(
         write = partial(publish, options.results, with_predictions=not options.no_predictions)
         with GrowingBoard(write, partial(display.say, said)) as board:
             look = board.look if meanwhile else lambda n_done: None
-            return pool.run_all(wanted, options.results, n, limit, display, look)
+            asked = wanted, options.results, n, limit, display
+            return pool.run_all(*asked, look, _start(options))
 
 
 def jobs(options: Options, wanted: Sequence[Run]) -> int:
     """How many runs go side by side."""
+    if options.cluster is not None:
+        return int(_cluster().slots(options.cluster, options.threads))
     return options.jobs or pool.default_jobs(wanted[0].device, options.size)
+
+
+def _start(options: Options) -> pool.Start:
+    """What starts the workers: processes of this machine, or a Dask cluster's."""
+    if options.cluster is None:
+        return pool.start_workers
+    return partial(_cluster().start_workers, options.cluster)
+
+
+def _cluster() -> ModuleType:
+    """Import what speaks to a Dask cluster, or raise InputError."""
+    try:
+        from benchmark.core import cluster
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "--backend dask needs Dask: pip install 'classical-or-deep[dask]'"
+        ) from error
+    return cluster
 
 
 def estimate(runs: Sequence[Run], options: Options) -> None:
@@ -166,7 +198,7 @@ def estimate(runs: Sequence[Run], options: Options) -> None:
     n = jobs(options, runs)
     waiting = pool.unfinished(runs, options.results)
     with Display(Console(stderr=True)) as display:
-        costs = pool.estimate(waiting, n, display)
+        costs = pool.estimate(waiting, n, display, _start(options))
     numbers = [Column(name, justify="right") for name in ("runs", "minutes")]
     table = Table("protocol", "model", *numbers, box=None)
     rows: dict[tuple[str, str], list[float]] = {}

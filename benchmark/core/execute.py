@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 import traceback
 from collections.abc import Callable
@@ -26,7 +27,10 @@ def execute(run: Run, results: Results, on_epoch: Callable[[Any], None] | None =
     try:
         dataset = load(run.source, run.size)
         if dataset.fingerprint != run.dataset.fingerprint:
-            raise ValueError(f"{run.source} changed while it was used: start again")
+            raise ValueError(
+                f"{run.source} on {platform.node()} holds other pictures than was planned with: it "
+                "changed while it was used, or is another there: bring the same, start again"
+            )
         results.put_pictures(dataset)
         if run.weights and file_digest(run.weights.path) != run.parts["weights"]:
             raise ValueError(f"{run.weights.path.name} changed while it was used: start again")

@@ -11,12 +11,14 @@ import signal
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from multiprocessing.managers import SyncManager
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, Protocol
 
 import joblib
 from pebble import ProcessExpired, ProcessPool
@@ -39,8 +41,43 @@ QUICK_TRAINING = 1000  # training pictures up to which a classical model takes s
 LONG_TRAINING = 200  # training pictures from which on a run is long against its trial
 CARD_BYTES = 2e9  # of a card's memory for a run's context, and again for its maps at 32 px
 
-Workers = tuple[ProcessPool, Any]  # processes with a run each, and the queue of what they tell
 _messages: Any = None  # in a worker: where its epochs are told
+
+Points = dict[str, list[schedule.Point]]  # costs by kind, see `schedule.kind`
+
+
+class Follower(Protocol):
+    """Is told how runs go, as a `Display` is."""
+
+    def progress(self, key: str, epoch: Any) -> None:
+        """Hear that a run has started (`epoch` None) or ended an epoch."""
+
+    def end(self, run: Run, record: Record) -> None:
+        """Hear how a run ended."""
+
+
+class Workers(Protocol):
+    """What makes runs, here or elsewhere."""
+
+    @property
+    def are_here(self) -> bool:
+        """Whether what a run costs there is what it costs on this machine."""
+
+    def make(
+        self,
+        runs: Sequence[Run],
+        results: Results,
+        limit: float | None,
+        display: Display,
+        meanwhile: Callable[[], None],
+    ) -> dict[str, Record]:
+        """Make and store runs, begun in the order given; return their records by key."""
+
+    def measure(self, runs: Mapping[str, Run], display: Display) -> Points:
+        """Try a run of each kind for a moment; a kind whose trial fails is left out."""
+
+
+Start = Callable[[int, Sequence[Run]], AbstractContextManager[Workers]]  # for so many at once
 
 
 def run_all(
@@ -50,6 +87,7 @@ def run_all(
     time_limit: float | None,
     display: Display,
     meanwhile: Callable[[int], None] = lambda n_done: None,
+    start: Start | None = None,
 ) -> list[Record]:
     """Make the runs that have no result yet, `jobs` at a time.
 
@@ -67,6 +105,8 @@ def run_all(
     display : Display
     meanwhile : callable
         Called again and again with the number of runs that have ended.
+    start : callable, optional
+        Starts the workers, by itself those of `start_workers`.
 
     Returns
     -------
@@ -76,10 +116,14 @@ def run_all(
     waiting = unfinished(runs, results)
     display.begin(waiting, reused=len(runs) - len(waiting), jobs=jobs)
     made = {}
+
+    def look() -> None:
+        meanwhile(display.n_ended)
+
     if waiting:
-        with start_workers(jobs, waiting) as workers:
+        with (start or start_workers)(jobs, waiting) as workers:
             quick, waiting = _quick_first(waiting)
-            made = make(workers, quick, results, time_limit, display, meanwhile)
+            made = workers.make(quick, results, time_limit, display, look)
             expected = {}
             # The order matters where runs wait for others, and a trial pays where a run is long.
             long = any(len(run.rows().training) > LONG_TRAINING for run in waiting)
@@ -89,12 +133,13 @@ def run_all(
             waiting.sort(  # a run of unknown cost may be the longest, a net more likely
                 key=lambda run: (-expected.get(run.key, math.inf), not run.model.deep, run.key)
             )
-            made |= make(workers, waiting, results, time_limit, display, meanwhile)
-        points: dict[str, list[schedule.Point]] = defaultdict(list)
-        for run in [*quick, *waiting]:
-            if (measured := made[run.key].measured) is not None:
-                points[schedule.kind(run)].append(schedule.measured(run, measured))
-        schedule.remember(points)
+            made |= workers.make(waiting, results, time_limit, display, look)
+        if workers.are_here:
+            points: Points = defaultdict(list)
+            for run in [*quick, *waiting]:
+                if (measured := made[run.key].measured) is not None:
+                    points[schedule.kind(run)].append(schedule.measured(run, measured))
+            schedule.remember(points)
     records = [made.get(run.key) or results.record(run.key) for run in runs]
     return [record for record in records if record is not None]
 
@@ -112,9 +157,11 @@ def unfinished(runs: Sequence[Run], results: Results) -> list[Run]:
     return [run for run in runs if not results.is_finished(run.key)]
 
 
-def estimate(runs: Sequence[Run], jobs: int, display: Display) -> dict[str, float]:
+def estimate(
+    runs: Sequence[Run], jobs: int, display: Display, start: Start | None = None
+) -> dict[str, float]:
     """Return the expected seconds of each run by its key; a run whose trial fails has none."""
-    with start_workers(jobs, runs) as workers:
+    with (start or start_workers)(jobs, runs) as workers:
         return _expected_seconds(workers, runs, display)
 
 
@@ -144,7 +191,7 @@ def prepare(nets: bool = False) -> None:
 
 
 @contextlib.contextmanager
-def start_workers(jobs: int, runs: Sequence[Run]) -> Iterator[Workers]:
+def start_workers(jobs: int, runs: Sequence[Run]) -> Iterator[Processes]:
     """Start processes for runs, `jobs` of them at most; see `prepare`."""
     prepare(nets=any(run.model.deep for run in runs))
     context = multiprocessing.get_context(START)
@@ -158,7 +205,7 @@ def start_workers(jobs: int, runs: Sequence[Run]) -> Iterator[Workers]:
             max(min(jobs, len(runs)), 1), initializer=_start_worker, initargs=given, context=context
         )
         try:
-            yield processes, messages
+            yield Processes(processes, messages)
         finally:
             processes.stop()
             processes.join()
@@ -169,20 +216,13 @@ def _expected_seconds(workers: Workers, runs: Sequence[Run], display: Display) -
 
     A run whose trial fails has none: what is wrong with it is found when it is made.
     """
-    points = schedule.remembered()
+    points = schedule.remembered() if workers.are_here else {}
     kinds = {run.key: schedule.kind(run) for run in runs}
     largest = sorted(runs, key=lambda run: len(run.rows().training))  # says most of the others
     unknown = {kinds[run.key]: run for run in largest if kinds[run.key] not in points}
-    processes, _ = workers
-    trials = {
-        kind: processes.schedule(_try, args=(run,), timeout=TRIAL_SECONDS)
-        for kind, run in unknown.items()
-    }
-    found = {}
-    for kind in display.measuring([*trials]):
-        with contextlib.suppress(Exception):
-            found[kind] = trials[kind].result()
-    schedule.remember(found)
+    found = workers.measure(unknown, display)
+    if workers.are_here:
+        schedule.remember(found)
     points |= found
     return {
         run.key: schedule.seconds(run, points[kinds[run.key]])
@@ -191,31 +231,61 @@ def _expected_seconds(workers: Workers, runs: Sequence[Run], display: Display) -
     }
 
 
-def make(
-    workers: Workers,
-    runs: Sequence[Run],
-    results: Results,
-    limit: float | None,
-    display: Display,
-    meanwhile: Callable[[int], None] = lambda n_done: None,
-) -> dict[str, Record]:
-    """Make runs in the order given; return their records by key."""
-    processes, messages = workers
-    records = {}
-    futures: dict[Any, Run] = {
-        processes.schedule(_work, args=(run, results), timeout=limit): run for run in runs
-    }
-    waiting: set[Any] = set(futures)
-    while waiting:
-        done, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
-        while not messages.empty():
-            display.progress(*messages.get())
-        for future in done:
-            run = futures[future]
-            records[run.key] = _outcome(future, run, results, limit)
-            display.end(run, records[run.key])
-        meanwhile(display.n_ended)
-    return records
+def work(run: Run, results: Results) -> Record:
+    """Make a run in a worker's process, and tell how it goes."""
+    _messages.put((run.key, None))
+    with _threads(run):
+        record = execute(run, results, lambda epoch: _messages.put((run.key, epoch)))
+    give_back_card()
+    return record
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Processes of this machine with a run each, and the queue of what they tell."""
+
+    pool: ProcessPool
+    messages: Any
+    are_here = True
+
+    def make(
+        self,
+        runs: Sequence[Run],
+        results: Results,
+        limit: float | None,
+        display: Follower,
+        meanwhile: Callable[[], None] = lambda: None,
+        work: Callable[[Run, Results], Record] = work,
+    ) -> dict[str, Record]:
+        """Make runs in the order given, each by `work`; return their records by key."""
+        records = {}
+        futures: dict[Any, Run] = {
+            self.pool.schedule(work, args=(run, results), timeout=limit): run for run in runs
+        }
+        waiting: set[Any] = set(futures)
+        while waiting:
+            done, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
+            while not self.messages.empty():
+                display.progress(*self.messages.get())
+            for future in done:
+                run = futures[future]
+                records[run.key] = _outcome(future, run, results, limit)
+                display.end(run, records[run.key])
+            meanwhile()
+        return records
+
+    def measure(self, runs: Mapping[str, Run], display: Display) -> Points:
+        """Try a run of each kind for a moment; a kind whose trial fails is left out."""
+        trials = {kind: self.begin_trial(run) for kind, run in runs.items()}
+        found = {}
+        for kind in display.measuring([*trials]):
+            with contextlib.suppress(Exception):
+                found[kind] = trials[kind].result()
+        return found
+
+    def begin_trial(self, run: Run) -> Any:
+        """Begin to try a run; return what its costs come from, a `concurrent.futures.Future`."""
+        return self.pool.schedule(_try, args=(run,), timeout=TRIAL_SECONDS)
 
 
 def _outcome(future: Any, run: Run, results: Results, limit: float | None) -> Record:
@@ -233,9 +303,14 @@ def _outcome(future: Any, run: Run, results: Results, limit: float | None) -> Re
             reason = f"the process ended with exit code {death.exitcode}"
             record = run.record("failed", reason)
     except OSError as error:  # The worker could not store its run: a full disk, most likely.
-        return run.record("failed", f"its result could not be stored: {error}")
+        return not_stored(run, error)
     results.put(record)
     return record
+
+
+def not_stored(run: Run, error: OSError) -> Record:
+    """The record of a run whose result cannot be written."""
+    return run.record("failed", f"its result could not be stored: {error}")
 
 
 def aside(function: Callable[..., object], *arguments: Any) -> BaseProcess:
@@ -280,14 +355,6 @@ def _begin_process(environment: dict[str, str]) -> None:
     # The parent has warned of what a worker would, and an interrupt is its to act on.
     logging.disable(logging.WARNING)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _work(run: Run, results: Results) -> Record:
-    _messages.put((run.key, None))
-    with _threads(run):
-        record = execute(run, results, lambda epoch: _messages.put((run.key, epoch)))
-    give_back_card()
-    return record
 
 
 def _try(run: Run) -> list[schedule.Point]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -14,6 +14,7 @@ from rich.text import Text
 from benchmark.core.records import Record
 from benchmark.core.runs import Run
 
+T = TypeVar("T")
 PLAIN_LINE_SECONDS = 30.0  # how often a long run is heard of where there is no terminal
 
 
@@ -62,7 +63,7 @@ class Display:
             self.say(f"{len(waiting)} runs to make, {jobs} at a time")
             self.total = self.bars.add_task("all runs", total=len(waiting), state="")
 
-    def measuring(self, kinds: Sequence[str]) -> Iterator[str]:
+    def measuring(self, kinds: Sequence[T]) -> Iterator[T]:
         """Go through the models that are tried to see what they cost, and tell how far."""
         if kinds:
             self.say(
@@ -86,7 +87,9 @@ class Display:
             return  # it was ended meanwhile
         run = self.runs[key]
         name = f"{run.protocol_facts.board} {run.label}"
-        if epoch is None:
+        if epoch is None:  # again, where the worker that had it died
+            if key in self.tasks:
+                self.bars.remove_task(self.tasks[key])
             self.started[key], self.share[key] = time.monotonic(), 0.0
             self.tasks[key] = self.bars.add_task(name, total=1.0, state="fitting")
             return

@@ -66,6 +66,7 @@ class Run:
     repeat: int = 0
     device: str = "cpu"  # or ``cuda``, ``mps``: for nets and what else can use it
     threads: int = 1
+    bf16: bool | None = None  # whether a net computes in bfloat16, where others than here make it
 
     @functools.cached_property
     def label(self) -> str:
@@ -184,7 +185,7 @@ class Run:
         if self.model.deep:
             from deepnets.training.device import backend
 
-            of_nets["bf16"] = backend(self.device).bf16
+            of_nets["bf16"] = backend(self.device).bf16 if self.bf16 is None else self.bf16
         if self.weights is not None:
             of_nets["weights"] = store.file_digest(self.weights.path)
         return {

@@ -212,11 +212,7 @@ class Results:
 
         The files are ``run.json``, ``predictions.npz``, ``history.csv`` and those of `model_files`.
         """
-        home = self.run_folder(record.key)
-        home.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".draft-", dir=home.parent) as aside:
-            draft = Path(aside) / home.name
-            draft.mkdir()
+        with self._placed(record.key) as draft:
             (draft / "run.json").write_text(to_text({"schema": SCHEMA, **asdict(record)}))
             if predictions is not None:
                 np.savez_compressed(draft / "predictions.npz", **vars(predictions))
@@ -225,6 +221,26 @@ class Results:
                 table.to_csv(draft / "history.csv", index=False)
             if model is not None:
                 model_files.save(draft, model, record)
+
+    def put_files(self, key: str, files: Mapping[str, bytes]) -> None:
+        """Keep a run that was put into another results folder: its `files_of_run` there."""
+        with self._placed(key) as draft:
+            for name, content in files.items():
+                (draft / Path(name).name).write_bytes(content)
+
+    def files_of_run(self, key: str) -> dict[str, bytes]:
+        """Return what lies in a run's folder by name; nothing if it was never put."""
+        return {path.name: path.read_bytes() for path in sorted(self.run_folder(key).glob("*"))}
+
+    @contextlib.contextmanager
+    def _placed(self, key: str) -> Iterator[Path]:
+        """Give a draft of a run's folder, which takes its place once it is written."""
+        home = self.run_folder(key)
+        home.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".draft-", dir=home.parent) as aside:
+            draft = Path(aside) / home.name
+            draft.mkdir()
+            yield draft
             folder = f"runs/{home.name}/"
             sums = {f"{folder}{path.name}": file_digest(path) for path in draft.iterdir()}
             with self._lock:

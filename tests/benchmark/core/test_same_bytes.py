@@ -26,7 +26,7 @@ def stored(runs: Sequence[work.Run], out: Path, jobs: int) -> dict[str, bytes]:
     """Make runs in new processes, in the order given; their prediction files by model."""
     with Display(Console(stderr=True)) as display, pool.start_workers(jobs, runs) as workers:
         display.begin(runs, reused=0, jobs=jobs)
-        records = pool.make(workers, runs, Results(out), None, display)
+        records = workers.make(runs, Results(out), None, display)
     assert [each.reason for each in records.values() if each.status != "ok"] == []
     return {
         run.model.name: (Results(out).run_folder(run.key) / "predictions.npz").read_bytes()
