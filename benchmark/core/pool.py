@@ -14,8 +14,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures import TimeoutError as FutureTimeout
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from multiprocessing.managers import SyncManager
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
@@ -39,6 +39,7 @@ POLL_SECONDS = 0.2
 TRIAL_SECONDS = 60.0  # a model that takes longer for a few pictures counts as the longest
 QUICK_TRAINING = 1000  # training pictures up to which a classical model takes seconds
 LONG_TRAINING = 200  # training pictures from which on a run is long against its trial
+MOST_BROKEN = 5  # times in a row that processes may end before any has made a run
 CARD_BYTES = 2e9  # of a card's memory for a run's context, and again for its maps at 32 px
 
 _messages: Any = None  # in a worker: where its epochs are told
@@ -194,21 +195,11 @@ def prepare(nets: bool = False) -> None:
 def start_workers(jobs: int, runs: Sequence[Run]) -> Iterator[Processes]:
     """Start processes for runs, `jobs` of them at most; see `prepare`."""
     prepare(nets=any(run.model.deep for run in runs))
-    context = multiprocessing.get_context(START)
-    manager = SyncManager(ctx=context)
-    manager.start(end_with_parent)
-    with manager:
-        messages = manager.Queue()
-        # What a process is forked from may have been started in another environment.
-        given = messages, dict(os.environ)
-        processes = ProcessPool(
-            max(min(jobs, len(runs)), 1), initializer=_start_worker, initargs=given, context=context
-        )
-        try:
-            yield Processes(processes, messages)
-        finally:
-            processes.stop()
-            processes.join()
+    processes = Processes(max(min(jobs, len(runs)), 1))
+    try:
+        yield processes
+    finally:
+        processes.stop()
 
 
 def _expected_seconds(workers: Workers, runs: Sequence[Run], display: Display) -> dict[str, float]:
@@ -233,20 +224,48 @@ def _expected_seconds(workers: Workers, runs: Sequence[Run], display: Display) -
 
 def work(run: Run, results: Results) -> Record:
     """Make a run in a worker's process, and tell how it goes."""
-    _messages.put((run.key, None))
+    _tell(run.key, None)
     with _threads(run):
-        record = execute(run, results, lambda epoch: _messages.put((run.key, epoch)))
+        record = execute(run, results, lambda epoch: _tell(run.key, epoch))
     give_back_card()
     return record
 
 
-@dataclass(frozen=True)
-class Processes:
-    """Processes of this machine with a run each, and the queue of what they tell."""
+def _tell(key: str, epoch: Any) -> None:
+    """Tell how far a run is; it goes on where nobody hears of it any more."""
+    with contextlib.suppress(OSError, EOFError):
+        _messages.put((key, epoch))
 
-    pool: ProcessPool
-    messages: Any
+
+class Processes:
+    """Processes of this machine with a run each, and the queue of what they tell.
+
+    Where one dies while it has no run, or what carries their messages does, others are begun.
+    """
+
     are_here = True
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self._begin()
+
+    def _begin(self) -> None:
+        context = multiprocessing.get_context(START)
+        self._manager = SyncManager(ctx=context)
+        self._manager.start(end_with_parent)
+        self.messages: Any = self._manager.Queue()
+        # What a process is forked from may have been started in another environment.
+        given = self.messages, dict(os.environ)
+        self.pool = ProcessPool(
+            self.jobs, initializer=_start_worker, initargs=given, context=context
+        )
+
+    def stop(self) -> None:
+        """End all processes, whatever they do."""
+        self.pool.stop()
+        self.pool.join()
+        with contextlib.suppress(OSError, EOFError):  # its process may be gone
+            self._manager.shutdown()
 
     def make(
         self,
@@ -258,21 +277,49 @@ class Processes:
         work: Callable[[Run, Results], Record] = work,
     ) -> dict[str, Record]:
         """Make runs in the order given, each by `work`; return their records by key."""
-        records = {}
+        records: dict[str, Record] = {}
+        left, broken = [*runs], 0
+        while left and broken < MOST_BROKEN:
+            if not self.pool.active:
+                self.stop()
+                self._begin()
+            n_before = len(records)
+            for run, future in self._ended(left, results, limit, display, meanwhile, work):
+                if isinstance(future.exception(), BrokenProcessPool):
+                    continue  # no process has begun it
+                records[run.key] = _outcome(future, run, results, limit)
+                display.end(run, records[run.key])
+            left = [run for run in left if run.key not in records]
+            broken = broken + 1 if len(records) == n_before else 0
+        for run in left:
+            record = run.record("failed", "the processes that were to make it ended at once")
+            results.put(record)
+            records[run.key] = record
+            display.end(run, record)
+        return records
+
+    def _ended(
+        self,
+        runs: Sequence[Run],
+        results: Results,
+        limit: float | None,
+        display: Follower,
+        meanwhile: Callable[[], None],
+        work: Callable[[Run, Results], Record],
+    ) -> Iterator[tuple[Run, Any]]:
+        """Begin runs in the order given, and yield each as it ends, with its future."""
         futures: dict[Any, Run] = {
             self.pool.schedule(work, args=(run, results), timeout=limit): run for run in runs
         }
         waiting: set[Any] = set(futures)
         while waiting:
             done, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
-            while not self.messages.empty():
-                display.progress(*self.messages.get())
+            with contextlib.suppress(OSError, EOFError):  # what carries them has died
+                while not self.messages.empty():
+                    display.progress(*self.messages.get())
             for future in done:
-                run = futures[future]
-                records[run.key] = _outcome(future, run, results, limit)
-                display.end(run, records[run.key])
+                yield futures[future], future
             meanwhile()
-        return records
 
     def measure(self, runs: Mapping[str, Run], display: Display) -> Points:
         """Try a run of each kind for a moment; a kind whose trial fails is left out."""

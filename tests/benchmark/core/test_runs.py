@@ -332,6 +332,45 @@ def test_a_killed_process_is_a_row_and_the_others_go_on(
     assert other.status == "ok"
 
 
+def test_a_process_that_dies_between_runs_costs_none(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path
+) -> None:
+    runs = [a_run(shapes_folder, shapes, name) for name in ("majority", "knn")]
+    with Display(Console(quiet=True)) as display, pool.start_workers(1, runs) as workers:
+        display.begin(runs, reused=0, jobs=1)
+        first = workers.make(runs[:1], Results(tmp_path), None, display)
+        os.kill(workers.pool.schedule(os.getpid).result(), signal.SIGKILL)
+        time.sleep(1)
+        second = workers.make(runs[1:], Results(tmp_path), None, display)
+    assert {record.status for record in [*first.values(), *second.values()]} == {"ok"}
+
+
+def test_runs_go_on_where_nobody_carries_what_they_tell(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path
+) -> None:
+    runs = [a_run(shapes_folder, shapes, name) for name in ("majority", "knn")]
+    with Display(Console(quiet=True)) as display, pool.start_workers(1, runs) as workers:
+        display.begin(runs, reused=0, jobs=1)
+        workers._manager._process.kill()
+        made = workers.make(runs, Results(tmp_path), None, display)
+    assert {record.status for record in made.values()} == {"ok"}
+
+
+def test_where_no_process_lives_long_enough_each_run_is_a_row(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_start_worker", _die)
+    run = a_run(shapes_folder, shapes, "majority")
+    with Display(Console(quiet=True)) as display:
+        (record,) = pool.run_all([run], Results(tmp_path), 1, None, display)
+    assert record.status == "failed"
+    assert "ended at once" in record.reason
+
+
+def _die(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux lists them")
 def test_no_process_outlives_a_killed_command(shapes_folder: Path, tmp_path: Path) -> None:
     asked = ["--model", "vgg11", "--set", "max_epochs=999", "--set", "patience=null"]
