@@ -12,7 +12,7 @@ MODELS ?= all
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test setup data perf gpu-check report demo lint clean
+.PHONY: help bench test setup data perf gpu-check kill-test report demo lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ perf: $(READY) ## measure speed beside plain ways of doing the same, write OUT/p
 
 gpu-check: $(READY) ## try everything that trains on the CUDA card that is here (two minutes)
 	@$(BIN)/python -m benchmark.gpu_check $(ARGS)
+
+kill-test: $(READY) ## kill a small grid at 100 random moments and see what is left (ten minutes or more)
+	@$(BIN)/python -m tests.kills $(ARGS)
 
 report: $(READY) ## write tables, pictures and page of OUT again, without fitting
 	@$(BIN)/python -m benchmark.report --out '$(OUT)'
