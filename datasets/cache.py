@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import shutil
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,6 +35,7 @@ from datasets.errors import InputError
 logger = logging.getLogger(__name__)
 
 FORMAT = 3
+DRAFT = ".draft-"  # how what is being written is called
 BLOCK = 1 << 22  # bytes of a packed set whose checksum a thread takes at a time
 DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -94,7 +96,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     writes it and whenever a process is killed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=".draft-", dir=path.parent))
+    aside = Path(tempfile.mkdtemp(prefix=draft_prefix(), dir=path.parent))
     try:
         draft = aside / "whole"
         yield draft
@@ -103,6 +105,32 @@ def written_whole(path: Path) -> Iterator[Path]:
         draft.replace(path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def draft_prefix() -> str:
+    """How the names of this process's drafts begin."""
+    return f"{DRAFT}{socket.gethostname()}-{os.getpid()}-"
+
+
+def clear_drafts(folder: Path) -> None:
+    """Remove the drafts in and below a folder that killed processes of this machine have left."""
+    ours = re.compile(rf"{re.escape(DRAFT)}{re.escape(socket.gethostname())}-(\d+)-")
+    for path in [*folder.rglob(f"{DRAFT}*")]:
+        found = ours.match(path.name)
+        if found and not _is_alive(int(found[1])):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    if sys.platform == "win32":
+        return True  # there the question would end it
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def packed(key: dict[str, Any], size: int, produce: Callable[[], Iterable[Chunk]]) -> Packed:
@@ -125,6 +153,7 @@ def packed(key: dict[str, Any], size: int, produce: Callable[[], Iterable[Chunk]
     with _usable():
         lock.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(lock):
+            clear_drafts(home.parent)
             stored = _open(home, size)  # another process may have made it while we waited
             if stored is None:
                 with written_whole(home) as draft:

@@ -98,11 +98,14 @@ class Results:
         return Results, (self.path,)  # a worker has a lock of its own
 
     def check_writable(self) -> None:
-        """Raise InputError if no file can be written, before hours of work have nowhere to go."""
+        """Raise InputError if no file can be written, before hours of work have nowhere to go.
+
+        What killed processes have left half-written is removed.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=self.path):
-                pass
+                cache.clear_drafts(self.path)
         except OSError as error:
             raise InputError(
                 f"the results folder {self.path} cannot be written to ({error.strerror}): "
@@ -237,7 +240,7 @@ class Results:
         """Give a draft of a run's folder, which takes its place once it is written."""
         home = self.run_folder(key)
         home.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".draft-", dir=home.parent) as aside:
+        with tempfile.TemporaryDirectory(prefix=cache.draft_prefix(), dir=home.parent) as aside:
             draft = Path(aside) / home.name
             draft.mkdir()
             yield draft
