@@ -5,14 +5,25 @@ those of a folder, see `benchmark.api`; each command is a module, see ``python -
 """
 
 import importlib.util
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
+
+def _leave(*_: object) -> None:
+    os.write(2, b"interrupted: nothing was begun\n")
+    os._exit(130)
+
+
 # While Python locates the module of a command, the first argument is "-m" and nothing else. What a
-# command imports takes seconds, in which somebody at a terminal is to see that it is on its way.
-if sys.argv[:1] == ["-m"] and sys.stderr.isatty():
-    print("starting ...", file=sys.stderr, flush=True)
+# command imports takes seconds, in which somebody at a terminal is to see that it is on its way,
+# and may think better of it.
+if sys.argv[:1] == ["-m"]:
+    signal.signal(signal.SIGINT, _leave)
+    if sys.stderr.isatty():
+        print("starting ...", file=sys.stderr, flush=True)
 
 # Hugging Face has a package of this name too.
 _found = importlib.util.find_spec("datasets")

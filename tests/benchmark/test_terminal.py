@@ -42,6 +42,13 @@ def test_what_is_piped_holds_no_such_line() -> None:
     assert "starting" not in done.stdout
 
 
+def test_an_interrupt_while_a_command_is_imported_is_one_line() -> None:
+    code = "import sys, signal; sys.argv[0] = '-m'; import benchmark; signal.raise_signal(2)"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert ended.returncode == 130
+    assert ended.stderr == b"interrupted: nothing was begun\n"
+
+
 def test_every_command_is_listed_with_what_it_does(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
