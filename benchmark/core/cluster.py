@@ -124,7 +124,12 @@ class Cluster:
         try:
             done = as_completed([*futures], loop=self.client.loop)
             while not done.is_empty():
-                for future in done.next_batch(block=False):
+                ended = done.next_batch(block=False)
+                while not self.told.empty():  # what was told before they ended, first
+                    said = self.told.get()
+                    epoch = said["epoch"] and SimpleNamespace(**said["epoch"])
+                    display.progress(said["key"], epoch)
+                for future in ended:
                     run = futures[future]
                     made = self._outcome(future)
                     if isinstance(made, DiffersError):
@@ -135,10 +140,6 @@ class Cluster:
                     records[run.key] = _stored(run, made, results)
                     future.release()
                     display.end(run, records[run.key])
-                while not self.told.empty():
-                    said = self.told.get()
-                    epoch = said["epoch"] and SimpleNamespace(**said["epoch"])
-                    display.progress(said["key"], epoch)
                 if time.monotonic() - counted > COUNT_SECONDS:
                     counted, display.jobs = time.monotonic(), max(self.slots(runs[0].threads), 1)
                 meanwhile()

@@ -97,10 +97,10 @@ def test_with_a_worker_killed_in_the_middle_the_leaderboard_is_that_of_this_mach
         device="cpu",
     )
     here = replace(grid, out=tmp_path / "here", jobs=1)
-    session.make(session.plan(here), here)
+    session.make(session.plan(here), here, meanwhile=False)
     remote = replace(grid, out=tmp_path / "there", **there)
     with killed_with_a_run_in_hand(workers.scheduler_address, remote.out) as killed:
-        records = session.make(session.plan(remote), remote)
+        records = session.make(session.plan(remote), remote, meanwhile=False)
     assert len(killed) == 1
     tables = []
     for each in (here, remote):
@@ -134,7 +134,7 @@ def test_a_net_is_followed_and_comes_back_whole(
         out=tmp_path,
         **there,
     )
-    (record,) = session.make(session.plan(asked), asked)
+    (record,) = session.make(session.plan(asked), asked, meanwhile=False)
     assert record.status == "ok", record.reason
     assert "epoch 1/2  loss" in capsys.readouterr().err
     history = asked.results.history(record.key)
