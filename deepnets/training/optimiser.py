@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 from timm.optim import Muon, param_groups_weight_decay
-from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from torch.optim import lr_scheduler
 
@@ -35,7 +35,7 @@ def optimiser(
             weights = [each for each in group["params"] if (id(each) in pretrained) is known]
             if weights:
                 # A captured step reads the learning rate where it lies on the card.
-                lr = torch.tensor(rate, device=where.device) if where.on_card else rate
+                lr = torch.full((), rate, device=where.device) if where.on_card else rate
                 groups.append({**group, "params": weights, "lr": lr, "usual": rate})
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True, fused=True)
@@ -91,7 +91,10 @@ def set_rates(optimiser: torch.optim.Optimizer, rates: Iterable[Tensor]) -> None
 
 
 class Average:
-    """A moving average of a net's weights, as timm's `ModelEmaV3` with its warm-up keeps it.
+    """A moving average of a net's weights, of fewer steps in the first of them.
+
+    It is that of timm's `ModelEmaV3` with its warm-up, which reads its decay on the host. Whole
+    numbers, such as the count of batches, stay as they were.
 
     Parameters
     ----------
@@ -99,28 +102,32 @@ class Average:
     decay : float in [0, 1)
     where : Backend
         Of the net.
+
+    Attributes
+    ----------
+    net : nn.Module
+        With the averages.
     """
 
     def __init__(self, net: nn.Module, decay: float, where: Backend) -> None:
-        self._ema = ModelEmaV3(net, decay, use_warmup=True)
-        self.net: nn.Module = self._ema.module
-        pairs = zip(self.net.state_dict().values(), net.state_dict().values(), strict=True)
-        self._on_card = where.on_card
-        self._pairs = [pair for pair in pairs if pair[0].is_floating_point()]
+        self.net = copy.deepcopy(net).eval()
+        self._decay, self._on_card = decay, where.on_card
+        kept, now = ([*each.state_dict().values()] for each in (self.net, net))
+        self._kept = [value for value in kept if value.is_floating_point()]
+        self._now = [value for value in now if value.is_floating_point()]
 
     def weight(self, made: int) -> float:
         """What the weights after so many steps count for."""
-        return 1 - self._ema.get_decay(made)
+        return 1 - min(self._decay, 1 - made ** -(2 / 3))
 
     def update(self, weight: Tensor) -> None:
         """Move the average towards the weights of now."""
-        kept, now = (list(each) for each in zip(*self._pairs, strict=True))
         if self._on_card:  # there is no lerp by a number that lies there
             weight = weight.float()
-            torch._foreach_mul_(kept, 1 - weight)
-            torch._foreach_add_(kept, torch._foreach_mul(now, weight))
+            torch._foreach_mul_(self._kept, 1 - weight)
+            torch._foreach_add_(self._kept, torch._foreach_mul(self._now, weight))
         else:
-            torch._foreach_lerp_(kept, now, float(weight))
+            torch._foreach_lerp_(self._kept, self._now, float(weight))
 
 
 def train_mode(net: nn.Module, backbone: Sequence[Tensor], frozen: bool) -> None:

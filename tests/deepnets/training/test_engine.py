@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import torch
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
+from torch.nn import functional
 
 from deepnets.training.batches import Pictures
 from deepnets.training.device import Backend
 from deepnets.training.engine import PREDICT_PIXELS, Epoch, evaluate, predict, train
-from deepnets.training.optimiser import optimiser, schedule, step_aside
+from deepnets.training.optimiser import Average, optimiser, schedule, step_aside
 from deepnets.training.recipes import Recipe
 
 CPU = Backend(torch.device("cpu"), bf16=False)
@@ -126,6 +128,27 @@ def test_auxiliary_heads_count_by_their_weight() -> None:
         train(net, pictures(), None, 2, recipe(max_epochs=1, auxiliary_weight=weight), CPU, 0)
         moved[weight] = float((net.extra.weight - before).detach().abs().max())
     assert moved[0.0] == 0 < moved[0.3]
+
+
+def test_a_net_computes_in_bfloat16_where_it_is_told_to_and_its_loss_in_float32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: set[tuple[bool, torch.dtype]] = set()
+    losses: set[torch.dtype] = set()
+    real = functional.cross_entropy
+
+    def cross_entropy(logits: Tensor, *rest: object, **named: object) -> Tensor:
+        losses.add(logits.dtype)
+        return real(logits, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(functional, "cross_entropy", cross_entropy)
+    net = linear()
+    net[2].register_forward_hook(lambda module, _, out: seen.add((module.training, out.dtype)))
+    half = Backend(CPU.device, bf16=True)
+    train(net, pictures(), pictures(), 2, recipe(max_epochs=1), half, 0)
+    assert seen == {(True, torch.bfloat16), (False, torch.bfloat16)}
+    assert losses == {torch.float32}
+    assert {weight.dtype for weight in net.parameters()} == {torch.float32}
 
 
 def test_a_diverging_training_is_an_error_with_a_remedy() -> None:
@@ -266,6 +289,28 @@ def test_the_average_of_the_weights_is_judged_and_kept() -> None:
     inside = (net[2].weight >= low) & (net[2].weight <= high)
     assert inside.float().mean() > 0.9
     assert len(history) == 5
+
+
+@pytest.mark.parametrize("on_card", [False, True])
+def test_the_average_is_that_of_timm(on_card: bool) -> None:
+    class Where(Backend):
+        pass
+
+    Where.on_card = on_card  # type: ignore[assignment,method-assign]
+    net = linear()
+    ours, theirs = (
+        Average(net, 0.7, Where(CPU.device, bf16=False)),
+        ModelEmaV3(net, 0.7, use_warmup=True),
+    )
+    for made in range(1, 12):
+        with torch.no_grad():
+            net[2].weight.add_(torch.randn(2, 48))
+        ours.update(torch.tensor(ours.weight(made), dtype=torch.float64))
+        theirs.update(net, made)
+        if on_card:
+            assert torch.allclose(ours.net[2].weight, theirs.module[2].weight, atol=1e-5)
+        else:
+            assert torch.equal(ours.net[2].weight, theirs.module[2].weight)
 
 
 def test_sam_steps_down_the_gradient_found_up_the_hill_and_comes_back() -> None:
