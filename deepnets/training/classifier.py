@@ -238,6 +238,13 @@ class NetClassifier(Classifier, Recipe):
         operations = training_operations(lambda: self._net(n_classes, size), size)
         return max(int(self.budget * TERA / operations / (2 if self.sam else 1)), 1)
 
+    def counted(self, n_classes: int, size: int) -> tuple[int, int]:
+        """Return the net's layers, and the operations of training it with one picture."""
+        with torch.device("meta"):
+            net = self._net(n_classes, size)
+        layers = sum(not any(module.children()) for module in net.modules())
+        return layers, training_operations(lambda: self._net(n_classes, size), size)
+
     def planned_epochs(self, n: int, n_classes: int, size: int) -> int:
         """Return how many epochs the training makes of `n` pictures if nothing stops it early."""
         return self._epochs(n, self.pictures_shown(n_classes, size))

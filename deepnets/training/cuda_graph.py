@@ -98,9 +98,10 @@ def captured(
         torch.cuda.set_stream(stream)
         _renew_random_numbers()
         torch.cuda.set_rng_state(random)
-        if isinstance(error, torch.OutOfMemoryError):
-            raise
-        raise NotCapturableError(str(_first(error)).splitlines()[0]) from error
+        first = _first(error)
+        if isinstance(first, torch.OutOfMemoryError):
+            raise first from None
+        raise NotCapturableError(str(first).splitlines()[0]) from error
     return graph
 
 

@@ -190,7 +190,10 @@ def test_the_note_names_the_first_error_of_a_failed_capture(card: Card) -> None:
 
 def test_a_lack_of_memory_in_the_capture_is_no_reason_to_go_without(card: Card) -> None:
     def step() -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
 
     with pytest.raises(torch.OutOfMemoryError):
         captured(step)
