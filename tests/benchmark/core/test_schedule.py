@@ -328,6 +328,7 @@ def test_a_card_is_shared_by_processes_that_nobody_ends_by_force(
     monkeypatch.setattr(work.Run, "where", "cuda")
     monkeypatch.setattr(pool, "make", make)
     monkeypatch.setattr(pool, "shared_card", shared_card)
+    monkeypatch.setattr(pool, "start_workers", lambda *_: contextlib.nullcontext())
     with Display(Console(quiet=True)) as display:
         pool.run_all([knn], Results(tmp_path), jobs, limit, display)
     assert shared == expected
