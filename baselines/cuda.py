@@ -50,13 +50,11 @@ class OnCuda:
     alone, so they predict, and are stored and loaded, without a GPU.
     """
 
-    place = "cuda"
-
     def fit(self, X: np.ndarray, y: np.ndarray | None = None) -> Self:
         """Fit to rows of float32 and, for a classifier, labels of int64."""
         import torch
 
-        given = [torch.from_numpy(array).to(self.place) for array in (X, y) if array is not None]
+        given = [torch.from_numpy(array).to("cuda") for array in (X, y) if array is not None]
         with full_precision(), _array_api():
             super().fit(*given)  # type: ignore[misc]
         for name, value in vars(self).items():

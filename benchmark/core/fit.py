@@ -17,6 +17,7 @@ from benchmark.core.runs import Run
 from datasets import Dataset, cache
 
 WARM_UP_PICTURES = 32
+_warm: set[tuple[object, ...]] = set()  # the kinds of model that this process has fitted
 
 
 def fit_and_predict(
@@ -96,7 +97,14 @@ def _saved(estimator: Any) -> float:
 
 
 def _warm_up(estimator: BaseEstimator, X: np.ndarray, y: np.ndarray) -> None:
-    """Fit a copy to a handful of pictures, so that imports and start-up are not timed."""
+    """Fit a copy to a handful of pictures, so that imports and start-up are not timed.
+
+    Once is enough for all models of a kind that a process fits.
+    """
+    kind = (type(estimator), *map(estimator.get_params().get, ("architecture", "device")))
+    if kind in _warm:
+        return
+    _warm.add(kind)
     firsts = np.unique(y, return_index=True)[1]
     few = np.unique(np.concatenate([firsts, np.arange(min(WARM_UP_PICTURES, len(y)))]))
     copy = clone(estimator)

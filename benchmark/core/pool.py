@@ -29,6 +29,7 @@ from benchmark.core.memory import give_back_card
 from benchmark.core.progress import Display
 from benchmark.core.records import Record
 from benchmark.core.runs import Run
+from benchmark.core.shared_card import shared_card
 from benchmark.core.store import Results
 
 START = "forkserver" if sys.platform == "linux" else "spawn"  # macOS' libraries mind a fork
@@ -122,14 +123,18 @@ def run_all(
         meanwhile(display.n_ended)
 
     if waiting:
-        with (start or start_workers)(jobs, waiting) as workers:
+        on_card = any(run.where == "cuda" for run in waiting)
+        # A process that is ended by force may take others with it where they share a card.
+        shared = on_card and start is None and jobs > 1 and time_limit is None
+        sharing = shared_card() if shared else contextlib.nullcontext()
+        with sharing, (start or start_workers)(jobs, waiting) as workers:
             quick, waiting = _quick_first(waiting)
             made = workers.make(quick, results, time_limit, display, look)
             expected = {}
             # The order matters where runs wait for others, and a trial pays where a run is long.
             long = any(len(run.rows().training) > LONG_TRAINING for run in waiting)
             if len(waiting) > jobs and long:
-                expected = _expected_seconds(workers, waiting, display)
+                expected = _expected_seconds(workers, waiting, display, tried=not on_card)
             display.expect(expected)
             waiting.sort(  # a run of unknown cost may be the longest, a net more likely
                 key=lambda run: (-expected.get(run.key, math.inf), not run.model.deep, run.key)
@@ -167,13 +172,13 @@ def estimate(
 
 
 def default_jobs(device: str, size: int) -> int:
-    """Return how many runs go side by side: the cores, and on a card what its memory holds."""
+    """Return how many runs go side by side: the cores, and on cards what their memory holds."""
     cores = joblib.cpu_count()
     if device != "cuda":
         return cores
     import torch
 
-    free = torch.cuda.mem_get_info()[0]
+    free = sum(torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count()))
     return max(min(cores, int(free / (CARD_BYTES * (1 + (size / 32) ** 2)))), 1)
 
 
@@ -195,25 +200,43 @@ def prepare(nets: bool = False) -> None:
 def start_workers(jobs: int, runs: Sequence[Run]) -> Iterator[Processes]:
     """Start processes for runs, `jobs` of them at most; see `prepare`."""
     prepare(nets=any(run.model.deep for run in runs))
-    processes = Processes(max(min(jobs, len(runs)), 1))
+    processes = Processes(max(min(jobs, len(runs)), 1), _cards(runs))
     try:
         yield processes
     finally:
         processes.stop()
 
 
-def _expected_seconds(workers: Workers, runs: Sequence[Run], display: Display) -> dict[str, float]:
+def _cards(runs: Sequence[Run]) -> list[str]:
+    """The names of the cards, by which a process is told to see one of them alone."""
+    if not any(run.where == "cuda" for run in runs):
+        return []
+    import torch
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return named.split(",") if named else [str(i) for i in range(torch.cuda.device_count())]
+
+
+def _expected_seconds(
+    workers: Workers, runs: Sequence[Run], display: Display, tried: bool = True
+) -> dict[str, float]:
     """Expected seconds of each run by its key, from trials where its kind was never measured.
 
-    A run whose trial fails has none: what is wrong with it is found when it is made.
+    A run whose trial fails has none: what is wrong with it is found when it is made. On a card,
+    where a net trains in seconds, trials would take about as long as the runs: not `tried`, nets
+    are counted, and other models have none.
     """
     points = schedule.remembered() if workers.are_here else {}
     kinds = {run.key: schedule.kind(run) for run in runs}
     largest = sorted(runs, key=lambda run: len(run.rows().training))  # says most of the others
     unknown = {kinds[run.key]: run for run in largest if kinds[run.key] not in points}
-    found = workers.measure(unknown, display)
-    if workers.are_here:
-        schedule.remember(found)
+    if tried:
+        found = workers.measure(unknown, display)
+        if workers.are_here:
+            schedule.remember(found)
+    else:
+        nets = {kind: run for kind, run in unknown.items() if run.model.is_trained_in_epochs}
+        found = {kind: schedule.counted(run) for kind, run in nets.items()}
     points |= found
     return {
         run.key: schedule.seconds(run, points[kinds[run.key]])
@@ -245,8 +268,8 @@ class Processes:
 
     are_here = True
 
-    def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
+    def __init__(self, jobs: int, cards: Sequence[str] = ()) -> None:
+        self.jobs, self.cards = jobs, cards
         self._begin()
 
     def _begin(self) -> None:
@@ -254,8 +277,10 @@ class Processes:
         self._manager = SyncManager(ctx=context)
         self._manager.start(end_with_parent)
         self.messages: Any = self._manager.Queue()
+        turns = self._manager.Queue()
+        turns.put(0)
         # What a process is forked from may have been started in another environment.
-        given = self.messages, dict(os.environ)
+        given = self.messages, dict(os.environ), turns, self.cards
         self.pool = ProcessPool(
             self.jobs, initializer=_start_worker, initargs=given, context=context
         )
@@ -389,10 +414,16 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _start_worker(messages: Any, environment: dict[str, str]) -> None:
+def _start_worker(
+    messages: Any, environment: dict[str, str], turns: Any, cards: Sequence[str]
+) -> None:
     global _messages
     _messages = messages
     _begin_process(environment)
+    if len(cards) > 1:  # each process sees one, in turn
+        turn = turns.get()
+        turns.put(turn + 1)
+        os.environ["CUDA_VISIBLE_DEVICES"] = cards[turn % len(cards)]
 
 
 def _begin_process(environment: dict[str, str]) -> None:

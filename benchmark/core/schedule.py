@@ -32,6 +32,10 @@ START_UP = 1.0  # second; of a first fit that took no longer, imports may be a g
 TRIAL_EPOCHS = 2  # a net's, of one batch each: the first is its warm-up
 FORWARD_SHARE = 1 / 3  # of a training step's arithmetic, the rest is the gradients'
 
+# Of a net on a card, as reckoned before anything is measured; with kernels of 3 microseconds.
+SECONDS_A_LAYER = 2e-5  # of a step: five kernels or so, whatever their size
+OPERATIONS_A_SECOND = 2e14
+
 # One measurement: training pictures, seconds to fit, seconds to predict a picture.
 Point = tuple[int, float, float]
 
@@ -78,6 +82,20 @@ def trial(run: Run) -> list[Point]:
     if first[1] < START_UP:
         first = timed(sizes[0])
     return [first, *(timed(n) for n in sizes[1:])]
+
+
+def counted(run: Run) -> list[Point]:
+    """Reckon a step of a net on a card by its layers and its arithmetic; nothing is fitted.
+
+    On small pictures a kernel takes its time whatever it computes, so that their number decides.
+    """
+    estimator, rows = run.estimator(), run.rows()
+    labels = load(run.source, run.size).labels[rows.training]
+    layers, operations = estimator.counted(len(np.unique(labels)), run.size)
+    n = min(estimator.batch_size, len(labels))
+    step = layers * SECONDS_A_LAYER + n * operations / OPERATIONS_A_SECOND
+    looks = 2 if estimator.test_time_flip else 1
+    return [(n, (2 if estimator.sam else 1) * step, step / n * FORWARD_SHARE * looks)]
 
 
 def seconds(run: Run, points: Sequence[Point]) -> float:

@@ -153,10 +153,12 @@ def _mixed(images: Tensor, labels: Tensor, alpha: float, n_classes: int) -> tupl
 
     A share is a picture's own, and the larger one of the two, so that its own label stays first.
     """
-    beta = torch.distributions.Beta(torch.tensor(alpha), torch.tensor(alpha))
-    drawn = beta.sample((len(images),))  # on the host: not every device draws it
+    device = images.device if images.device.type == "cuda" else "cpu"  # not every one draws it
+    given = torch.full((), alpha, device=device)
+    beta = torch.distributions.Beta(given, given, validate_args=False)  # a check would wait
+    drawn = beta.sample((len(images),))
     own = torch.maximum(drawn, 1 - drawn).to(images.device)
     other = torch.randperm(len(images), device=images.device)
-    shares = labels if labels.dim() == 2 else functional.one_hot(labels, n_classes).float()
+    shares = labels if labels.dim() == 2 else torch.eye(n_classes, device=images.device)[labels]
     images = torch.lerp(images[other], images, own.view(-1, 1, 1, 1))
     return images, torch.lerp(shares[other], shares, own.view(-1, 1))

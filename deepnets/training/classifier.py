@@ -19,8 +19,9 @@ from baselines.classifier import Classifier
 from baselines.mirror import shows_the_same
 from deepnets.registry import architecture, check_choice, is_of_timm
 from deepnets.training.arithmetic import TERA, training_operations
+from deepnets.training.batches import Pictures
 from deepnets.training.device import Backend, backend
-from deepnets.training.engine import Epoch, Pictures, predict, train
+from deepnets.training.engine import Epoch, predict, train
 from deepnets.training.layers import Resized, Standardised, spare_slow_bf16
 from deepnets.training.pretrained import Weights, find, start
 from deepnets.training.recipes import FINE_TUNING, HOUSE, RECIPES, Recipe
@@ -123,7 +124,8 @@ class NetClassifier(Classifier, Recipe):
             validation = self._pictures(X_val, y_val, where)
         seed = 0 if self.random_state is None else self.random_state
         repeatable = torch.backends.cudnn.flags(enabled=True, deterministic=True)
-        with torch.random.fork_rng(), repeatable:
+        cards = [torch.cuda.current_device()] if self.device_ == "cuda" else []
+        with torch.random.fork_rng(cards), repeatable:
             torch.manual_seed(seed)
             n_classes, size = len(self.classes_), X.shape[-1]
             shown = self.pictures_shown(n_classes, size)
@@ -235,6 +237,13 @@ class NetClassifier(Classifier, Recipe):
             return None
         operations = training_operations(lambda: self._net(n_classes, size), size)
         return max(int(self.budget * TERA / operations / (2 if self.sam else 1)), 1)
+
+    def counted(self, n_classes: int, size: int) -> tuple[int, int]:
+        """Return the net's layers, and the operations of training it with one picture."""
+        with torch.device("meta"):
+            net = self._net(n_classes, size)
+        layers = sum(not any(module.children()) for module in net.modules())
+        return layers, training_operations(lambda: self._net(n_classes, size), size)
 
     def planned_epochs(self, n: int, n_classes: int, size: int) -> int:
         """Return how many epochs the training makes of `n` pictures if nothing stops it early."""

@@ -1,4 +1,4 @@
-"""A training step as one CUDA graph: its kernels are launched together, not one by one.
+"""A training step as a CUDA graph: its kernels are launched together, not one by one.
 
 At batches of a hundred small pictures a step is bound by the launching of its kernels, not by their
 arithmetic. The way is that of PyTorch's notes on CUDA graphs (whole-network capture).
@@ -6,12 +6,12 @@ arithmetic. The way is that of PyTorch's notes on CUDA graphs (whole-network cap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 
 import torch
-from torch import Tensor, nn
 
-Step = Callable[[Tensor, Tensor], None]
 WARM_UP_STEPS = 3  # before a capture, as PyTorch's notes ask: libraries choose and allocate
 
 
@@ -19,62 +19,90 @@ class NotCapturableError(Exception):
     """The step does what a graph cannot hold, such as waiting for a value."""
 
 
-def captured(
-    step: Step, net: nn.Module, optimiser: torch.optim.Optimizer, images: Tensor, labels: Tensor
-) -> Step:
-    """Capture a step for batches of the shape of these.
+class Steps:
+    """Makes training steps, by a graph for each size of batch where graphs are wanted.
 
-    The net and the optimiser are left as they were, whether it succeeds or not.
+    The first steps of a size are made as they are and serve as its warm-up; then it is captured,
+    which computes nothing. Where that fails, all go on as they are.
 
     Parameters
     ----------
     step : callable
-        Takes a batch; works on tensors that stay where they are.
-    net : nn.Module
-        What the step trains.
-    optimiser : torch.optim.Optimizer
-        Capturable.
-    images, labels : Tensor
-        A batch.
+        Takes the number of pictures, and makes a step of work that is the same every time, on
+        tensors that stay where they are.
+    graphs : bool
+        Whether to capture.
+
+    Attributes
+    ----------
+    note : str
+        Why there is no graph although one was wanted; mostly empty.
+    """
+
+    def __init__(self, step: Callable[[int], None], graphs: bool) -> None:
+        self.step, self.wanted, self.note = step, graphs, ""
+        self.aside = torch.cuda.Stream() if graphs else None
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the graphs: what they hold of the net, such as its gradients, has changed."""
+        self.graphs: dict[int, torch.cuda.CUDAGraph] = {}
+        self.warm: Counter[int] = Counter()
+
+    def __call__(self, n: int) -> None:
+        """Make a step with `n` pictures."""
+        if self.wanted and n not in self.graphs and self.warm[n] == WARM_UP_STEPS:
+            self._capture(n)
+        if n in self.graphs:
+            self.graphs[n].replay()
+        elif self.aside is not None and self.warm[n] < WARM_UP_STEPS:
+            self.warm[n] += 1
+            self.aside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self.aside):
+                self.step(n)
+            torch.cuda.current_stream().wait_stream(self.aside)
+        else:
+            self.step(n)
+
+    def _capture(self, n: int) -> None:
+        beside = next(iter(self.graphs.values()), None)
+        try:
+            self.graphs[n] = captured(partial(self.step, n), beside)
+        except NotCapturableError as error:
+            self.note, self.wanted = f"runs without a CUDA graph: {error}", False
+            self.graphs = {}  # they draw the random numbers from before
+
+
+def captured(
+    step: Callable[[], None], beside: torch.cuda.CUDAGraph | None = None
+) -> torch.cuda.CUDAGraph:
+    """Capture a step. Nothing is computed, so what it trains stays as it is.
+
+    Parameters
+    ----------
+    step : callable
+    beside : CUDAGraph, optional
+        Shares its memory with the new one, as they may whose results do not outlive a step.
 
     Raises
     ------
     NotCapturableError
         If the step cannot be captured; a lack of memory is raised as it is.
     """
-    still_images, still_labels = images.clone(), labels.clone()
-    weights = {name: value.clone() for name, value in net.state_dict().items()}
-    states = {
-        weight: {name: value.clone() for name, value in _tensors(state)}
-        for weight, state in optimiser.state.items()
-    }
     random, stream = torch.cuda.get_rng_state(), torch.cuda.current_stream()
+    graph = torch.cuda.CUDAGraph()
     try:
-        graph = _record(lambda: step(still_images, still_labels))
-    except torch.OutOfMemoryError:
-        raise
+        with torch.cuda.graph(graph, pool=None if beside is None else beside.pool()):
+            step()
     except RuntimeError as error:
         torch.cuda.set_stream(stream)
         _renew_random_numbers()
-        raise NotCapturableError(str(_first(error)).splitlines()[0]) from error
-    finally:
-        net.load_state_dict(weights)
         torch.cuda.set_rng_state(random)
-        for weight, state in optimiser.state.items():  # in place: the graph knows these tensors
-            for name, value in _tensors(state):
-                value.copy_(states[weight][name]) if weight in states else value.zero_()
-
-    def replay(images: Tensor, labels: Tensor) -> None:
-        still_images.copy_(images)
-        still_labels.copy_(labels)
-        graph.replay()
-
-    return replay
-
-
-def _tensors(state: Mapping[str, object]) -> list[tuple[str, Tensor]]:
-    """What of an optimiser's state lies on the card; Muon's holds flags too."""
-    return [(name, value) for name, value in state.items() if isinstance(value, Tensor)]
+        first = _first(error)
+        if isinstance(first, torch.OutOfMemoryError):
+            raise first from None
+        raise NotCapturableError(str(first).splitlines()[0]) from error
+    return graph
 
 
 def _renew_random_numbers() -> None:
@@ -92,16 +120,3 @@ def _first(error: BaseException) -> BaseException:
     while error.__context__ is not None:
         error = error.__context__
     return error
-
-
-def _record(step: Callable[[], None]) -> torch.cuda.CUDAGraph:
-    aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):
-        for _ in range(WARM_UP_STEPS):
-            step()
-    torch.cuda.current_stream().wait_stream(aside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        step()
-    return graph

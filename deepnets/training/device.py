@@ -29,14 +29,18 @@ class Backend:
     bf16: bool
     graph: bool = False
 
+    @property
+    def on_card(self) -> bool:
+        """Whether the host must not read a number there, since it would wait for the step."""
+        return self.device.type == "cuda"
+
     def autocast(self) -> torch.autocast:
         """Return the context in which the net is called."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     def has_room(self, n_bytes: int) -> bool:
         """Whether pictures of this size may stay on the device for a whole training."""
-        on_card = self.device.type == "cuda"
-        return not on_card or n_bytes < RESIDENT_SHARE * torch.cuda.mem_get_info()[0]
+        return not self.on_card or n_bytes < RESIDENT_SHARE * torch.cuda.mem_get_info()[0]
 
 
 def backend(device: str, graph: bool = True) -> Backend:

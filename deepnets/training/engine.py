@@ -8,19 +8,26 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn import functional
 
 from deepnets.training.augment import Augmentation
 from deepnets.training.balance import Shown, class_weights, log_prior
-from deepnets.training.cuda_graph import NotCapturableError, Step, captured
+from deepnets.training.batches import Batches, Pictures
+from deepnets.training.cuda_graph import Steps
 from deepnets.training.device import Backend
-from deepnets.training.optimiser import optimiser, schedule, step_aside, train_mode
+from deepnets.training.optimiser import (
+    Average,
+    optimiser,
+    schedule,
+    set_rates,
+    step_aside,
+    train_mode,
+)
 from deepnets.training.recipes import Recipe
 
 # Pixels of the pictures predicted at once, so that memory stays flat.
@@ -37,35 +44,6 @@ class Epoch:
     validation_loss: float
     validation_accuracy: float
     seconds: float
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures ``(n, 3, size, size)`` of uint8 and labels: ``(n,)`` of int64, or soft ones.
-
-    Soft labels are the share of each class, ``(n, n_classes)`` of float32. Both lie on the device,
-    or in the host's memory, from where a batch at a time is copied.
-    """
-
-    images: Tensor
-    labels: Tensor
-
-    def batches(self, order: Tensor, size: int, where: Backend) -> Iterator[tuple[Tensor, Tensor]]:
-        """Batches of pictures and labels on the device, in an order of rows.
-
-        A last batch of a single picture is left out: batch normalisation of 1x1 maps has no
-        variance to take from it, and another epoch has another order.
-        """
-        for rows in order.to(self.images.device).split(size):
-            if len(rows) == 1 < len(order):
-                continue
-            images, labels = self.images[rows], self.labels[rows]
-            if images.device.type != where.device.type:  # pinned, a copy waits for no step
-                images, labels = images.pin_memory(), labels.pin_memory()
-            yield (
-                images.to(where.device, non_blocking=True),
-                labels.to(where.device, non_blocking=True),
-            )
 
 
 def train(
@@ -129,16 +107,22 @@ def train(
     more = torch.zeros(n_classes, device=where.device)  # than the logits the net learns to give
     if recipe.balance == "logits":
         more = log_prior(majority, n_classes, recipe.balance_strength).to(where.device)
-    optimise = optimiser(net, recipe, where.device, backbone)
+    optimise = optimiser(net, recipe, where, backbone)
     steps_an_epoch = math.ceil(len(shown) / recipe.batch_size)
     n_steps = recipe.max_epochs * steps_an_epoch
     if n_shown is not None:
         n_steps = max(round(n_shown / len(shown) * steps_an_epoch), 1)
     n_epochs = math.ceil(n_steps / steps_an_epoch)
-    change_rate = schedule(optimise, recipe, n_steps)
-    average = ModelEmaV3(net, recipe.ema, use_warmup=True) if recipe.ema else None
-    judged = net if average is None else average.module
+    rates = schedule(optimise, recipe, n_steps)
+    average = Average(net, recipe.ema, where) if recipe.ema else None
+    judged = net if average is None else average.net
+    n_numbers = len(optimise.param_groups) + 1  # see numbers() below
+    batches = Batches(training, len(shown), recipe.batch_size, n_numbers, where)
     sums = torch.zeros(2, device=where.device)  # of an epoch: loss, right answers
+
+    def numbers(made: int) -> list[float]:
+        """The learning rates of a step, and what the weights after it add to their average."""
+        return [*next(rates), 0.0 if average is None else average.weight(made)]
 
     def gradients(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with where.autocast():
@@ -154,7 +138,11 @@ def train(
         (loss + recipe.auxiliary_weight * sum(extra)).backward()
         return loss.detach(), logits.detach()
 
-    def step(images: Tensor, labels: Tensor) -> None:
+    def step(n: int) -> None:
+        """Learn from the next pictures; what changes from step to step lies on the device."""
+        images, labels, (*rates_now, weight_now) = batches.pick(n)
+        images, labels = augment(images, labels, n_classes)
+        set_rates(optimise, rates_now)
         loss, logits = gradients(images, labels)
         if recipe.sam:
             back = step_aside(net, recipe.sam)
@@ -163,35 +151,25 @@ def train(
         optimise.step()
         right = (logits.argmax(1) == (labels if labels.dim() == 1 else labels.argmax(1))).sum()
         sums.add_(torch.stack([loss * len(labels), right]))
+        if average is not None:
+            average.update(weight_now)
 
+    steps = Steps(step, where.graph)
     history: list[Epoch] = []
     best, best_score, best_weights = 0, -math.inf, {}
     waited = made = 0
-    full_step: Step = step
-    note = ""
     for number in range(1, n_epochs + 1):
         start = time.perf_counter()
         train_mode(net, backbone, frozen=number <= recipe.frozen_epochs)
         if backbone and number == recipe.frozen_epochs + 1:
-            full_step = step  # a graph holds the gradients of what was not frozen when captured
+            steps.forget()  # graphs hold the gradients of what was not frozen
         sums.zero_()
-        seen = 0
-        for images, labels in training.batches(shown.order(), recipe.batch_size, where):
-            images, labels = augment(images, labels, n_classes)
-            full = len(labels) == recipe.batch_size
-            if full and where.graph and full_step is step and not note:
-                try:
-                    full_step = captured(step, net, optimise, images, labels)
-                except NotCapturableError as error:
-                    note = f"runs without a CUDA graph: {error}"
-                sums.zero_()
-            (full_step if full else step)(images, labels)
-            change_rate()
-            seen, made = seen + len(labels), made + 1
-            if average is not None:
-                average.update(net, made)
-            if made == n_steps:
-                break
+        sizes = batches.sizes[: n_steps - made]
+        batches.begin(shown.order(), [numbers(made + i) for i in range(1, len(sizes) + 1)])
+        for i, n in enumerate(sizes):
+            batches.bring(i)
+            steps(n)
+        seen, made = sum(sizes), made + len(sizes)
         scores = evaluate(judged, validation, where, recipe.test_time_flip)
         measured = torch.cat([sums, scores]).tolist()  # the one wait
         train_loss, train_right, loss_now, accuracy_now = measured
@@ -220,7 +198,7 @@ def train(
     for weight in backbone:
         weight.requires_grad_(True)
     net.load_state_dict(best_weights or judged.state_dict())
-    return history, best, note
+    return history, best, steps.note
 
 
 def predict(net: nn.Module, images: Tensor, where: Backend, flip: bool = False) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -18,11 +19,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from baselines import BASELINES
-from baselines.cuda import OnCuda, full_precision
+from baselines.cuda import full_precision
 from baselines.hog import HogSvm
 from baselines.linear import Logistic
 from baselines.trees import Forest
 from datasets import Dataset
+from tests.pretend import OnCard, pretended_card
 
 ON_GPU = ["knn", "logistic-regression", "hog-svm", "patches"]
 
@@ -33,10 +35,10 @@ def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do all that is done on a GPU, but with the tensors of the CPU."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(OnCuda, "place", "cpu")
+def pretended_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Do all that is done on a GPU, with tensors that say they are there."""
+    with pretended_card(monkeypatch):
+        yield
 
 
 def stored(model: Any) -> Any:
@@ -115,10 +117,10 @@ def test_the_model_fitted_on_tensors_is_the_same(
     train, test = np.arange(0, 90, 2), np.arange(1, 90, 2)
     X, y, unseen = shapes.images[train], shapes.labels[train], shapes.images[test]
     usual = build().set_params(device="cpu").fit(X, y)
-    assert torch.Tensor not in given
+    assert OnCard not in given
     given.clear()
     model = build().fit(X, y)
-    assert set(given) == {torch.Tensor}
+    assert set(given) == {OnCard}
     assert model.device_ == "cuda"
     assert (model.predict(unseen) == usual.predict(unseen)).all()
     # The solver stops within its tolerance, by steps that round otherwise.
@@ -129,6 +131,32 @@ def test_the_model_fitted_on_tensors_is_the_same(
     assert stored(model).predict_proba(unseen) == pytest.approx(
         model.predict_proba(unseen), abs=1e-6
     )
+
+
+@pytest.mark.parametrize("name", ON_GPU)
+def test_a_model_asked_on_the_gpu_says_what_it_says_on_the_cpu(
+    name: str, pretended_gpu: None, shapes: Dataset
+) -> None:
+    X, y, unseen = shapes.images[::2], shapes.labels[::2], shapes.images[1::2]
+    small = {"random_state": 0, "n_centroids": 20, "n_components": 10}
+    models = [BASELINES[name].estimator(device=each) for each in ("cpu", "cuda")]
+    for model in models:
+        known = model.get_params()
+        model.set_params(**{k: v for k, v in small.items() if k in known}).fit(X, y)
+    here, there = models
+    assert (here.device_, there.device_) == ("cpu", "cuda")
+    assert there.predict_proba(unseen) == pytest.approx(here.predict_proba(unseen), abs=2e-3)
+    assert not any(isinstance(value, torch.Tensor) for value in vars(there).values())
+
+
+def test_what_lies_on_the_gpu_cannot_be_mixed_with_what_does_not(pretended_gpu: None) -> None:
+    """Otherwise the tests above could not fail."""
+    there = torch.ones(3).to("cuda")
+    with pytest.raises(RuntimeError, match="same device"):
+        there + torch.ones(3)
+    with pytest.raises(TypeError, match="to numpy"):
+        np.asarray(there)
+    assert (there * 2).cpu().tolist() == [2, 2, 2]
 
 
 def test_hog_svm_says_which_part_was_on_the_gpu(pretended_gpu: None, shapes: Dataset) -> None:

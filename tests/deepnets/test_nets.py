@@ -10,6 +10,7 @@ from torch import nn
 
 from datasets import Dataset
 from deepnets import ARCHITECTURES, architecture, register
+from deepnets.training import classifier
 from deepnets.training.classifier import NetClassifier
 from deepnets.training.layers import Standardised, spare_slow_bf16
 
@@ -135,6 +136,26 @@ def test_dropout_is_what_it_is_told(name: str) -> None:
         return float((one - other).abs().max())
 
     assert spread(0.5) > spread(0.0) == 0
+
+
+def test_a_net_is_trained_by_repeatable_kernels_on_maps_with_channels_last(
+    monkeypatch: pytest.MonkeyPatch, shapes: Dataset
+) -> None:
+    class SeenError(Exception):
+        pass
+
+    def train(net: nn.Module, *_: object) -> None:
+        assert torch.backends.cudnn.deterministic
+        convolutions = [m for m in net.modules() if isinstance(m, nn.Conv2d)]
+        last = torch.channels_last
+        assert all(each.weight.is_contiguous(memory_format=last) for each in convolutions)
+        assert not all(each.weight.is_contiguous() for each in convolutions)
+        raise SeenError
+
+    monkeypatch.setattr(classifier, "train", train)
+    with pytest.raises(SeenError):
+        NetClassifier("cnn3", device="cpu").fit(shapes.images, shapes.labels)
+    assert not torch.backends.cudnn.deterministic, "for the training alone"
 
 
 def test_two_nets_cannot_share_a_name() -> None:

@@ -20,10 +20,11 @@ import safetensors.torch
 import timm
 import torch
 from rich.console import Console
+from sklearn.base import clone
 
 import baselines
 from benchmark.core import execute as execution
-from benchmark.core import models, pool
+from benchmark.core import fit, models, pool
 from benchmark.core import runs as work
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair, Slides
@@ -308,6 +309,20 @@ def test_a_net_too_large_for_the_cards_memory_is_recorded_and_not_trained_otherw
     assert not Results(tmp_path).is_finished(run.key)
 
 
+def test_a_kind_of_model_is_warmed_up_once_in_a_process(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[str] = []
+    monkeypatch.setattr(fit, "_warm", set())
+    monkeypatch.setattr(
+        fit, "clone", lambda model: copied.append(type(model).__name__) or clone(model)
+    )
+    for name in ("majority", "knn", "knn", "majority"):
+        run = a_run(shapes_folder, shapes, name, repeat=len(copied))
+        assert execution.execute(run, Results(tmp_path)).status == "ok"
+    assert len(copied) == len(set(copied)) == 2
+
+
 def _register_failing(*given: Any) -> None:
     baselines.BASELINES["failing"] = baselines.Baseline("failing", "none", Failing)
     _start_worker(*given)
@@ -464,13 +479,17 @@ def test_the_seed_follows_the_run_and_not_its_code_or_the_order_of_its_parameter
         assert dataclasses.replace(run).seed == run.seed
 
 
-@pytest.mark.parametrize(("free_gb", "size", "jobs"), [(139, 32, 6), (9, 32, 2), (1, 224, 1)])
-def test_a_card_takes_as_many_runs_as_its_memory_holds_and_cores_serve(
-    free_gb: int, size: int, jobs: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("cards", "free_gb", "size", "jobs"),
+    [(1, 139, 32, 6), (1, 9, 32, 2), (2, 9, 32, 4), (1, 1, 224, 1)],
+)
+def test_cards_take_as_many_runs_as_their_memory_holds_and_cores_serve(
+    cards: int, free_gb: int, size: int, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 
     monkeypatch.setattr(pool.joblib, "cpu_count", lambda: 6)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free_gb * 10**9, 140 * 10**9))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free_gb * 10**9, 140 * 10**9))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
     assert pool.default_jobs("cuda", size) == jobs
     assert pool.default_jobs("cpu", size) == 6

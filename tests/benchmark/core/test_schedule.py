@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
-from collections.abc import Callable
+import os
+import queue
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +257,81 @@ def test_of_unknown_cost_nets_come_first(
     with Display(Console(quiet=True)) as display:
         pool.run_all(runs, Results(tmp_path), 3, None, display)
     assert order[0] == "resnet18"
+
+
+def test_on_a_card_nothing_is_tried_and_nets_are_counted(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("cnn3", "inceptionv3", "knn", "resnet18")
+    five = {"max_epochs": 5}
+    runs = [
+        a_run(shapes_folder, shapes, name, settings={} if name == "knn" else five) for name in names
+    ]
+    order: list[str] = []
+
+    def make(workers: pool.Workers, runs: list[work.Run], *_: object) -> dict[str, Record]:
+        order.extend(run.model.name for run in runs)
+        return {run.key: run.record("skipped") for run in runs}
+
+    class Here:
+        """A pool that does what it is asked at once."""
+
+        def schedule(self, function: Callable[..., Any], args: Any, timeout: float) -> Future[Any]:
+            done: Future[Any] = Future()
+            done.set_result(function(*args))
+            return done
+
+    here = contextlib.nullcontext((Here(), None))
+    monkeypatch.setattr(pool, "start_workers", lambda *_: here)
+    monkeypatch.setattr(work.Run, "where", "cuda")
+    monkeypatch.setattr(pool, "make", make)
+    for name in ("LONG_TRAINING", "QUICK_TRAINING"):
+        monkeypatch.setattr(pool, name, 0)
+    with Display(Console(quiet=True)) as display:
+        pool.run_all(runs, Results(tmp_path), 1, None, display)
+    assert order == ["knn", "inceptionv3", "resnet18", "cnn3"], "of the unknown first, then longest"
+    assert schedule.remembered() == {}, "what is counted was not measured"
+
+
+def test_processes_take_the_cards_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: queue.Queue[int] = queue.Queue()
+    turns.put(0)
+    monkeypatch.setattr(pool, "_begin_process", lambda environment: None)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    seen = []
+    for _ in range(3):
+        pool._start_worker(None, {}, turns, ["2", "5"])
+        seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
+    assert seen == ["2", "5", "2"]
+
+
+@pytest.mark.parametrize(("jobs", "limit", "expected"), [(2, None, 1), (1, None, 0), (2, 9.0, 0)])
+def test_a_card_is_shared_by_processes_that_nobody_ends_by_force(
+    jobs: int,
+    limit: float | None,
+    expected: int,
+    knn: work.Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shared = 0
+
+    @contextlib.contextmanager
+    def shared_card() -> Iterator[bool]:
+        nonlocal shared
+        shared += 1
+        yield True
+
+    def make(workers: pool.Workers, runs: list[work.Run], *_: object) -> dict[str, Record]:
+        return {run.key: run.record("skipped") for run in runs}
+
+    monkeypatch.setattr(work.Run, "where", "cuda")
+    monkeypatch.setattr(pool, "make", make)
+    monkeypatch.setattr(pool, "shared_card", shared_card)
+    monkeypatch.setattr(pool, "start_workers", lambda *_: contextlib.nullcontext())
+    with Display(Console(quiet=True)) as display:
+        pool.run_all([knn], Results(tmp_path), jobs, limit, display)
+    assert shared == expected
 
 
 def test_what_takes_seconds_is_made_first(

@@ -1,162 +1,200 @@
-"""A step captured in a graph trains as the step itself does.
+"""A training by graphs is the training without them, to the last bit.
 
-No CUDA is needed: in place of a graph stands one that runs the step when it is replayed.
+No CUDA is needed: in place of `torch.cuda` stands a card that is the CPU, see `tests.card`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import get_args
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from deepnets.training import cuda_graph
+from deepnets.training.batches import Pictures
+from deepnets.training.cuda_graph import WARM_UP_STEPS, NotCapturableError, Steps, captured
 from deepnets.training.device import Backend
-from deepnets.training.engine import Pictures, train
+from deepnets.training.engine import train
 from deepnets.training.recipes import Optimiser, Recipe
+from tests.card import Card
 
-N, BATCH, EPOCHS = 21, 8, 3
-
-
-class Graph:
-    """Counts its replays and runs the step in each."""
-
-    def __init__(self, step: Callable[[], None]) -> None:
-        self.step, self.replays = step, 0
-
-    def replay(self) -> None:
-        self.replays += 1
-        self.step()
+N, BATCH, EPOCHS = 21, 8, 6
 
 
 @pytest.fixture
-def graphs(monkeypatch: pytest.MonkeyPatch) -> list[Graph]:
-    made: list[Graph] = []
+def card(monkeypatch: pytest.MonkeyPatch) -> Card:
+    return Card(monkeypatch)
 
-    def record(step: Callable[[], None]) -> Graph:
-        for _ in range(cuda_graph.WARM_UP_STEPS):
-            step()
-        made.append(Graph(step))
-        return made[-1]
 
-    monkeypatch.setattr(cuda_graph, "_record", record)
-    monkeypatch.setattr(torch.cuda, "get_rng_state", torch.get_rng_state)
-    monkeypatch.setattr(torch.cuda, "set_rng_state", torch.set_rng_state)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda: "usual")
-    monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: None)
-    monkeypatch.setattr(cuda_graph, "_renew_random_numbers", lambda: None)
-    return made
+class OnCard(Backend):
+    """The CPU, whose numbers the host does not read."""
+
+    on_card = True
+
+
+class Asks(nn.Module):
+    """Asks for a value, once it is told to."""
+
+    on = True
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.on:
+            images.sum().item()
+        return images
 
 
 def trained(
-    graph: bool, frozen_epochs: int | None = None, optimiser: Optimiser = "adam"
-) -> tuple[dict[str, torch.Tensor], list[float], str]:
+    graph: bool,
+    frozen_epochs: int | None = None,
+    first: type[nn.Module] = nn.Identity,
+    **changes: object,
+) -> tuple[dict[str, Tensor], list[float], str]:
     """Train a net whose convolution and normalisation are pre-trained if they are to be frozen."""
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 2))
+    parts = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Dropout(0.2), nn.Linear(16, 2)
+    net = nn.Sequential(*parts, first())
     images = torch.rand(N, 3, 4, 4)
-    recipe = Recipe(
-        max_epochs=EPOCHS,
-        batch_size=BATCH,
-        learning_rate=1e-2,
-        patience=None,
-        frozen_epochs=frozen_epochs or 0,
-        optimiser=optimiser,
-    )
+    usual = {
+        "max_epochs": EPOCHS,
+        "batch_size": BATCH,
+        "learning_rate": 1e-2,
+        "patience": None,
+        "frozen_epochs": frozen_epochs or 0,
+    }
     backbone = [*net[:2].parameters()] if frozen_epochs is not None else []
-    where = Backend(torch.device("cpu"), bf16=False, graph=graph)
+    where = OnCard(torch.device("cpu"), bf16=False, graph=graph)
     data = Pictures(images, torch.arange(N) % 2)
+    recipe = Recipe(**{**usual, **changes})  # type: ignore[arg-type]
     history, _, note = train(net, data, None, 2, recipe, where, 0, backbone=backbone)
     return net.state_dict(), [epoch.train_loss for epoch in history], note
 
 
-@pytest.mark.parametrize("optimiser", get_args(Optimiser))
+def same(one: tuple[dict[str, Tensor], list[float], str], other: tuple[object, ...]) -> bool:
+    (weights, losses, _), (expected, expected_losses, _) = one, other
+    assert losses == expected_losses
+    return all(torch.equal(weights[name], expected[name]) for name in weights)  # type: ignore[index]
+
+
+CHANGES = [
+    *({"optimiser": each} for each in get_args(Optimiser)),
+    {"augment": "flip+shift+erasing+brightness+mixup"},
+    {"sam": 0.05},
+    {"schedule": "cosine", "ema": 0.7},
+    {"schedule": "one-cycle", "optimiser": "sgd"},
+    {"schedule": "one-cycle", "optimiser": "muon"},
+    {"balance": "sampling"},
+    {"balance": "logits", "label_smoothing": 0.1},
+]
+
+
+@pytest.mark.parametrize("changes", CHANGES, ids=str)
 def test_a_captured_step_gives_the_same_weights_and_losses(
-    optimiser: Optimiser, graphs: list[Graph]
+    changes: dict[str, object], card: Card
 ) -> None:
-    weights, losses, note = trained(graph=True, optimiser=optimiser)
-    expected_weights, expected_losses, _ = trained(graph=False, optimiser=optimiser)
-    assert losses == expected_losses
-    assert all(torch.equal(weights[name], expected_weights[name]) for name in weights)
-    assert note == ""
+    found = trained(graph=True, **changes)
+    assert len(card.graphs) == 2
+    assert found[2] == ""
+    assert same(found, trained(graph=False, **changes))
 
 
-def test_one_graph_serves_all_full_batches_and_the_last_short_one_goes_without(
-    graphs: list[Graph],
-) -> None:
+def test_a_graph_serves_all_full_batches_and_another_the_last_of_each_epoch(card: Card) -> None:
     trained(graph=True)
-    assert [graph.replays for graph in graphs] == [EPOCHS * (N // BATCH)]
+    full = N // BATCH * EPOCHS
+    assert [graph.replays for graph in card.graphs] == [
+        full - WARM_UP_STEPS,
+        EPOCHS - WARM_UP_STEPS,
+    ]
+    one, other = card.graphs
+    assert (one.shared, other.shared) == (None, one.pool()), "they share their memory"
 
 
-def test_a_step_is_captured_anew_when_the_backbone_is_no_longer_frozen(
-    graphs: list[Graph],
-) -> None:
-    weights, losses, note = trained(graph=True, frozen_epochs=1)
+def test_the_first_steps_are_made_aside_and_each_stream_waits_for_the_other(card: Card) -> None:
+    """Otherwise a step could begin before the one before it has ended."""
+    steps = Steps(lambda n: card.log.append(f"step on {card.stream.name}"), graphs=True)
+    for _ in range(WARM_UP_STEPS + 2):
+        steps(8)
+    warm = ["aside waits for usual", "step on aside", "usual waits for aside"]
+    recorded = ["capture", "step on capturing"]
+    assert card.log == [*warm * WARM_UP_STEPS, *recorded, "replay", "replay"]
+    assert card.stream is card.usual
+
+
+def test_steps_that_want_no_graph_are_made_as_they_are(card: Card) -> None:
+    made: list[int] = []
+    steps = Steps(made.append, graphs=False)
+    for n in (8, 8, 8, 8, 3):
+        steps(n)
+    assert made == [8, 8, 8, 8, 3]
+    assert card.log == []
+
+
+def test_a_capture_computes_nothing(card: Card) -> None:
+    weight, drawn = torch.zeros(3), torch.get_rng_state()
+    graph = captured(lambda: weight.add_(torch.rand(3)))
+    assert weight.tolist() == [0, 0, 0]
+    assert torch.equal(torch.get_rng_state(), drawn)
+    graph.replay()
+    assert weight.min() > 0
+
+
+def test_a_step_is_captured_anew_when_the_backbone_is_no_longer_frozen(card: Card) -> None:
+    found = trained(graph=True, frozen_epochs=3)
     full = N // BATCH
-    assert [graph.replays for graph in graphs] == [full, (EPOCHS - 1) * full]
-    expected_weights, expected_losses, _ = trained(graph=False, frozen_epochs=1)
-    assert losses == expected_losses
-    assert all(torch.equal(weights[name], expected_weights[name]) for name in weights)
-    assert note == ""
+    replays = [graph.replays for graph in card.graphs]
+    assert replays == [3 * full - WARM_UP_STEPS, 3 * full - WARM_UP_STEPS]
+    assert same(found, trained(graph=False, frozen_epochs=3))
+    assert found[2] == ""
 
 
-def test_a_step_that_cannot_be_captured_runs_as_it_is_and_says_so_once(
-    graphs: list[Graph], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried = 0
-
-    def refuse(step: Callable[[], None]) -> Graph:
-        nonlocal tried
-        tried += 1
-        step()
-        raise RuntimeError("operation not permitted when stream is capturing\nmore of it")
-
-    monkeypatch.setattr(cuda_graph, "_record", refuse)
-    weights, losses, note = trained(graph=True)
-    expected_weights, expected_losses, _ = trained(graph=False)
-    assert note == ("runs without a CUDA graph: operation not permitted when stream is capturing")
-    assert tried == 1
-    assert losses == expected_losses
-    assert all(torch.equal(weights[name], expected_weights[name]) for name in weights)
+def test_a_step_that_cannot_be_captured_runs_as_it_is_and_says_so_once(card: Card) -> None:
+    found = trained(graph=True, first=Asks)
+    assert found[2] == "runs without a CUDA graph: operation not permitted when stream is capturing"
+    assert card.log.count("capture") == 1
+    assert same(found, trained(graph=False, first=Asks))
 
 
-def test_after_a_failed_capture_stream_and_random_numbers_are_as_before(
-    graphs: list[Graph], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_after_a_failed_capture_stream_and_random_numbers_are_as_before(card: Card) -> None:
     """Torch 2.11 left both in the capture, and the next dropout was an error (seen on an H200)."""
-    restored = []
-
-    def refuse(step: Callable[[], None]) -> Graph:
-        raise RuntimeError("not permitted")
-
-    monkeypatch.setattr(cuda_graph, "_record", refuse)
-    monkeypatch.setattr(torch.cuda, "set_stream", restored.append)
-    monkeypatch.setattr(cuda_graph, "_renew_random_numbers", lambda: restored.append("renewed"))
-    trained(graph=True)
-    assert restored == ["usual", "renewed"]
+    drawn = torch.get_rng_state()
+    with pytest.raises(NotCapturableError):
+        captured(lambda: torch.rand(3).sum().item())
+    assert card.stream is card.usual
+    assert card.log == ["capture", "renewed"]
+    assert torch.equal(torch.get_rng_state(), drawn)
 
 
-def test_the_note_names_the_first_error_of_a_failed_capture(
-    graphs: list[Graph], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(step: Callable[[], None]) -> Graph:
+def test_where_one_size_cannot_be_captured_no_graph_is_left(card: Card) -> None:
+    """They would go on with the random numbers from before the failure."""
+
+    def step(n: int) -> None:
+        if n == 3:
+            torch.ones(1).item()
+
+    steps = Steps(step, graphs=True)
+    for n in (8, 8, 8, 8, 3, 3, 3, 3, 8):
+        steps(n)
+    assert [graph.replays for graph in card.graphs] == [1, 0]
+    assert "without a CUDA graph" in steps.note
+
+
+def test_the_note_names_the_first_error_of_a_failed_capture(card: Card) -> None:
+    def step() -> None:
         try:
-            raise RuntimeError("an operation asks for a value")
+            raise RuntimeError("an operation asks for a value\nand more of it")
         finally:
             raise RuntimeError("operation failed due to a previous error during capture")
 
-    monkeypatch.setattr(cuda_graph, "_record", refuse)
-    assert trained(graph=True)[2] == "runs without a CUDA graph: an operation asks for a value"
+    with pytest.raises(NotCapturableError, match=r"^an operation asks for a value$"):
+        captured(step)
 
 
-def test_a_lack_of_memory_in_the_capture_is_no_reason_to_go_without(
-    graphs: list[Graph], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def no_memory(step: Callable[[], None]) -> Graph:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+def test_a_lack_of_memory_in_the_capture_is_no_reason_to_go_without(card: Card) -> None:
+    def step() -> None:
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
 
-    monkeypatch.setattr(cuda_graph, "_record", no_memory)
     with pytest.raises(torch.OutOfMemoryError):
-        trained(graph=True)
+        captured(step)
+    assert card.stream is card.usual

@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 
 import pytest
 import torch
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
+from torch.nn import functional
 
+from deepnets.training.batches import Pictures
 from deepnets.training.device import Backend
-from deepnets.training.engine import PREDICT_PIXELS, Epoch, Pictures, evaluate, predict, train
-from deepnets.training.optimiser import optimiser, schedule, step_aside
+from deepnets.training.engine import PREDICT_PIXELS, Epoch, evaluate, predict, train
+from deepnets.training.optimiser import Average, optimiser, schedule, step_aside
 from deepnets.training.recipes import Recipe
 
 CPU = Backend(torch.device("cpu"), bf16=False)
@@ -127,28 +130,25 @@ def test_auxiliary_heads_count_by_their_weight() -> None:
     assert moved[0.0] == 0 < moved[0.3]
 
 
-def test_a_batch_of_one_is_left_out_unless_it_is_all_there_is() -> None:
-    def sizes(n: int) -> list[int]:
-        batches = pictures(n).batches(torch.arange(n), 4, CPU)
-        return [len(labels) for _, labels in batches]
-
-    assert sizes(9) == [4, 4]
-    assert sizes(10) == [4, 4, 2]
-    assert sizes(1) == [1]
-
-
-def test_pictures_in_the_hosts_memory_come_to_the_device_a_batch_at_a_time(
+def test_a_net_computes_in_bfloat16_where_it_is_told_to_and_its_loss_in_float32(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pinned: list[Tensor] = []
-    monkeypatch.setattr(Tensor, "pin_memory", lambda batch: pinned.append(batch) or batch)
-    data, order = pictures(10), torch.arange(9, -1, -1)
-    elsewhere = Backend(torch.device("meta"), bf16=False)
-    come = [*data.batches(order, 4, elsewhere)]
-    assert [len(labels) for _, labels in come] == [4, 4, 2]
-    assert {batch.device.type for each in come for batch in each} == {"meta"}
-    assert torch.equal(torch.cat(pinned[::2]), data.images[order])
-    assert torch.equal(torch.cat(pinned[1::2]), data.labels[order])
+    seen: set[tuple[bool, torch.dtype]] = set()
+    losses: set[torch.dtype] = set()
+    real = functional.cross_entropy
+
+    def cross_entropy(logits: Tensor, *rest: object, **named: object) -> Tensor:
+        losses.add(logits.dtype)
+        return real(logits, *rest, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(functional, "cross_entropy", cross_entropy)
+    net = linear()
+    net[2].register_forward_hook(lambda module, _, out: seen.add((module.training, out.dtype)))
+    half = Backend(CPU.device, bf16=True)
+    train(net, pictures(), pictures(), 2, recipe(max_epochs=1), half, 0)
+    assert seen == {(True, torch.bfloat16), (False, torch.bfloat16)}
+    assert losses == {torch.float32}
+    assert {weight.dtype for weight in net.parameters()} == {torch.float32}
 
 
 def test_a_diverging_training_is_an_error_with_a_remedy() -> None:
@@ -206,20 +206,15 @@ def linear() -> nn.Module:
     return nn.Sequential(Float(), nn.Flatten(), nn.Linear(48, 2))
 
 
-def test_a_schedule_rises_and_falls_as_it_is_called() -> None:
-    def rates(schedule_name: str) -> list[float]:
-        learning = recipe(schedule=schedule_name, learning_rate=0.1)
-        optimise = optimiser(linear(), learning, CPU.device)
-        change = schedule(optimise, learning, 20)
-        found = []
-        for _ in range(20):
-            found.append(optimise.param_groups[0]["lr"])
-            optimise.step()
-            change()
-        return found
+def rates(name: str, n_steps: int) -> list[float]:
+    learning = recipe(schedule=name, learning_rate=0.1)
+    found = schedule(optimiser(linear(), learning, CPU), learning, n_steps)
+    return [next(found)[0] for _ in range(n_steps)]
 
-    assert set(rates("constant")) == {0.1}
-    cosine, cycle = rates("cosine"), rates("one-cycle")
+
+def test_a_schedule_rises_and_falls_as_it_is_called() -> None:
+    assert set(rates("constant", 20)) == {0.1}
+    cosine, cycle = rates("cosine", 20), rates("one-cycle", 20)
     assert cosine[0] == 0.1
     assert cosine == sorted(cosine, reverse=True)
     assert cosine[10] == pytest.approx(0.05)
@@ -232,13 +227,21 @@ def test_a_schedule_rises_and_falls_as_it_is_called() -> None:
 @pytest.mark.parametrize("n_steps", range(1, 13))
 @pytest.mark.parametrize("name", ["constant", "cosine", "one-cycle"])
 def test_the_shortest_trainings_have_a_schedule_too(name: str, n_steps: int) -> None:
-    learning = recipe(schedule=name, learning_rate=0.1)
-    optimise = optimiser(linear(), learning, CPU.device)
-    change = schedule(optimise, learning, n_steps)
-    for _ in range(n_steps):
-        assert 0 < optimise.param_groups[0]["lr"] <= 0.1
-        optimise.step()
-        change()
+    assert all(0 < rate <= 0.1 for rate in rates(name, n_steps))
+
+
+def test_each_step_is_made_at_the_rate_of_its_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def watched(self: torch.optim.AdamW) -> None:
+        used.append(self.param_groups[0]["lr"])
+        step(self)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    learning = recipe(schedule="cosine", learning_rate=0.1, max_epochs=4, patience=None)
+    train(linear(), pictures(20), None, 2, learning, CPU, 0)
+    assert used == rates("cosine", 4 * 3)
 
 
 def test_weights_decay_and_biases_do_not() -> None:
@@ -249,7 +252,7 @@ def test_weights_decay_and_biases_do_not() -> None:
 
     plain, decayed = trained(0.0), trained(5.0)
     assert decayed[2].weight.norm() < 0.99 * plain[2].weight.norm()
-    groups = optimiser(linear(), recipe(weight_decay=5.0), CPU.device).param_groups
+    groups = optimiser(linear(), recipe(weight_decay=5.0), CPU).param_groups
     assert {tuple(group["params"][0].shape): group["weight_decay"] for group in groups} == {
         (2,): 0.0,
         (2, 48): 5.0,
@@ -266,7 +269,7 @@ def test_without_decay_the_optimiser_is_adam() -> None:
             optimise.step()
         return net[2].weight.detach()
 
-    ours = moved(lambda net: optimiser(net, recipe(), CPU.device))
+    ours = moved(lambda net: optimiser(net, recipe(), CPU))
     adam = moved(lambda net: torch.optim.Adam(net.parameters(), 1e-3, fused=True))
     assert torch.equal(ours, adam)
 
@@ -286,6 +289,28 @@ def test_the_average_of_the_weights_is_judged_and_kept() -> None:
     inside = (net[2].weight >= low) & (net[2].weight <= high)
     assert inside.float().mean() > 0.9
     assert len(history) == 5
+
+
+@pytest.mark.parametrize("on_card", [False, True])
+def test_the_average_is_that_of_timm(on_card: bool) -> None:
+    class Where(Backend):
+        pass
+
+    Where.on_card = on_card  # type: ignore[assignment,method-assign]
+    net = linear()
+    ours, theirs = (
+        Average(net, 0.7, Where(CPU.device, bf16=False)),
+        ModelEmaV3(net, 0.7, use_warmup=True),
+    )
+    for made in range(1, 12):
+        with torch.no_grad():
+            net[2].weight.add_(torch.randn(2, 48))
+        ours.update(torch.tensor(ours.weight(made), dtype=torch.float64))
+        theirs.update(net, made)
+        if on_card:
+            assert torch.allclose(ours.net[2].weight, theirs.module[2].weight, atol=1e-5)
+        else:
+            assert torch.equal(ours.net[2].weight, theirs.module[2].weight)
 
 
 def test_sam_steps_down_the_gradient_found_up_the_hill_and_comes_back() -> None:
