@@ -138,7 +138,7 @@ def room(board: Leaderboard, asked: Asked) -> Room | None:
     best = next(iter(picks.considered(board, asked)), None)
     if best is None or best.scores is None or not board.metric.more_is_better:
         return None
-    wrong = int((best.scores.predicted != best.scores.labels).sum(axis=1).min())
+    wrong = min(int(each.sum() - each.trace()) for each in best.scores.confusions)
     return Room(board.metric, best.mean(board.metric.name), wrong)
 
 

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from rich.text import Text
 
+from benchmark.core.files import write_table
 from benchmark.core.records import BoardRow, Place
-from benchmark.core.store import Results, write_table
+from benchmark.core.store import Results
 from benchmark.options import command
 from benchmark.scores import intervals
 from benchmark.scores.pairs import Difference, Pairs
@@ -114,7 +115,7 @@ def _compare_row(
     one, other = (row.scores for row in (a, b) if row.scores is not None)
     means = one.mean("accuracy"), other.mean("accuracy")
     same_data = a.good[0].parts["data"] == b.good[0].parts["data"]
-    paired = same_data and np.array_equal(one.rows, other.rows)
+    paired = same_data and one.pictures == other.pictures
     if paired:
         pairs = Pairs([one, other])
         difference, real = pairs.difference(1, 0), pairs.p(1, 0) < 1 - intervals.LEVEL

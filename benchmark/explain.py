@@ -11,7 +11,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmark.core.store import Results, make_folder, write_file
+from benchmark.core.files import make_folder, write_file
+from benchmark.core.store import Results
 from benchmark.options import Options, Words, command, of_pictures
 from benchmark.use import draw, film, fitted, maps, scenes
 from benchmark.use import typical as of_classes

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmark.core.store import DAMAGE, Results, write_file
+from benchmark.core.files import DAMAGE, write_file
+from benchmark.core.store import Results
 from benchmark.options import Options, command
 from benchmark.use import card, fitted, onnx_files
 from benchmark.use.fitted import Fitted

@@ -13,7 +13,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmark.core.store import make_folder, write_table
+from benchmark.core.files import make_folder, write_table
 from benchmark.options import Options, command, of_pictures
 from benchmark.use import film, fitted, look, scenes
 from benchmark.use.doubt import COVERED, USUAL

@@ -92,7 +92,7 @@ def _told(row: Row, board: Leaderboard) -> str:
         rank = f"rank {text.ranks(row.rank, row.last_rank)} of {len(beside)} by {metric}"
     return (
         f"{row.place.dataset} {row.board}: {row.place.model} has "
-        f"{text.with_interval(row.columns(), 'accuracy')} % of {row.n_test:,} test pictures right, "
+        f"{text.with_interval(row.columns, 'accuracy')} % of {row.n_test:,} test pictures right, "
         f"{rank}"
     )
 

@@ -228,7 +228,8 @@ def publish(
     """Write all that a results folder shows; return its leaderboard, computed if not given."""
     from benchmark.view import page  # with matplotlib, which the workers need not load
 
-    return page.publish(results, board, with_predictions, with_svg)
+    with results.remembering():
+        return page.publish(results, board, with_predictions, with_svg)
 
 
 def tell_failures(records: Sequence[Record]) -> int:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from benchmark import session
 from benchmark.core import runs
+from benchmark.core.files import write_table
 from benchmark.core.protocols import Protocol
-from benchmark.core.store import write_table
 from benchmark.options import ONE_PROTOCOL, ONE_SPLIT, Options, command
 from datasets import Dataset
 

@@ -21,9 +21,10 @@ from PIL import Image
 from rich.console import Console
 
 import datasets
+from benchmark.core.files import DAMAGE, digest, file_digest, one_line
 from benchmark.core.protocols import PROTOCOLS
 from benchmark.core.records import OUTSIDE, BoardRow, DataFacts, Record
-from benchmark.core.store import DAMAGE, SUMS, Results, digest, file_digest, one_line
+from benchmark.core.store import SUMS, Results
 from benchmark.options import command
 from datasets import Dataset, InputError
 

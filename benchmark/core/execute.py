@@ -8,10 +8,11 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from benchmark.core.files import file_digest, one_line
 from benchmark.core.fit import fit_and_predict
 from benchmark.core.records import Record
 from benchmark.core.runs import Run, load
-from benchmark.core.store import Results, file_digest, one_line
+from benchmark.core.store import Results
 
 
 def execute(run: Run, results: Results, on_epoch: Callable[[Any], None] | None = None) -> Record:

@@ -10,8 +10,8 @@ import platform
 import subprocess
 from pathlib import Path
 
+from benchmark.core.files import digest, write_file
 from benchmark.core.records import Environment
-from benchmark.core.store import digest, write_file
 from datasets import cache
 
 HERE = Path(__file__).parents[2]

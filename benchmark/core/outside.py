@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmark.core.files import digest
 from benchmark.core.models import models
 from benchmark.core.predictions import SUM_TOLERANCE, Predictions, probability_column
 from benchmark.core.protocols import Protocol, Rows
 from benchmark.core.records import OUTSIDE, Environment, Measured, ModelFacts, Record
 from benchmark.core.runs import describe, facts_of
-from benchmark.core.store import digest
 from datasets import Dataset, InputError, limits
 from datasets.pictures import file_stamp
 

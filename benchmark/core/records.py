@@ -296,12 +296,10 @@ def from_json(kind: Any, value: Any, name: str = "") -> Any:
         return value
     if origin is types.UnionType:  # of a type and None
         return None if value is None else from_json(inner[0], value, name)
+    if kind is DataFacts and isinstance(value, dict):
+        return _data_facts(json.dumps(value), name)  # the same in thousands of records
     if isinstance(kind, type) and dataclasses.is_dataclass(kind) and isinstance(value, dict):
-        hints, fields = _hints(kind), dataclasses.fields(kind)
-        needed = {each.name for each in fields if each.default is dataclasses.MISSING}
-        if odd := sorted((needed - value.keys()) | (value.keys() - hints.keys())):
-            raise ValueError(f"{name or kind.__name__} lacks or does not know '{odd[0]}'")
-        return kind(**{key: from_json(hints[key], value[key], f"{name}.{key}") for key in value})
+        return _fields_from_json(kind, value, name)
     if origin is tuple and isinstance(value, list):
         several = [inner[0]] * len(value) if inner[-1] is Ellipsis else list(inner)
         if len(several) == len(value):
@@ -313,3 +311,16 @@ def from_json(kind: Any, value: Any, name: str = "") -> Any:
     if type(value) is kind:
         return value
     raise ValueError(f"{name.lstrip('.')} is not of type {getattr(kind, '__name__', kind)}")
+
+
+@functools.lru_cache(maxsize=256)
+def _data_facts(text: str, name: str) -> DataFacts:
+    return _fields_from_json(DataFacts, json.loads(text), name)
+
+
+def _fields_from_json(kind: Any, value: dict[str, Any], name: str) -> Any:
+    hints, fields = _hints(kind), dataclasses.fields(kind)
+    needed = {each.name for each in fields if each.default is dataclasses.MISSING}
+    if odd := sorted((needed - value.keys()) | (value.keys() - hints.keys())):
+        raise ValueError(f"{name or kind.__name__} lacks or does not know '{odd[0]}'")
+    return kind(**{key: from_json(hints[key], value[key], f"{name}.{key}") for key in value})

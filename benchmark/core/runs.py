@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from benchmark.core import store
+from benchmark.core import files
 from benchmark.core.machine import environment
 from benchmark.core.models import Model, code_hash
 from benchmark.core.protocols import Protocol, Rows, Split, derive_seed, possible_splits
@@ -187,7 +187,7 @@ class Run:
 
             of_nets["bf16"] = backend(self.device).bf16 if self.bf16 is None else self.bf16
         if self.weights is not None:
-            of_nets["weights"] = store.file_digest(self.weights.path)
+            of_nets["weights"] = files.file_digest(self.weights.path)
         return {
             "data": self.dataset.fingerprint,
             "protocol": self.protocol.key_parts(),
@@ -205,7 +205,7 @@ class Run:
     @functools.cached_property
     def key(self) -> str:
         """SHA-256 of `parts`."""
-        return store.digest(self.parts)
+        return files.digest(self.parts)
 
     def record(
         self, status: str, reason: str = "", measured: Measured | None = None, **failure: Any

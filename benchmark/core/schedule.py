@@ -16,11 +16,11 @@ from pathlib import Path
 import filelock
 import numpy as np
 
+from benchmark.core.files import digest, write_file
 from benchmark.core.fit import prepared
 from benchmark.core.machine import processor
 from benchmark.core.records import Measured
 from benchmark.core.runs import Run, load
-from benchmark.core.store import digest, write_file
 from datasets import cache
 
 logger = logging.getLogger(__name__)

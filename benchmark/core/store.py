@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import hashlib
 import json
 import logging
 import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -22,6 +19,16 @@ import numpy as np
 import pandas as pd
 
 from benchmark.core import model_files
+from benchmark.core.derived import Derived
+from benchmark.core.files import (
+    DAMAGE,
+    DamagedError,
+    file_digest,
+    one_line,
+    reading,
+    stamp,
+    write_file,
+)
 from benchmark.core.predictions import Predictions
 from benchmark.core.records import (
     SCHEMA,
@@ -31,7 +38,6 @@ from benchmark.core.records import (
     SearchRecord,
     from_json,
     to_text,
-    without_nan,
 )
 from datasets import Dataset, InputError, cache
 from datasets.dataset import Part
@@ -40,52 +46,10 @@ from datasets.names import readable
 logger = logging.getLogger(__name__)
 
 SUMS = "SHA256SUMS"
-# What json, numpy and zipfile raise of a file in which any one byte was changed.
-DAMAGE = (
-    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError),
-    *(MemoryError, zipfile.BadZipFile, zlib.error),
-)
-
+PREDICTIONS = "predictions.npz"  # of a run
 T = TypeVar("T", BoardRow, SearchRecord)
-
-
-class DamagedError(ValueError):
-    """A stored file is not what was written."""
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of a JSON value, the same whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(without_nan(value), sort_keys=True).encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all; a folder of that name is left alone."""
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "a folder is there", str(path))
-    with cache.written_whole(path) as draft:
-        draft.write_bytes(content.encode() if isinstance(content, str) else content)
-
-
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV where a user wants it, or raise InputError if that cannot be."""
-    try:
-        write_file(path, table.to_csv(index=False))
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror})") from error
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder where a user wants it, or raise InputError if that cannot be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path} cannot be made ({error.strerror}): name another --to") from error
+# Digests by file, and how the names of those begin that they are listed in place of.
+Change = tuple[Mapping[str, str], str]
 
 
 class Results:
@@ -93,6 +57,9 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         self.path = path  # made when something is written
+        self.derived = Derived()  # from the stored runs; kept by `remembering` only
+        self._waiting: list[Change] | None = None  # to be listed, within `together`
+        self._listed: dict[str, str] = {}  # likewise: as if they were
 
     def __reduce__(self) -> tuple[type[Results], tuple[Path]]:
         return Results, (self.path,)  # a worker has a lock of its own
@@ -218,7 +185,7 @@ class Results:
         with self._placed(record.key) as draft:
             (draft / "run.json").write_text(to_text({"schema": SCHEMA, **asdict(record)}))
             if predictions is not None:
-                np.savez_compressed(draft / "predictions.npz", **vars(predictions))
+                np.savez_compressed(draft / PREDICTIONS, **vars(predictions))
             if history:
                 table = pd.DataFrame([asdict(epoch) for epoch in history])
                 table.to_csv(draft / "history.csv", index=False)
@@ -264,7 +231,7 @@ class Results:
         path = self.run_folder(key) / "run.json"
         if not path.is_file():
             return None
-        with _reading(path):
+        with reading(path):
             found = json.loads(path.read_bytes())
             schema = found.pop("schema")
             if schema == SCHEMA:
@@ -282,8 +249,8 @@ class Results:
         DamagedError
             Or not there.
         """
-        path = self.run_folder(record.key) / "predictions.npz"
-        with _reading(path), np.load(path, allow_pickle=False) as arrays:
+        path = self.run_folder(record.key) / PREDICTIONS
+        with reading(path), np.load(path, allow_pickle=False) as arrays:
             predictions = Predictions(*(arrays[each.name] for each in fields(Predictions)))
             predictions.check(record)
             return predictions
@@ -313,11 +280,65 @@ class Results:
         """Load the fitted classifier of a run, ready to predict; see `model_files.load`."""
         return model_files.load(self.run_folder(key))
 
+    # What is derived from the stored files, and many files at once.
+
+    @contextlib.contextmanager
+    def remembering(self) -> Iterator[None]:
+        """Use again what was computed from these stored files before, and keep what is now."""
+        self.derived.open_for(self.path)
+        try:
+            yield
+        except BaseException:
+            self.derived.save(everything=True)
+            raise
+        self.derived.save()
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """List all that is written and removed meanwhile at the end, at once."""
+        if self._waiting is not None:
+            yield
+            return
+        self._waiting, self._listed = [], self._read_list()
+        try:
+            yield
+        finally:
+            changes, self._waiting = self._waiting, None
+            if changes:
+                with self._lock:  # others may have listed something in the meantime
+                    self._write_list(changes)
+
+    def digest(self, name: str) -> str | None:
+        """SHA-256 of a file as it is now, or None if it is not there.
+
+        One that was neither written nor touched since its digest was taken is not read again.
+        """
+        path, key = self._inside(name), f"digest of {name}"
+        if not path.is_file():
+            return None
+        now, known = stamp(path), self.derived.before(key)
+        if known is None or known[1:] != now:
+            known = [file_digest(path), *now]
+        self.derived.put(key, known)
+        return str(known[0])
+
+    def is_sound(self, name: str) -> bool:
+        """Whether a file is here as it was written."""
+        listed = self._read_list() if self._waiting is None else self._listed
+        return name in listed and listed[name] == self.digest(name)
+
+    def is_written(self, sums: Mapping[str, str]) -> bool:
+        """Whether files are here, and listed, with these digests."""
+        listed = self._read_list() if self._waiting is None else self._listed
+        return all(
+            listed.get(name) == each and self.digest(name) == each for name, each in sums.items()
+        )
+
     # All other files.
 
     def put_pictures(self, dataset: Dataset) -> None:
         """Write which file each row of a data set is, with its label, person and part, once."""
-        name = _list_of_pictures(dataset.fingerprint)
+        name = list_of_pictures(dataset.fingerprint)
         if (self.path / name).is_file():
             return
         files = [readable(name) for name in dataset.ids]
@@ -333,7 +354,7 @@ class Results:
 
     def files(self, fingerprint: str) -> list[str] | None:
         """Return which file each row of a data set is, or None if that is not kept."""
-        name = _list_of_pictures(fingerprint)
+        name = list_of_pictures(fingerprint)
         if not (self.path / name).is_file():
             return None
         with self._checked(name):
@@ -341,11 +362,38 @@ class Results:
             return [*listed["file"]]
 
     def write(self, name: str, content: str | bytes) -> None:
-        """Write a file, named from the results folder on."""
-        with self._lock:
-            path = self._inside(name)
-            write_file(path, content)
-            self._list({name: file_digest(path)})
+        """Write a file, named from the results folder on, unless it is there as it should be."""
+        path = self._inside(name)
+        whole = content.encode() if isinstance(content, str) else content
+        sum_ = hashlib.sha256(whole).hexdigest()
+        if not self.is_written({name: sum_}):
+            with self._lock:
+                write_file(path, whole)
+                self._list({name: sum_})
+            self.derived.put(f"digest of {name}", [sum_, *stamp(path)])
+
+    def is_from(self, name: str, source: str) -> bool:
+        """Whether a file is here as `write_from` wrote it from the same source, if that is told."""
+        key = f"file {name} from {source}"
+        known = self.derived.before(key)
+        same = bool(source) and known is not None and self.is_written({name: known})
+        if same:
+            self.derived.put(key, known)
+        return same
+
+    def write_from(self, name: str, source: str, make: Callable[[], str | bytes]) -> None:
+        """Write a file unless it is here as it was made from the same source before.
+
+        The source is a digest of all that decides what is in it, or empty where that is not known.
+        """
+        if not self.is_from(name, source):
+            self.write(name, make())
+            self.note_source(name, source)
+
+    def note_source(self, name: str, source: str) -> None:
+        """Remember of a file as it is what it is made from, if that is known."""
+        if source:
+            self.derived.put(f"file {name} from {source}", self.digest(name))
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -368,21 +416,34 @@ class Results:
         DamagedError
         """
         path = self.path / SUMS
-        with _reading(path):
+        with reading(path):
             text = path.read_text() if path.is_file() else ""
             sums = {line[66:]: line[:64] for line in text.splitlines()}
-            if text != _listed(sums):
+            if text != _as_text(sums):
                 raise ValueError("not as it was written")
             return sums
 
     def _list(self, sums: Mapping[str, str], instead_of: str = "\n") -> None:
+        """List files in place of those whose names begin so; now, or at the end of `together`."""
+        change = sums, instead_of
+        if self._waiting is None:
+            self._write_list([change])
+        else:
+            self._waiting.append(change)
+            self._listed = _changed(self._listed, change)
+
+    def _read_list(self) -> dict[str, str]:
         try:
-            listed = self.sums()
+            return self.sums()
         except DamagedError as error:
             logger.warning("%s: begun anew", error)
-            listed = {}
-        kept = {name: each for name, each in listed.items() if not name.startswith(instead_of)}
-        write_file(self.path / SUMS, _listed({**kept, **sums}))
+            return {}
+
+    def _write_list(self, changes: Sequence[Change]) -> None:
+        before = self._read_list()
+        after = functools.reduce(_changed, changes, dict(before))
+        if after != before or not (self.path / SUMS).is_file():
+            write_file(self.path / SUMS, _as_text(after))
 
     def _inside(self, name: str) -> Path:
         path = self.path / name
@@ -396,24 +457,20 @@ class Results:
         return filelock.FileLock(self.path / ".lock")  # the same one may be taken again inside
 
 
-def _list_of_pictures(fingerprint: str) -> str:
+def list_of_pictures(fingerprint: str) -> str:
+    """Name of the file that says which picture each row of a data set is."""
     return f"data/{fingerprint[:12]}.csv"
 
 
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Say of what reading a file raises that it is damaged."""
-    try:
-        yield
-    except DAMAGE as error:
-        raise DamagedError(f"{path} is damaged ({one_line(error)})") from error
+def _changed(listed: dict[str, str], change: Change) -> dict[str, str]:
+    """Add to a list of files in place of those whose names begin so; it may be changed itself."""
+    sums, instead_of = change
+    for name in [name for name in listed if name.startswith(instead_of)]:
+        del listed[name]
+    listed.update(sums)
+    return listed
 
 
-def _listed(sums: Mapping[str, str]) -> str:
+def _as_text(sums: Mapping[str, str]) -> str:
     """What ``sha256sum`` writes."""
     return "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
-
-
-def one_line(error: BaseException) -> str:
-    """What went wrong, cut to one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from benchmark.core.derived import Derived
 from benchmark.core.runs import ACROSS, WITHIN
 from benchmark.scores.intervals import OF_TRAINING
 from benchmark.scores.metrics import with_ends
 from benchmark.scores.pairs import Pairs
-from benchmark.scores.rows import Row, Scores
+from benchmark.scores.rows import Row
+from benchmark.scores.scores import Scores
 
 COUNTS = {"n_test": "test pictures", "n_people": "of people", "n_train": "training pictures"}
 
@@ -84,7 +85,9 @@ TRANSFER = Contrast(
 CONTRASTS = (SPLITS, TRANSFER)
 
 
-def compute(rows: Sequence[Row], contrast: Contrast) -> pd.DataFrame:
+def compute(
+    rows: Sequence[Row], contrast: Contrast, derived: Derived | None = None
+) -> pd.DataFrame:
     """Put both sides of every data set, protocol and model beside each other.
 
     Parameters
@@ -92,6 +95,8 @@ def compute(rows: Sequence[Row], contrast: Contrast) -> pd.DataFrame:
     rows : sequence of Row
         With their intervals. Used are those that are ``ok`` on both sides of the same data.
     contrast : Contrast
+    derived : Derived, optional
+        Where differences are remembered.
 
     Returns
     -------
@@ -107,13 +112,15 @@ def compute(rows: Sequence[Row], contrast: Contrast) -> pd.DataFrame:
     sides = contrast.sides
     both = [(each[sides[0]], each[sides[1]]) for each in found.values() if {*sides} <= {*each}]
     order = ["dataset", "protocol", f"accuracy_{sides[1]}", "model"]
-    table = pd.DataFrame([_columns(pair, contrast) for pair in both], columns=[*contrast.columns])
+    table = pd.DataFrame(
+        [_columns(pair, contrast, derived) for pair in both], columns=[*contrast.columns]
+    )
     return table.sort_values(order, ascending=[True, True, False, True], ignore_index=True)
 
 
-def _columns(pair: tuple[Row, Row], contrast: Contrast) -> dict[str, Any]:
+def _columns(pair: tuple[Row, Row], contrast: Contrast, derived: Derived | None) -> dict[str, Any]:
     scores: list[Scores] = [row.scores for row in pair if row.scores is not None]
-    pairs = Pairs(scores)
+    pairs = Pairs(scores, derived)
     entry, place = pair[0].entry, pair[0].place
     result: dict[str, Any] = {
         "dataset": place.dataset,
@@ -128,7 +135,7 @@ def _columns(pair: tuple[Row, Row], contrast: Contrast) -> dict[str, Any]:
         for side, row, one in zip(contrast.sides, pair, scores, strict=True):
             result |= with_ends(f"{metric}_{side}", (one.mean(metric), *row.intervals[metric]))
     for side, row, one in zip(contrast.sides, pair, scores, strict=True):
-        result[f"n_test_{side}"] = len(one.rows)
-        result[f"n_people_{side}"] = len(np.unique(one.groups))
+        result[f"n_test_{side}"] = one.n_test
+        result[f"n_people_{side}"] = one.n_people
         result[f"n_train_{side}"] = row.measured[0].n_train
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.core.derived import Derived
+from benchmark.core.files import digest
 from benchmark.core.protocols import derive_seed
 from benchmark.scores import intervals
 from benchmark.scores.metrics import METRICS, RANKED_BY, Metric, shown_with
@@ -57,9 +60,9 @@ class Curves:
     crossovers: pd.DataFrame
 
     @classmethod
-    def compute(cls, rows: Sequence[Row], metric: Metric) -> Curves:
+    def compute(cls, rows: Sequence[Row], metric: Metric, derived: Derived | None = None) -> Curves:
         """Collect what the rows of learning curves show, by a metric and another beside it."""
-        return cls(_points(rows), crossovers(rows, shown_with(metric.name)))
+        return cls(_points(rows), crossovers(rows, shown_with(metric.name), derived))
 
 
 def _points(rows: Sequence[Row]) -> pd.DataFrame:
@@ -70,7 +73,7 @@ def _points(rows: Sequence[Row]) -> pd.DataFrame:
         once.setdefault((row.curve, row.is_deep, row.place.model, row.size), row)
     points = [
         {
-            **row.columns(),
+            **row.columns,
             "kind": "net" if row.is_deep else "classical",
             "size": row.size,
             **{f"{name}_sd_of_repeats": row.scores and row.scores.sd(name) for name in RANKED_BY},
@@ -81,7 +84,9 @@ def _points(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame(points, columns=list(POINTS))
 
 
-def crossovers(rows: Sequence[Row], metrics: Sequence[str]) -> pd.DataFrame:
+def crossovers(
+    rows: Sequence[Row], metrics: Sequence[str], derived: Derived | None = None
+) -> pd.DataFrame:
     """Find the number of pictures from which a net is ahead of a classical model, by some metrics.
 
     Between the sizes measured the difference of two models' scores is taken to be linear in the
@@ -109,7 +114,15 @@ def crossovers(rows: Sequence[Row], metrics: Sequence[str]) -> pd.DataFrame:
         shares of draws that cross within the sizes measured, that have the net ahead at every size
         and that do not have it ahead at the largest; and a ``verdict`` in words.
     """
-    found = [each for same in _same_curve(rows) for each in _crossovers_of(same, metrics)]
+    derived = derived or Derived()
+    found = []
+    for same in _same_curve(rows):
+        of = [
+            (*row.place, row.data, row.size, row.is_deep, row.scores and row.scores.stamp)
+            for row in same
+        ]
+        key = f"crossovers {digest([of, metrics])}"
+        found += derived.of(key, functools.partial(_crossovers_of, same, metrics))
     return pd.DataFrame(found, columns=list(CROSSOVERS))
 
 
@@ -167,11 +180,12 @@ def _same_curve(rows: Sequence[Row]) -> Iterable[list[Row]]:
     """Put together the whole rows of curves that were scored on the same pictures."""
     return grouped(
         (row for row in rows if row.scores and row.bad is None and row.curve_size is not None),
-        lambda row: (row.curve, row.scores and row.scores.rows.tobytes()),
+        lambda row: (row.curve, row.scores and row.scores.pictures),
     )
 
 
-def _crossovers_of(rows: Sequence[Row], metrics: Sequence[str]) -> Iterable[dict[str, Any]]:
+def _crossovers_of(rows: Sequence[Row], metrics: Sequence[str]) -> list[dict[str, Any]]:
+    found = []
     rows = sorted(rows, key=lambda row: row.place)
     pairs = Pairs([row.scores for row in rows if row.scores is not None])
     rng = np.random.default_rng(derive_seed("halves", pairs.n_people))
@@ -205,13 +219,16 @@ def _crossovers_of(rows: Sequence[Row], metrics: Sequence[str]) -> Iterable[dict
             difference = np.stack(
                 [curves[net][n][metric] - curves[classical][n][metric] for n in sizes], axis=-1
             )
-            yield {
-                **dict(zip(CURVE, rows[0].curve, strict=True)),
-                "score": metric,
-                "net": net,
-                "classical": classical,
-                **_judged(sizes, difference, net, classical),
-            }
+            found.append(
+                {
+                    **dict(zip(CURVE, rows[0].curve, strict=True)),
+                    "score": metric,
+                    "net": net,
+                    "classical": classical,
+                    **_judged(sizes, difference, net, classical),
+                }
+            )
+    return found
 
 
 def _with_draws(counts: np.ndarray) -> np.ndarray:

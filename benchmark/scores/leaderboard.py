@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from benchmark.core.derived import Derived
 from benchmark.core.store import Results
 from benchmark.scores import contrasts, pairs, published, rows, searches
 from benchmark.scores.contrasts import CONTRASTS, Contrast
@@ -85,12 +86,12 @@ class Leaderboard:
         """Compute the leaderboard of a results folder, reading each stored file once."""
         metric = _ranked_by(results)
         tried = searches.read(results)
-        computed, compared = _ranked(_with_steps(rows.read(results)), metric)
+        computed, compared = _ranked(_with_steps(rows.read(results)), metric, results.derived)
         computed = [
             replace(row, choices=(*row.choices, *(e.choice for e in tried if e.won_by(row))))
             for row in computed
         ]
-        by_kind = {kind: contrasts.compute(computed, kind) for kind in CONTRASTS}
+        by_kind = {kind: contrasts.compute(computed, kind, results.derived) for kind in CONTRASTS}
         in_order = sorted(computed, key=lambda row: row.order(metric))
         return cls(
             metric=metric,
@@ -98,8 +99,8 @@ class Leaderboard:
             table=table(in_order),
             pairs=compared,
             contrasts={kind: table for kind, table in by_kind.items() if len(table)},
-            curves=Curves.compute(computed, metric),
-            winners=winners(computed, metric),
+            curves=Curves.compute(computed, metric, results.derived),
+            winners=winners(computed, metric, results.derived),
             searches=tried,
             results=results,
         )
@@ -142,32 +143,36 @@ def _ranked_by(results: Results) -> Metric:
     return METRICS[name]
 
 
-def _ranked(found: Sequence[Row], metric: Metric) -> tuple[list[Row], pd.DataFrame]:
+def _ranked(
+    found: Sequence[Row], metric: Metric, derived: Derived
+) -> tuple[list[Row], pd.DataFrame]:
     """Rows with their intervals and ranks, and the pairs that these rest on."""
     ranked = {row.place: row for row in found}
     tables = []
     for same in pairs.same_pictures(found):
         scored = [row for row in same if not math.isnan(row.mean(metric.name))]
         if scored:
-            judged, table = pairs.rank(scored, metric)
+            judged, table = pairs.rank(scored, metric, derived)
             ranked |= {row.place: row for row in judged}
             tables += [table] * bool(len(table))
-        ranked |= {row.place: row for row in _unranked([row for row in same if row not in scored])}
+        ranked |= {
+            row.place: row for row in _unranked([row for row in same if row not in scored], derived)
+        }
     none = pd.DataFrame(columns=list(pairs.COLUMNS))
     return [*ranked.values()], pd.concat(tables, ignore_index=True) if tables else none
 
 
-def _unranked(rows: Sequence[Row]) -> list[Row]:
+def _unranked(rows: Sequence[Row], derived: Derived) -> list[Row]:
     """Rows without a score in what is ranked by, with the intervals of those that they have."""
     if not rows:
         return []
-    judged, _ = pairs.rank(rows, METRICS[RANKED_BY[0]])
+    judged, _ = pairs.rank(rows, METRICS[RANKED_BY[0]], derived)
     return [replace(row, rank=None, last_rank=None, share_best=None) for row in judged]
 
 
 def table(some: Sequence[Row]) -> pd.DataFrame:
     """Return rows as ``leaderboard.csv`` has them."""
-    result = pd.DataFrame([row.columns() for row in some], columns=columns())
+    result = pd.DataFrame([row.columns for row in some], columns=columns())
     for name in WHOLE_NUMBERS:
         result[name] = pd.to_numeric(result[name]).astype("Int64")
     return result

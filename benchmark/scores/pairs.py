@@ -7,18 +7,22 @@ noise of training too.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from benchmark.core.derived import Derived
+from benchmark.core.files import digest
 from benchmark.scores import intervals
 from benchmark.scores.intervals import Noise, Repeats
 from benchmark.scores.metrics import METRICS, Metric, counts_by_class
-from benchmark.scores.rows import Row, Scores, grouped
+from benchmark.scores.rows import Row, grouped
+from benchmark.scores.scores import Scores
 
 COLUMNS = (
     *("dataset", "protocol", "split", "n_test", "n_people", "model_a", "model_b"),
@@ -45,30 +49,36 @@ class Pairs:
     ----------
     scores : sequence of Scores
         Of one data set, on the same pictures, or on others of partly the same people.
-
-    Attributes
-    ----------
-    n_people : int
-        Those on any picture; where nobody says who is shown, each picture is one.
-    people : list of ndarray of int64
-        Who each picture shows, numbered from 0, for each of the scores.
+    derived : Derived, optional
+        Where differences are remembered.
     """
 
-    def __init__(self, scores: Sequence[Scores]) -> None:
+    def __init__(self, scores: Sequence[Scores], derived: Derived | None = None) -> None:
         self.scores = [*scores]
-        groups = np.concatenate([each.groups for each in scores])
-        known, people = np.unique(groups, return_inverse=True)
-        self.n_people = len(known)
-        self.people = np.split(people, np.cumsum([len(each.rows) for each in scores])[:-1])
+        self._derived = derived or Derived()
         self._right: dict[int, np.ndarray] = {}
         self._draws: dict[int, dict[str, np.ndarray]] = {}
+        self._noises: dict[tuple[int, int, str], Noise] = {}
+
+    @functools.cached_property
+    def people(self) -> list[np.ndarray]:
+        """Who each picture shows, numbered from 0, for each of the scores."""
+        groups = [each.answers.groups for each in self.scores]
+        _, people = np.unique(np.concatenate(groups), return_inverse=True)
+        return np.split(people, np.cumsum([len(each) for each in groups])[:-1])
+
+    @functools.cached_property
+    def n_people(self) -> int:
+        """Those on any picture; where nobody says who is shown, each picture is one."""
+        return 1 + max(int(each.max()) for each in self.people)
 
     def counts(self, i: int) -> np.ndarray:
         """Answers by person: ``(n_people, repeats, 4, n_classes)``, see `counts_by_class`."""
-        scores, people = self.scores[i], self.people[i]
+        answers, people = self.scores[i].answers, self.people[i]
+        n_classes = len(self.scores[i].confusion)
         counted = [
-            counts_by_class(scores.labels, *said, people, len(scores.confusion), self.n_people)
-            for said in zip(scores.predicted, scores.losses, strict=True)
+            counts_by_class(answers.labels, *said, people, n_classes, self.n_people)
+            for said in zip(answers.predicted, answers.losses, strict=True)
         ]
         return np.stack(counted, axis=1)
 
@@ -100,6 +110,17 @@ class Pairs:
         metric : str
             One that follows from counts by class.
         """
+        return Difference(
+            *self._derived.of(self._key(i, j, metric), lambda: self._compare(i, j, metric))
+        )
+
+    def _key(self, i: int, j: int, metric: str) -> str:
+        """What decides a difference: both scores, and all people that are drawn with them."""
+        beside = {each.pictures: each.stamp for each in self.scores}
+        drawn = "" if len(beside) == 1 else digest(sorted(beside.values()))
+        return f"{metric} {self.scores[i].stamp} less {self.scores[j].stamp} {drawn}"
+
+    def _compare(self, i: int, j: int, metric: str) -> Difference:
         means = self.scores[i].mean(metric), self.scores[j].mean(metric)
         value, spread = means[0] - means[1], self._noise(i, j, metric)
         if self._on_same_pictures(i, j):
@@ -181,17 +202,22 @@ class Pairs:
             if each not in self._right:
                 self._right[each] = self.counts(each)[:, :, 0].sum(axis=(1, 2))
         # With other numbers of repeats each model's answers count as often as the other's.
-        n_i, n_j = (len(self.scores[each].predicted) for each in (i, j))
+        n_i, n_j = (len(self.scores[each].confusions) for each in (i, j))
         return intervals.paired_p(n_j * self._right[i] - n_i * self._right[j])
 
     def _repeated(self, *those: int) -> bool:
-        return any(len(self.scores[i].predicted) > 1 for i in those)
+        return any(len(self.scores[i].confusions) > 1 for i in those)
 
     def _repeats(self, i: int, metric: str) -> Repeats:
         return Repeats(self.scores[i].by_repeat[metric].to_numpy(), self.draws(i, metric))
 
     def _noise(self, i: int, j: int, metric: str) -> Noise:
         """Of the difference; as many repeats are compared one by one, by their number."""
+        if (i, j, metric) not in self._noises:
+            self._noises[i, j, metric] = self._noise_of(i, j, metric)
+        return self._noises[i, j, metric]
+
+    def _noise_of(self, i: int, j: int, metric: str) -> Noise:
         one, other = self._repeats(i, metric), self._repeats(j, metric)
         people = min(self._effective(i), self._effective(j))
         if len(one.scores) != len(other.scores):
@@ -200,10 +226,10 @@ class Pairs:
         return intervals.noise(people, apart)
 
     def _on_same_pictures(self, i: int, j: int) -> bool:
-        return np.array_equal(self.scores[i].rows, self.scores[j].rows)
+        return self.scores[i].pictures == self.scores[j].pictures
 
     def _effective(self, i: int) -> float:
-        return intervals.effective_people(np.bincount(self.people[i]))
+        return self.scores[i].effective_people
 
 
 def _score(metric: Metric, counts: np.ndarray) -> np.ndarray:
@@ -216,11 +242,13 @@ def same_pictures(rows: Sequence[Row]) -> list[list[Row]]:
     """Put together the rows of a board that were scored on the same pictures."""
     return grouped(
         (row for row in rows if row.scores is not None),
-        lambda row: (*row.place[:3], row.fingerprint, row.scores and row.scores.rows.tobytes()),
+        lambda row: (*row.place[:3], row.fingerprint, row.scores and row.scores.pictures),
     )
 
 
-def rank(rows: Sequence[Row], metric: Metric) -> tuple[list[Row], pd.DataFrame]:
+def rank(
+    rows: Sequence[Row], metric: Metric, derived: Derived | None = None
+) -> tuple[list[Row], pd.DataFrame]:
     """Give the rows of one of `same_pictures` their intervals and ranks.
 
     Parameters
@@ -229,6 +257,8 @@ def rank(rows: Sequence[Row], metric: Metric) -> tuple[list[Row], pd.DataFrame]:
         Those that are not ``ok`` are given intervals and no rank.
     metric : Metric
         By which they are ranked.
+    derived : Derived, optional
+        Where it is remembered.
 
     Returns
     -------
@@ -238,41 +268,46 @@ def rank(rows: Sequence[Row], metric: Metric) -> tuple[list[Row], pd.DataFrame]:
         Every pair of ranked models, the better first: the columns `COLUMNS`. The interval
         of the difference is of that pair alone, the adjusted p-value for all pairs together.
     """
+    derived = derived or Derived()
     scores = [row.scores for row in rows if row.scores is not None]
     pairs = Pairs(scores)
-    n_people = pairs.n_people if scores[0].knows_people else None
+    n_people = scores[0].n_people if scores[0].knows_people else None
     means = [each.mean(metric.name) for each in scores]
     ranked = sorted(
         (i for i, row in enumerate(rows) if row.bad is None),
         key=lambda i: (-metric.goodness(means[i]), rows[i].place.model),
     )
-    compared = []
-    for position, i in enumerate(ranked):
-        for j in ranked[position + 1 :]:
-            names, of_both = (rows[i].place.model, rows[j].place.model), (means[i], means[j])
-            difference, p = pairs.difference(i, j, metric.name), pairs.p(i, j, metric.name)
-            compared.append((*names, metric.name, *of_both, *difference, p))
-    table = pd.DataFrame(compared, columns=list(COLUMNS[5:14]))
-    table["p_adjusted"] = pairs.adjusted_p(ranked, table["p"].to_numpy(np.float64), metric.name)
+    of_board = _compared(
+        pairs, ranked, metric, derived, " ".join([*rows[0].place[:3], rows[0].data])
+    )
+    names, of_both = [rows[i].place.model for i in ranked], [means[i] for i in ranked]
+    table = pd.DataFrame(
+        [
+            (names[i], names[j], metric.name, of_both[i], of_both[j], *compared)
+            for (i, j), compared in zip(
+                itertools.combinations(range(len(ranked)), 2), of_board["pairs"], strict=True
+            )
+        ],
+        columns=list(COLUMNS[5:14]),
+    )
+    adjusted = np.array(of_board["p_adjusted"], np.float64)
+    table["p_adjusted"] = adjusted
     table["told_apart"] = table["p_adjusted"] < 1 - intervals.LEVEL
-    board = (*rows[0].place[:3], len(scores[0].rows), n_people, rows[0].data)
+    board = (*rows[0].place[:3], scores[0].n_test, n_people, rows[0].data)
     for name, value in zip((*COLUMNS[:5], "data"), board, strict=True):
         table[name] = value
     good = metric.goodness(np.array([means[i] for i in ranked]))
-    adjusted = table["p_adjusted"].to_numpy(np.float64)
     of_ranked = zip(
         intervals.shared_ranks(good, adjusted).tolist(),
         intervals.last_ranks(good, adjusted).tolist(),
-        pairs.share_best(ranked, metric).tolist(),
+        of_board["share_best"],
         strict=True,
     )
     ranks = dict(zip(ranked, of_ranked, strict=True))
     judged = [
         replace(
             row,
-            intervals={
-                name: pairs.interval(i, name) for name in METRICS if METRICS[name].of_counts
-            },
+            intervals=_intervals(pairs, i, derived),
             rank=ranks[i][0] if i in ranks else None,
             last_rank=ranks[i][1] if i in ranks else None,
             share_best=ranks[i][2] if i in ranks else None,
@@ -281,3 +316,49 @@ def rank(rows: Sequence[Row], metric: Metric) -> tuple[list[Row], pd.DataFrame]:
         for i, row in enumerate(rows)
     ]
     return judged, table[list(COLUMNS)].astype({"n_people": "Int64"})
+
+
+def _intervals(pairs: Pairs, i: int, derived: Derived) -> dict[str, tuple[float, float]]:
+    """Ends of the interval of every metric that has one."""
+    names = [name for name, metric in METRICS.items() if metric.of_counts]
+    found = derived.of(
+        f"intervals {pairs.scores[i].stamp}", lambda: [pairs.interval(i, name) for name in names]
+    )
+    return {name: (low, high) for name, (low, high) in zip(names, found, strict=True)}
+
+
+def _compared(
+    pairs: Pairs, ranked: Sequence[int], metric: Metric, derived: Derived, board: str
+) -> dict[str, Any]:
+    """Every pair of a board, and what follows from all of them together.
+
+    Pairs that were on the board before are not computed again.
+
+    Returns
+    -------
+    dict
+        ``models``, the stamps of their scores; in the order of ``np.triu_indices(n, 1)`` ``pairs``,
+        each its `Difference` and p, and ``p_adjusted``; and ``share_best`` of each.
+    """
+    key = f"board {metric.name} {board} {pairs.scores[0].pictures}"
+    stamps = [pairs.scores[i].stamp for i in ranked]
+    found = derived.before(key)
+    if found is None or found["models"] != stamps:
+        known = {}
+        if found is not None:
+            both = itertools.combinations(found["models"], 2)
+            known = dict(zip(both, found["pairs"], strict=True))
+        compared = [
+            known.get((pairs.scores[i].stamp, pairs.scores[j].stamp))
+            or [*pairs.difference(i, j, metric.name), pairs.p(i, j, metric.name)]
+            for i, j in itertools.combinations(ranked, 2)
+        ]
+        p = np.array([each[-1] for each in compared])
+        found = {
+            "models": stamps,
+            "pairs": compared,
+            "p_adjusted": pairs.adjusted_p(ranked, p, metric.name).tolist(),
+            "share_best": pairs.share_best(ranked, metric).tolist(),
+        }
+    derived.put(key, found)
+    return dict(found)

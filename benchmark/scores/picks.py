@@ -153,6 +153,6 @@ def _as_good(row: Row, best: Row, metric: Metric) -> bool:
 
 def _cost(row: Row) -> int:
     """Seconds to train and to answer, as a number of `COST_STEP`."""
-    values = row.columns()
+    values = row.columns
     answering = values["predict_ms_per_image"] / 1000 * PICTURES_ANSWERED
     return math.ceil((values["fit_seconds"] + answering) / COST_STEP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,89 +10,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
-import pandas as pd
 
+from benchmark.core.files import DamagedError, digest
 from benchmark.core.predictions import Predictions
 from benchmark.core.protocols import Curve, Slides
 from benchmark.core.records import OUTSIDE, SELECTION, BoardRow, Measured, Place, Record
-from benchmark.core.store import DamagedError, Results
+from benchmark.core.store import PREDICTIONS, Results
 from benchmark.scores import choices, metrics, published
 from benchmark.scores.choices import Choice, Validation
 from benchmark.scores.metrics import METRICS, RANKED_BY, Metric, with_ends
+from benchmark.scores.scores import Answers, Scores, known, mean_of_known, summarised
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Scores:
-    """The answers of a row's runs, all to the same test pictures, and what follows from each.
-
-    Attributes
-    ----------
-    rows, labels, groups : ndarray of int64, shape (n,)
-        As in `predictions.Predictions`.
-    predicted : ndarray of int64, shape (repeats, n)
-        The classes named.
-    confidence : ndarray of float32, shape (repeats, n)
-        Their probabilities.
-    losses : ndarray of float64, shape (repeats, n)
-        See `metrics.log_losses`.
-    by_repeat : DataFrame
-        A row a repeat, a column a metric.
-    confusion : ndarray of int64, shape (n_classes, n_classes)
-        Summed over repeats; rows true, columns predicted.
-    reliability : ndarray, shape (3, bins)
-        Summed over repeats; see `metrics.reliability`.
-    """
-
-    rows: np.ndarray
-    labels: np.ndarray
-    groups: np.ndarray
-    predicted: np.ndarray
-    confidence: np.ndarray
-    losses: np.ndarray
-    by_repeat: pd.DataFrame
-    confusion: np.ndarray
-    reliability: np.ndarray
-
-    @classmethod
-    def of(cls, runs: Sequence[Predictions], only_classes: bool = False) -> Scores:
-        """Score the predictions of a row's runs, which may have named classes only.
-
-        Raises
-        ------
-        ValueError
-            If they are not of the same pictures.
-        """
-        first = runs[0]
-        if any(not np.array_equal(run.rows, first.rows) for run in runs):
-            raise ValueError("the repeats of a row were not scored on the same pictures")
-        return cls(
-            first.rows,
-            first.labels,
-            first.groups,
-            np.stack([run.probabilities.argmax(axis=1) for run in runs]),
-            np.stack([run.probabilities.max(axis=1) for run in runs]),
-            np.stack([metrics.log_losses(run.labels, run.probabilities) for run in runs]),
-            pd.DataFrame(
-                [metrics.score(run.labels, run.probabilities, only_classes) for run in runs]
-            ),
-            np.sum([metrics.confusion(run.labels, run.probabilities) for run in runs], axis=0),
-            np.sum([metrics.reliability(run.labels, run.probabilities) for run in runs], axis=0),
-        )
-
-    @property
-    def knows_people(self) -> bool:
-        """Whether the data say who is shown."""
-        return not np.array_equal(self.groups, self.rows)
-
-    def mean(self, metric: str) -> float:
-        """Mean of the repeats."""
-        return float(self.by_repeat[metric].mean())
-
-    def sd(self, metric: str) -> float | None:
-        """Standard deviation from one repeat to the next; None of one."""
-        return float(self.by_repeat[metric].std()) if len(self.by_repeat) > 1 else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +116,7 @@ class Row:
     @property
     def n_test(self) -> int | None:
         """Test pictures; None without a score."""
-        return None if self.scores is None else len(self.scores.rows)
+        return None if self.scores is None else self.scores.n_test
 
     def mean(self, metric: str) -> float:
         """Mean of the repeats; NaN without a score."""
@@ -252,7 +182,7 @@ class Row:
     @property
     def untested(self) -> list[str]:
         """Classes with pictures of which none is in the test set."""
-        tested = set() if self.scores is None else set(self.scores.labels.tolist())
+        tested = set() if self.scores is None else self.scores.tested
         return self._with_pictures(set(range(len(self.class_names))) - tested)
 
     @property
@@ -260,9 +190,7 @@ class Row:
         """Classes with test pictures, and trained on, that no run ever named."""
         if self.scores is None:
             return []
-        tested, named = (
-            set(np.unique(each).tolist()) for each in (self.scores.labels, self.scores.predicted)
-        )
+        tested, named = self.scores.tested, set().union(*self.scores.named)
         return [name for name in self._with_pictures(tested - named) if name not in self.untrained]
 
     def _with_pictures(self, classes: set[int]) -> list[str]:
@@ -275,8 +203,8 @@ class Row:
         if self.scores is None:
             return []
         notes = []
-        always = [np.unique(predicted) for predicted in self.scores.predicted]
-        single = [int(named[0]) for named in always if len(named) == 1]
+        always = self.scores.named
+        single = [label for named in always if len(named) == 1 for label in named]
         if single:
             said = sorted({self.class_names[label] for label in single})
             repeats = f" in {len(single)} of {len(always)} repeats" if len(always) > 1 else ""
@@ -294,8 +222,9 @@ class Row:
         notes.append(self.measured[0].note if len(self.good) == 1 else "")
         return [note for note in notes if note]
 
+    @functools.cached_property
     def columns(self) -> dict[str, Any]:
-        """Return its values in the table of the leaderboard, by column.
+        """Its values in the table of the leaderboard, by column.
 
         Times in seconds and milliseconds, memory in units of 10**6 bytes, scores as fractions;
         what is not known is left out.
@@ -321,7 +250,7 @@ class Row:
         }
 
     def _scored(self, scores: Scores) -> dict[str, Any]:
-        first, measured = self.measured[0], pd.DataFrame(self.measured)
+        first, measured = self.measured[0], self.measured
         means = {name: scores.mean(name) for name in METRICS}
         for name, ends in self.intervals.items():
             means |= with_ends(name, (means[name], *ends))
@@ -335,9 +264,12 @@ class Row:
             "n_train": first.n_train,
             "n_validation": first.n_validation,
             "n_test": self.n_test,
-            "fit_seconds": measured["fit_seconds"].mean(),
-            "predict_ms_per_image": (measured["predict_seconds"] / measured["n_test"]).mean() * 1e3,
-            "peak_memory_mb": measured["peak_memory_mb"].max(),
+            "fit_seconds": mean_of_known(run.fit_seconds for run in measured),
+            "predict_ms_per_image": mean_of_known(
+                run.predict_seconds / run.n_test for run in measured
+            )
+            * 1e3,
+            "peak_memory_mb": max(known(run.peak_memory_mb for run in measured), default=math.nan),
             "parameters": first.parameters,
             "device": " and ".join(sorted({run.device for run in self.measured})),
         }
@@ -359,7 +291,7 @@ class Row:
         if self.scores is None:
             return (*board, math.inf, True, math.inf, self.place.model)
         mean = self.scores.mean(metric.name)
-        worse = -len(self.scores.rows), self.rank is None, -metric.goodness(mean)
+        worse = -self.scores.n_test, self.rank is None, -metric.goodness(mean)
         return (*board, *worse, self.place.model)
 
 
@@ -389,26 +321,82 @@ def read_row(results: Results, entry: BoardRow) -> Row:
     """Read the runs of one row, those that validation chooses if several settings were tried."""
     if entry.tried:
         return _tuned(results, entry)
-    records, good = [], []
-    selected: dict[int, Predictions] = {}
-    for repeat, key in enumerate(entry.keys):
-        try:
-            record = results.record(key) or entry.without_result(repeat, "skipped", "not run yet")
-            if record.status == "ok":
-                predictions = results.predictions(record)
-                good.append(predictions.of(entry.protocol.part))
-                selected[repeat] = predictions.of(SELECTION)
-        except DamagedError as error:
-            logger.warning("%s: the run does not count", error)
-            record = entry.without_result(repeat, "failed", "its files are damaged: run it again")
-        records.append(record)
-    validation = {
-        repeat: metrics.score(run.labels, run.probabilities)
-        for repeat, run in selected.items()
-        if len(run.rows)
-    }
-    row = Row(entry, records, None, validation)
-    return replace(row, scores=Scores.of(good, row.only_classes)) if good else row
+    records = [_record(results, entry, repeat) for repeat in range(len(entry.keys))]
+    part, only_classes = entry.protocol.part, any(map(_named_only, records))
+    stamp = _stamp(results, records, part)
+    summary = results.derived.before(f"scores {stamp}")
+    if summary is None:
+        whole = _whole(results, entry, records)
+        good = [predictions.of(part) for predictions in whole.values()]
+        if not good:
+            return Row(entry, records, None)
+        answers = Answers.of(good)
+        summary = summarised(good, answers, only_classes)
+        summary["validation"] = [
+            [repeat, metrics.score(chosen.labels, chosen.probabilities)]
+            for repeat, predictions in whole.items()
+            if len((chosen := predictions.of(SELECTION)).rows)
+        ]
+        read: Callable[[], Answers] = lambda: answers  # noqa: E731
+    else:
+        read = functools.partial(_answers, results, records, part)
+    if _stamp(results, records, part) == stamp:  # no run was found to be damaged
+        results.derived.put(f"scores {stamp}", summary)
+    return Row(
+        entry, records, Scores.from_summary(summary, stamp, read), dict(summary["validation"])
+    )
+
+
+def _record(results: Results, entry: BoardRow, repeat: int) -> Record:
+    """The record of a run, or what stands for it."""
+    try:
+        record = results.record(entry.keys[repeat])
+        return record or entry.without_result(repeat, "skipped", "not run yet")
+    except DamagedError as error:
+        return _damaged(entry, repeat, error)
+
+
+def _damaged(entry: BoardRow, repeat: int, error: DamagedError) -> Record:
+    logger.warning("%s: the run does not count", error)
+    return entry.without_result(repeat, "failed", "its files are damaged: run it again")
+
+
+def _named_only(record: Record) -> bool:
+    return record.measured is not None and not record.measured.has_probabilities
+
+
+def _whole(results: Results, entry: BoardRow, records: list[Record]) -> dict[int, Predictions]:
+    """What the runs said that are ``ok``; the records of those that are damaged are replaced."""
+    whole = {}
+    for repeat, record in enumerate(records):
+        if record.status == "ok":
+            try:
+                whole[repeat] = results.predictions(record)
+            except DamagedError as error:
+                records[repeat] = _damaged(entry, repeat, error)
+    return whole
+
+
+def _stamp(results: Results, records: Sequence[Record], part: str) -> str:
+    """Digest of all that the scores of runs are computed from."""
+    runs = [
+        (
+            repeat,
+            record.dataset.n,
+            len(record.dataset.class_counts),
+            record.measured.n_test,
+            record.measured.has_probabilities,
+            results.digest(f"runs/{record.key}/{PREDICTIONS}"),
+        )
+        for repeat, record in enumerate(records)
+        if record.status == "ok" and record.measured is not None
+    ]
+    return digest([part, runs])
+
+
+def _answers(results: Results, records: Sequence[Record], part: str) -> Answers:
+    good = [record for record in records if record.status == "ok"]
+    return Answers.of([results.predictions(record).of(part) for record in good])
 
 
 def _tuned(results: Results, entry: BoardRow) -> Row:

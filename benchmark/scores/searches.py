@@ -147,7 +147,7 @@ def _scored(results: Results, search: SearchRecord) -> tuple[pd.DataFrame, int]:
         best = int(_best_first(scores, search.metric)[0])
         places = [*scored]
         judged = _judged(Pairs([*scored.values()]), places.index(best))
-        n_validation, compared = len(scored[best].rows), dict(zip(places, judged, strict=True))
+        n_validation, compared = scored[best].n_test, dict(zip(places, judged, strict=True))
     columns = parameters(search.trials)
     described = [
         {

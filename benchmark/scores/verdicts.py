@@ -10,14 +10,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmark.core.protocols import Fair
 from benchmark.core.records import WITHIN
 from benchmark.scores import intervals, published
 from benchmark.scores.metrics import with_ends
-from benchmark.scores.rows import Row, Scores
+from benchmark.scores.rows import Row
+from benchmark.scores.scores import Scores
 
 REPRODUCED, CONTRADICTED, NOT_CHECKABLE = "reproduced", "contradicted", "not checkable"
 COLUMNS = (
@@ -66,9 +66,9 @@ def _of_figure(figure: Mapping[Any, Any], rows: Sequence[Row]) -> dict[Any, Any]
     line |= with_ends("accuracy", (repeated.mean("accuracy"), *repeated.intervals["accuracy"]))
     line["only_says"] = _only_says(scores, repeated.class_names)
     n = figure["n_test"]
-    if pd.isna(n) or n != len(scores.rows):
+    if pd.isna(n) or n != scores.n_test:
         stated = "unsaid" if pd.isna(n) else f"{n:,}"
-        reason = f"published on {stated} test pictures, here on {len(scores.rows):,}"
+        reason = f"published on {stated} test pictures, here on {scores.n_test:,}"
         return {**line, "verdict": NOT_CHECKABLE, "reason": reason}
     difference = _difference(figure["published_accuracy"], n, repeated)
     line |= with_ends("difference", difference)
@@ -92,8 +92,8 @@ def _difference(stated: float, n: int, row: Row) -> tuple[float, float, float]:
 
 
 def _only_says(scores: Scores, class_names: Sequence[str]) -> str:
-    said = np.unique(scores.predicted)
-    return class_names[int(said[0])] if len(said) == 1 else ""
+    said = set().union(*scores.named)
+    return class_names[said.pop()] if len(said) == 1 else ""
 
 
 def _fair(same: Sequence[Row], repeated: Row | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.core.derived import Derived
 from benchmark.core.protocols import Curve, Fair
 from benchmark.scores.metrics import Metric
 from benchmark.scores.pairs import Pairs
@@ -24,7 +25,7 @@ WINNERS = (
 SAME_MAP = ["dataset", "split", "data"]  # rows that agree in these are of one picture
 
 
-def winners(rows: Sequence[Row], metric: Metric) -> pd.DataFrame:
+def winners(rows: Sequence[Row], metric: Metric, derived: Derived | None = None) -> pd.DataFrame:
     """Find the kind of model that wins with so many pictures and so many seconds.
 
     Of each kind the model is chosen that is best on the validation pictures, among those that are
@@ -43,7 +44,7 @@ def winners(rows: Sequence[Row], metric: Metric) -> pd.DataFrame:
     """
     found: list[dict[str, Any]] = []
     for same in _comparable(rows):
-        pairs = Pairs([row.scores for row in same if row.scores is not None])
+        pairs = Pairs([row.scores for row in same if row.scores is not None], derived)
         candidates = [Candidate(i, row, metric) for i, row in enumerate(same)]
         for alike in grouped(candidates, lambda each: each.row.size):
             found += _stretches(alike, pairs, metric)
@@ -62,7 +63,7 @@ def _comparable(rows: Sequence[Row]) -> list[list[Row]]:
             and row.bad is None
             and row.validation
         ),
-        lambda row: (row.curve, row.scores and row.scores.rows.tobytes()),
+        lambda row: (row.curve, row.scores and row.scores.pictures),
     )
 
 

@@ -22,7 +22,7 @@ from benchmark.core.predictions import Predictions
 from benchmark.core.records import Record
 from benchmark.core.store import Results
 from benchmark.scores.pairs import Difference, Pairs
-from benchmark.scores.rows import Scores
+from benchmark.scores.scores import Scores
 from benchmark.use.fitted import Fitted
 from datasets import Dataset, InputError, Source
 

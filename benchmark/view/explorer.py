@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from benchmark.core.derived import Derived
 from benchmark.scores import pairs
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import with_ends
-from benchmark.scores.rows import Row, Scores, grouped
+from benchmark.scores.rows import Row, grouped
+from benchmark.scores.scores import Scores
 from benchmark.view import text, thumbnails
 from benchmark.view.thumbnails import Thumbnails
 
 FIRST_LETTER = 0x100
 LEVELS = 60  # of confidence
 MOST_EPOCHS = 40  # points of a training curve
+MOST_ANSWERS = 2_500_000  # within the page, of which they are up to 4 MB
 CURVES = ("epoch", "train_loss", "validation_loss")
 
 
@@ -86,41 +91,86 @@ class Board:
 
 @dataclass(frozen=True)
 class Explorer:
-    """All that can be opened, and the place of the board to begin with."""
+    """All that can be opened, and the place of the board to begin with.
+
+    Of ``n_boards``, those for whose answers there is no room on the page are left out.
+    """
 
     first: int
     sets: list[Set]
     tests: list[Test]
     boards: list[Board]
+    n_boards: int
 
     @classmethod
     def of(cls, board: Leaderboard) -> Explorer:
         """Collect the answers of every board but those of a learning curve's smaller sizes."""
         whole = [row for row in board.rows if not row.is_step]
-        found = pairs.same_pictures(whole)
+        every = pairs.same_pictures(whole)
+        first = every[_first(every)]
+        found = _with_room(every, first)
+        derived = board.results.derived
         by_set = grouped((same[0] for same in found), lambda row: row.fingerprint)
         places = {rows[0].fingerprint: i for i, rows in enumerate(by_set)}
         sets = [
-            _set(rows[0], [same for same in found if same[0].fingerprint == fingerprint], board)
+            _set(
+                rows[0],
+                [same for same in found if same[0].fingerprint == fingerprint],
+                board,
+                len(by_set),
+            )
             for fingerprint, rows in zip(places, by_set, strict=True)
         ]
-        tests: dict[tuple[str, bytes], int] = {}
+        tests: dict[tuple[str, str], int] = {}
         listed: list[Test] = []
         boards = []
         for same in found:
             scores = _scores(same)[0]
-            here = same[0].fingerprint, scores.rows.tobytes()
+            here = same[0].fingerprint, scores.pictures
             if here not in tests:
                 tests[here] = len(listed)
-                people = scores.groups.tolist() if scores.knows_people else []
-                listed.append(Test(scores.rows.tolist(), letters(scores.labels), people))
+                tested = derived.of(f"tested {scores.stamp}", partial(_tested, scores))
+                listed.append(Test(*tested))
             boards.append(_board(same, board, places[same[0].fingerprint], tests[here]))
-        return cls(_first(found), sets, listed, boards)
+        return cls(found.index(first), sets, listed, boards, len(every))
 
-    def packed(self) -> str:
+    def packed(self, derived: Derived | None = None) -> str:
         """Return all of it as text for a page: base64 of gzip of JSON."""
-        whole = json.dumps(asdict(self), separators=(",", ":"), ensure_ascii=False)
-        return base64.b64encode(gzip.compress(whole.encode(), mtime=0)).decode()
+        shown = {name: each for name, each in vars(self).items() if name != "n_boards"}
+        whole = json.dumps(shown, default=vars, separators=(",", ":"), ensure_ascii=False)
+        content = whole.encode()
+        key = f"packed {hashlib.sha256(content).hexdigest()}"
+        return str((derived or Derived()).of(key, partial(_packed, content)))
+
+
+def _packed(content: bytes) -> str:
+    return base64.b64encode(gzip.compress(content, mtime=0)).decode()
+
+
+def _with_room(found: Sequence[list[Row]], first: list[Row]) -> list[list[Row]]:
+    """The boards for whose answers there is room: that to begin with, and the first others."""
+    room = MOST_ANSWERS
+    kept: list[list[Row]] = []
+    for same in sorted(found, key=lambda same: same is not first):
+        room -= sum(each.n_test * len(each.confusions) for each in _scores(same))
+        if room < 0 and kept:
+            break
+        kept.append(same)
+    return [same for same in found if any(same is each for each in kept)]
+
+
+def _tested(scores: Scores) -> list[object]:
+    answers = scores.answers
+    people = answers.groups.tolist() if scores.knows_people else []
+    return [answers.rows.tolist(), letters(answers.labels), people]
+
+
+def _said(scores: Scores) -> list[list[str]]:
+    answers = scores.answers
+    return [
+        [letters(said) for said in answers.predicted],
+        [letters(levels(sure)) for sure in answers.confidence],
+    ]
 
 
 def _first(found: Sequence[Sequence[Row]]) -> int:
@@ -152,12 +202,14 @@ def _scores(rows: Sequence[Row]) -> list[Scores]:
     return [row.scores for row in rows if row.scores is not None]
 
 
-def _set(row: Row, found: Sequence[Sequence[Row]], board: Leaderboard) -> Set:
+def _set(row: Row, found: Sequence[Sequence[Row]], board: Leaderboard, sets: int) -> Set:
     facts = row.entry.dataset
     tests = [_scores(same) for same in found]
-    tested = sorted({number for one in tests for number in one[0].rows.tolist()})
+    derived = board.results.derived
+    of_tests = [derived.of(f"tested {one[0].stamp}", partial(_tested, one[0])) for one in tests]
+    tested = sorted({number for rows, *_ in of_tests for number in rows})
     files = board.results.files(row.fingerprint)
-    pictures = thumbnails.make(thumbnails.find(facts), tests, board.results.path)
+    pictures = thumbnails.make(thumbnails.find(facts), tests, board.results.path, sets)
     return Set(
         text.data_name(facts),
         row.class_names,
@@ -191,13 +243,14 @@ def _board(same: Sequence[Row], board: Leaderboard, of: int, test: int) -> Board
 
 
 def _model(row: Row, scores: Scores, board: Leaderboard) -> Model:
+    said, sure = board.results.derived.of(f"said {scores.stamp}", partial(_said, scores))
     values = with_ends("accuracy", (scores.mean("accuracy"), *row.intervals["accuracy"]))
     return Model(
         name=row.place.model,
         kind=row.entry.model.kind,
         score=text.with_interval(values, "accuracy"),
-        said=[letters(said) for said in scores.predicted],
-        sure=[letters(levels(sure)) for sure in scores.confidence],
+        said=said,
+        sure=sure,
         epochs=[
             _epochs(history)
             for run in row.good

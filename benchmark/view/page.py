@@ -6,19 +6,21 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import markupsafe
 import pandas as pd
+from matplotlib.figure import Figure
 
 from benchmark.core.models import code_hash
 from benchmark.core.store import Results
 from benchmark.scores import metrics
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.view import markdown, plots, predictions, sections, text
+from benchmark.view import drawing, markdown, plots, predictions, sections, text
 from benchmark.view.explorer import Explorer
 from benchmark.view.sections import Picture, Section
 
@@ -51,55 +53,78 @@ def publish(
     Leaderboard
         What was published.
     """
-    board = board or Leaderboard.compute(results)
-    shown = sections.every(board)
-    facts = text.Facts.of(board)
-    warning = text.HOW_TO_GET_REAL if facts.generated else ""
-    audit = _audit(results, board.table)
-    results.write("leaderboard.md", markdown.leaderboard(shown, warning, audit))
-    write(results, shown)
-    answers = Explorer.of(board).packed() if any(row.scores for row in board.rows) else ""
-    page = render(
-        "report.html",
-        results,
-        sections=shown,
-        warning=warning,
-        audit=audit,
-        answers=answers,
-        people=facts.people,
-    )
-    results.write("report.html", page)
-    results.remove_folder(SVG)
-    if with_svg:
-        for picture in (each for section in shown for each in section.kept):
-            name = Path(SVG, picture.file).with_suffix("").as_posix()
-            results.write(f"{name}.svg", plots.svg(picture.draw()))
-    results.remove_folder(predictions.FOLDER)
-    if with_predictions:
-        predictions.write(board)
+    with results.together():
+        board = board or Leaderboard.compute(results)
+        shown = sections.every(board)
+        facts = text.Facts.of(board)
+        warning = text.HOW_TO_GET_REAL if facts.generated else ""
+        audit = _audit(results, board.table)
+        results.write("leaderboard.md", markdown.leaderboard(shown, warning, audit))
+        write(results, shown)
+        opened = Explorer.of(board) if any(row.scores for row in board.rows) else None
+        page = render(
+            "report.html",
+            results,
+            sections=shown,
+            warning=warning,
+            audit=audit,
+            answers=opened.packed(results.derived) if opened else "",
+            opened=opened,
+            people=facts.people,
+        )
+        results.write("report.html", page)
+        results.remove_folder(SVG)
+        if with_svg:
+            for picture in (each for section in shown for each in section.kept):
+                name = Path(SVG, picture.file).with_suffix("").as_posix()
+                results.write(f"{name}.svg", plots.svg(picture.draw()))
+        if with_predictions:
+            predictions.write(board)
+        else:
+            results.remove_folder(predictions.FOLDER)
     return board
 
 
 def write(results: Results, shown: Sequence[Section]) -> None:
     """Write the data of sections, draw the pictures that are not drawn yet, and remove others."""
+    wanted = []
     for section in shown:
-        for file, csv in section.data.items():
-            results.write(file, csv)
+        for file, table in section.data.items():
+            if isinstance(table, str):
+                results.write(file, table)
+            else:
+                results.write_from(file, section.data_from, table)
         for picture in section.pictures:
             if picture not in section.kept:
                 results.remove(picture.file)
-                continue
-            mark = _mark(picture)
-            if not mark or not plots.is_current(results.path / picture.file, mark):
-                results.write(picture.file, plots.png(picture.draw(), mark))
+            elif not _is_current(results, picture):
+                wanted.append(picture)
+    for picture, drawn in zip(wanted, drawing.png([*map(_marked, wanted)]), strict=True):
+        results.write_from(picture.file, picture.made_from, partial(bytes, drawn))
+
+
+def _is_current(results: Results, picture: Picture) -> bool:
+    """Whether a picture is there as it would be drawn."""
+    if results.is_from(picture.file, picture.made_from):
+        return True
+    mark = _mark(picture)
+    current = bool(mark) and results.is_sound(picture.file)
+    current = current and plots.is_current(results.path / picture.file, mark)
+    if current:
+        results.note_source(picture.file, picture.made_from)
+    return current
+
+
+def _marked(picture: Picture) -> tuple[Callable[[], Figure], str]:
+    return picture.draw, _mark(picture)
 
 
 def _mark(picture: Picture) -> str:
     """Digest of what a picture is drawn from and of the code that draws it."""
     if not picture.drawn_from:
         return ""
-    drawing = sorted(map(str, Path(plots.__file__).parent.glob("*.py")))
-    code = code_hash(*drawing, str(metrics.__file__), str(text.__file__))
+    files = sorted(map(str, Path(plots.__file__).parent.glob("*.py")))
+    code = code_hash(*files, str(metrics.__file__), str(text.__file__))
     return hashlib.sha256(repr((code, picture.drawn_from)).encode()).hexdigest()
 
 
@@ -129,15 +154,18 @@ def render(template: str, results: Results, **values: Any) -> str:
         f"data:image/png;base64,{base64.b64encode((results.path / file).read_bytes()).decode()}"
     )
     environment.filters["percent"] = text.percent
-    environment.filters["drawn"] = _drawn
+    environment.filters["drawn"] = partial(_drawn, results)
     environment.filters["said_once"] = said_once
     return environment.get_template(template).render(**values)
 
 
-def _drawn(picture: Picture) -> markupsafe.Markup:
+def _drawn(results: Results, picture: Picture) -> markupsafe.Markup:
     """A picture as part of the page, or a link to it."""
     if picture.on_page:
-        return markupsafe.Markup(plots.inline(picture.draw(), picture.shows))
+        drawn = results.derived.from_(
+            *("svg", picture.made_from), lambda: plots.inline(picture.draw(), picture.shows)
+        )
+        return markupsafe.Markup(drawn)
     return markupsafe.Markup('<a href="{}">{}</a>, a file beside this page').format(
         picture.file, picture.shows
     )

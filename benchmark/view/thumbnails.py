@@ -18,7 +18,7 @@ from PIL import Image
 
 import datasets
 from benchmark.core.records import DataFacts
-from benchmark.scores.rows import Scores
+from benchmark.scores.scores import Scores
 from datasets import Dataset, InputError
 
 MOST_SIDE = 64  # pixels of a thumbnail
@@ -26,6 +26,7 @@ A_ROW = 40  # thumbnails
 QUALITY = 70  # of 100
 BYTES_A_PIXEL = 0.45  # of WebP at that quality, measured on photographs of 32 and 64 pixels
 MOST_BYTES = 2_500_000  # of one data set's thumbnails
+ALL_BYTES = 5_000_000  # of those of all
 A_CELL = 12  # surest answers of each cell of a confusion matrix come first
 
 
@@ -75,7 +76,9 @@ def find(facts: DataFacts) -> Dataset | None:
     return dataset if dataset.fingerprint == facts.fingerprint else None
 
 
-def make(dataset: Dataset | None, tests: Sequence[Sequence[Scores]], out: Path) -> Thumbnails:
+def make(
+    dataset: Dataset | None, tests: Sequence[Sequence[Scores]], out: Path, sets: int = 1
+) -> Thumbnails:
     """Make the thumbnails of a data set.
 
     Parameters
@@ -85,10 +88,12 @@ def make(dataset: Dataset | None, tests: Sequence[Sequence[Scores]], out: Path) 
         Of every board of this data set, the best model first.
     out : Path
         The results folder, in which the page is opened.
+    sets : int
+        Data sets that share the room there is.
     """
     if dataset is None:
         return Thumbnails()
-    tested = np.unique(np.concatenate([one[0].rows for one in tests]))
+    tested = np.unique(np.concatenate([one[0].answers.rows for one in tests]))
     grey, sides = np.zeros(len(dataset), np.int64), np.zeros(len(dataset), np.int64)
     grey[tested] = _is_grey(dataset.take(tested))
     if dataset.root is not None:
@@ -103,7 +108,7 @@ def make(dataset: Dataset | None, tests: Sequence[Sequence[Scores]], out: Path) 
     if not dataset.may_embed:
         return known
     side = min(dataset.size, MOST_SIDE)
-    most = int(MOST_BYTES / (BYTES_A_PIXEL * side**2))
+    most = int(min(MOST_BYTES, ALL_BYTES / sets) / (BYTES_A_PIXEL * side**2))
     rows = list(itertools.islice(dict.fromkeys(telling(tests)), most))
     return replace(known, sheet=_sheet(dataset.take(np.array(rows)), side), side=side, rows=rows)
 
@@ -117,14 +122,14 @@ def telling(tests: Iterable[Sequence[Scores]]) -> Iterator[int]:
     tests = [*tests]
     for mistakes in (True, False):
         for one in itertools.chain.from_iterable(tests):
-            named = one.predicted[0]
-            order = np.argsort(-one.confidence[0], kind="stable")
-            order = order[(named != one.labels)[order] == mistakes]
-            cell = one.labels[order] * len(one.confusion) + named[order]
+            answers, named = one.answers, one.answers.predicted[0]
+            order = np.argsort(-answers.confidence[0], kind="stable")
+            order = order[(named != answers.labels)[order] == mistakes]
+            cell = answers.labels[order] * len(one.confusion) + named[order]
             for each in np.unique(cell):
-                yield from one.rows[order[cell == each][:A_CELL]].tolist()
+                yield from answers.rows[order[cell == each][:A_CELL]].tolist()
     for scores in tests:
-        yield from scores[0].rows.tolist()
+        yield from scores[0].answers.rows.tolist()
 
 
 def _sheet(images: np.ndarray, side: int) -> str:

@@ -68,7 +68,7 @@ def test_every_row_has_its_confusion_matrix(computed: Leaderboard) -> None:
         assert base.with_name(f"{base.name}.png").is_file() != row.is_step
         counts = pd.read_csv(f"{base}.csv", index_col="true")
         assert row.scores is not None
-        assert counts.to_numpy().sum() == len(row.scores.rows) * len(row.entry.keys)
+        assert counts.to_numpy().sum() == row.scores.n_test * len(row.entry.keys)
 
 
 def test_the_readme_opens_with_the_computed_answer() -> None:

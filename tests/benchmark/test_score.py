@@ -178,7 +178,7 @@ def test_columns_may_be_called_as_the_classes_and_other_pictures_be_there_too(
     )
     assert tree.scores is not None
     assert mine.scores is not None
-    assert np.array_equal(mine.scores.predicted[0], tree.scores.predicted[0])
+    assert np.array_equal(mine.scores.answers.predicted[0], tree.scores.answers.predicted[0])
 
 
 def test_rows_of_other_pictures_are_told_of_and_not_compared(

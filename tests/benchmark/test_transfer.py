@@ -51,7 +51,7 @@ def test_one_run_is_scored_within_its_set_and_across(
     assert len({record.key for row in rows for record in row.runs}) == 2
     for each in rows:
         assert each.scores is not None
-        of_other = each.scores.rows >= 60
+        of_other = each.scores.answers.rows >= 60
         across = each.place.split == "across"
         assert of_other.all() if across else not of_other.any()
     stated = "On 2 classes, disc, ring: without 30 bar of shapes; without 12 star of other; a third"

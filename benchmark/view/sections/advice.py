@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
+from benchmark.core.files import DamagedError
 from benchmark.core.records import SELECTION, Asked
-from benchmark.core.store import DamagedError, Results
+from benchmark.core.store import Results
 from benchmark.scores import curves, intervals, picks
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import Metric
 from benchmark.scores.pairs import Pairs
-from benchmark.scores.rows import Row, Scores, read_row
+from benchmark.scores.rows import Row, read_row
+from benchmark.scores.scores import Scores
 from benchmark.view.sections.section import Section
 from benchmark.view.text import score
 
@@ -83,7 +84,7 @@ def larger_pictures(board: Leaderboard, asked: Asked) -> str:
         scores = Scores.of([board.results.predictions(here.good[0]).of(SELECTION)])
     except DamagedError:
         return ""
-    if not np.array_equal(there.scores.rows, scores.rows):
+    if there.scores.pictures != scores.pictures:
         return ""  # what counts as a copy, and so the division, may depend on the size
     pairs = Pairs([there.scores, scores])
     gain = metric.goodness(pairs.difference(0, 1, metric.name).value)
@@ -94,7 +95,7 @@ def larger_pictures(board: Leaderboard, asked: Asked) -> str:
     unit = f" % {metric.label}" if metric.is_share else f" {metric.label}"
     on, less = (score(each.mean(metric.name), metric.name) for each in (there.scores, scores))
     return (
-        f"Larger ones: at {size} pixels {name} has {on}{unit} on the {len(scores.rows):,} "
+        f"Larger ones: at {size} pixels {name} has {on}{unit} on the {scores.n_test:,} "
         f"validation pictures, and {less} at {here.entry.dataset.size}: {verdict}."
     )
 
@@ -144,7 +145,7 @@ def _expect(pick: Row, rows: Sequence[Row], metric: Metric) -> str:
         pairs = Pairs([row.scores for row in rows if row.scores is not None])
         expected = min(pairs.expected_of_best(metric), pick.mean("accuracy"))
         flattered = f", and {score(expected)} % if chosen on other pictures than it is scored on"
-    commonest = pick.class_names[int(np.bincount(pick.scores.labels).argmax())]
+    commonest = pick.class_names[int(pick.scores.confusions[0].sum(axis=1).argmax())]
     wide = f" So wide an interval says little: test pictures are few ({pick.n_test:,})."
     return (
         f"What to expect: {score(pick.mean('accuracy'))} % of new pictures like these right "
@@ -154,7 +155,7 @@ def _expect(pick: Row, rows: Sequence[Row], metric: Metric) -> str:
 
 
 def _costs(pick: Row, results: Results) -> str:
-    values, record = pick.columns(), pick.good[0]
+    values, record = pick.columns, pick.good[0]
     file = results.model_file(record.key)
     size = f"a file of {file.stat().st_size / 1e6:.1f} MB, " if file else ""
     threads = record.environment.threads

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from benchmark.core.files import digest
 from benchmark.core.store import Results
 from benchmark.scores import metrics
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.scores.rows import Row, Scores
+from benchmark.scores.rows import Row
+from benchmark.scores.scores import Scores
 from benchmark.view import plots, text
 from benchmark.view.sections.section import Picture, Section
 from benchmark.view.text import score
@@ -40,7 +43,7 @@ def _of_row(row: Row, scores: Scores, results: Results) -> Section:
     what = (
         f"{text.data_name(data)}, {data.size} px, "
         f"protocol {place.protocol}, {text.split_name(place.split)}, "
-        f"{len(scores.rows):,} test pictures{repeats}"
+        f"{scores.n_test:,} test pictures{repeats}"
         f"{', epoch chosen on the test set' if flatters else ''}"
     )
     title = f"{place.model}: {score(scores.mean('accuracy'))} % right"
@@ -48,37 +51,50 @@ def _of_row(row: Row, scores: Scores, results: Results) -> Section:
     file = text.file_name(place.dataset, row.board, place.model)
     of = (what, title, sure, [run.finished + run.key for run in runs])
     draw: dict[str, Callable[[], Figure]] = {
-        "confusion": lambda: plots.confusion(
-            scores.confusion, row.class_names, title, what, row.untrained
+        "confusion": partial(
+            plots.confusion, scores.confusion, row.class_names, title, what, row.untrained
         )
     }
+    tables: dict[str, Callable[[], str]] = {
+        "confusion": partial(_counts, row, scores),
+        "classes": partial(_by_class, row, scores),
+    }
     if not row.only_classes:
-        draw["reliability"] = lambda: plots.reliability(scores.reliability, sure, what)
+        draw["reliability"] = partial(plots.reliability, scores.reliability, sure, what)
+        tables["reliability"] = partial(_reliability, scores)
     if in_epochs:
         keys = [run.key for run in runs]
-        draw["curves"] = lambda: plots.curves(_histories(results, keys), title, what, selected_on)
-    classes = _by_class(row, scores)
-    counts = pd.DataFrame(scores.confusion, pd.Index(row.class_names, name="true"), row.class_names)
-    tables = {"confusion": counts.to_csv(), "classes": classes.to_csv()}
-    if not row.only_classes:
-        bins = pd.DataFrame(scores.reliability.T, columns=["pictures", "confidence", "right"])
-        tables["reliability"] = text.csv(bins)
+        draw["curves"] = partial(_curves, results, keys, title, what, selected_on)
     return Section(
         f"{row.board} {place.model}",
         place.dataset,
         pictures=[Picture(f"{kind}/{file}.png", SHOWS[kind], draw[kind], of) for kind in draw],
         data={f"{kind}/{file}.csv": table for kind, table in tables.items()},
+        data_from=digest([scores.stamp, [*data.class_counts.items()], row.untrained]),
         where="folder" if row.is_step else "files",
     )
 
 
-def _histories(results: Results, keys: Sequence[str]) -> list[pd.DataFrame]:
-    """Read the epochs of a net's runs, as far as they are stored."""
+def _curves(
+    results: Results, keys: Sequence[str], title: str, what: str, selected_on: str
+) -> Figure:
+    """Training curves of a net's runs, as far as their epochs are stored."""
     read = (results.history(key) for key in keys)
-    return [history for history in read if history is not None]
+    histories = [history for history in read if history is not None]
+    return plots.curves(histories, title, what, selected_on)
 
 
-def _by_class(row: Row, scores: Scores) -> pd.DataFrame:
+def _counts(row: Row, scores: Scores) -> str:
+    names = row.class_names
+    return str(pd.DataFrame(scores.confusion, pd.Index(names, name="true"), names).to_csv())
+
+
+def _reliability(scores: Scores) -> str:
+    columns = ["pictures", "confidence", "right"]
+    return text.csv(pd.DataFrame(scores.reliability.T, columns=columns))
+
+
+def _by_class(row: Row, scores: Scores) -> str:
     """Scores of every class, repeats together, and whether all runs were trained on it."""
     table = metrics.by_class(scores.confusion)
     table.index = pd.Index(row.class_names, name="class")
@@ -86,4 +102,4 @@ def _by_class(row: Row, scores: Scores) -> pd.DataFrame:
     table["in_training"] = [
         bool(counts[name]) and name not in row.untrained for name in table.index
     ]
-    return table
+    return str(table.to_csv())

@@ -82,8 +82,8 @@ def _on_search(search: Search, board: Leaderboard) -> list[str]:
         for row in board.rows:
             if search.won_by(row) and row.scores is not None:
                 lines.append(
-                    f"Under {row.board} that is {with_interval(row.columns(), 'accuracy')} % of "
-                    f"{len(row.scores.rows):,} test pictures, which counted in no choice."
+                    f"Under {row.board} that is {with_interval(row.columns, 'accuracy')} % of "
+                    f"{row.scores.n_test:,} test pictures, which counted in no choice."
                 )
         others = int(search.table["accuracy"].notna().sum()) - 1
         if others:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +11,8 @@ from typing import Literal
 
 import pandas as pd
 from matplotlib.figure import Figure
+
+from benchmark.scores.metrics import Metric
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,32 @@ class Picture:
     drawn_from: tuple[object, ...] = ()
     on_page: bool = True
 
+    @functools.cached_property
+    def made_from(self) -> str:
+        """Digest of all that the file and its words depend on; empty where that is not known."""
+        if self.drawn_from:
+            told: object = self.drawn_from
+        elif isinstance(self.draw, functools.partial):
+            told = _told([self.draw.func.__name__, *self.draw.args])
+        else:
+            told = None
+        whole = repr((self.file, self.shows, told))
+        return "" if told is None else hashlib.sha256(whole.encode()).hexdigest()
+
+
+def _told(value: object) -> object:
+    """What decides a value, as something whose ``repr`` says it all; None of what is not known."""
+    if isinstance(value, pd.DataFrame):
+        return value.to_csv(), value.dtypes.to_dict().items()
+    if isinstance(value, Metric):
+        return value.name
+    if isinstance(value, Mapping):
+        value = [each for item in value.items() for each in item]
+    if isinstance(value, list | tuple):
+        parts = [*map(_told, value)]
+        return None if None in parts else parts
+    return value if isinstance(value, str | int | float) else None
+
 
 @dataclass(frozen=True)
 class Section:
@@ -53,7 +83,9 @@ class Section:
         Of text.
     pictures : sequence of Picture
     data : mapping
-        Tables to write beside, as CSV or LaTeX, by file.
+        Tables to write beside, as CSV or LaTeX, by file; or what gives them.
+    data_from : str
+        Digest of all that these depend on, so that they need not be made again; or empty.
     bad_rows : collection of int
         Rows of the table that are of failed runs.
     off_screen : collection of str
@@ -73,7 +105,8 @@ class Section:
     table: pd.DataFrame | None = None
     after: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
-    data: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, str | Callable[[], str]] = field(default_factory=dict)
+    data_from: str = ""
     bad_rows: Collection[int] = ()
     off_screen: Collection[str] = ()
     leads: bool = False

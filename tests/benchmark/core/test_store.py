@@ -18,8 +18,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from benchmark.core import model_files
+from benchmark.core.files import DamagedError, digest, file_digest
 from benchmark.core.records import SCHEMA, Record, from_json
-from benchmark.core.store import DamagedError, Results, digest, file_digest
+from benchmark.core.store import Results
 from datasets import InputError
 from tests.benchmark.made_up import board_row, predictions, record
 

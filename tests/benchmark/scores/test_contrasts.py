@@ -12,7 +12,8 @@ import pytest
 from benchmark.scores import contrasts, pairs
 from benchmark.scores.contrasts import SPLITS, TRANSFER, Contrast
 from benchmark.scores.metrics import METRICS
-from benchmark.scores.rows import Row, Scores
+from benchmark.scores.rows import Row
+from benchmark.scores.scores import Scores
 from benchmark.view import sections
 from benchmark.view.sections import Section
 from tests.benchmark.made_up import board_row, predictions, record

@@ -17,7 +17,8 @@ from benchmark.core.store import Results
 from benchmark.scores import curves as learning_curve
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import SHOWN
-from benchmark.scores.rows import Row, Scores
+from benchmark.scores.rows import Row
+from benchmark.scores.scores import Scores
 from benchmark.view import sections
 from benchmark.view.page import publish
 from tests.benchmark.made_up import board_row, predictions, record

@@ -17,7 +17,8 @@ from benchmark.core.store import Results
 from benchmark.scores import leaderboard
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.scores.metrics import METRICS, Metric
-from benchmark.scores.rows import Row, Scores
+from benchmark.scores.rows import Row
+from benchmark.scores.scores import Scores
 from benchmark.view import markdown, plots
 from benchmark.view.console import show
 from benchmark.view.page import publish

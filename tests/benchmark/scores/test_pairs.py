@@ -8,7 +8,7 @@ import pytest
 from benchmark.scores import intervals
 from benchmark.scores.metrics import METRICS
 from benchmark.scores.pairs import Pairs
-from benchmark.scores.rows import Scores
+from benchmark.scores.scores import Scores
 from tests.benchmark.made_up import predictions
 
 RNG = np.random.default_rng(0)

@@ -1,0 +1,83 @@
+"""Files of results: written whole or not at all, known by their digests, and damaged or not."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmark.core.records import without_nan
+from datasets import InputError, cache
+
+# What json, numpy and zipfile raise of a file in which any one byte was changed.
+DAMAGE = (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError),
+    *(MemoryError, zipfile.BadZipFile, zlib.error),
+)
+
+
+class DamagedError(ValueError):
+    """A stored file is not what was written."""
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a JSON value, the same whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(without_nan(value), sort_keys=True).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file whole or not at all; a folder of that name is left alone."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a folder is there", str(path))
+    with cache.written_whole(path) as draft:
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV where a user wants it, or raise InputError if that cannot be."""
+    try:
+        write_file(path, table.to_csv(index=False))
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror})") from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder where a user wants it, or raise InputError if that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path} cannot be made ({error.strerror}): name another --to") from error
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say of what reading a file raises that it is damaged."""
+    try:
+        yield
+    except DAMAGE as error:
+        raise DamagedError(f"{path} is damaged ({one_line(error)})") from error
+
+
+def stamp(path: Path) -> list[int]:
+    """What is another number wherever a file is written or put in place of another."""
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+
+
+def one_line(error: BaseException) -> str:
+    """What went wrong, cut to one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
