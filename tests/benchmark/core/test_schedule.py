@@ -8,7 +8,6 @@ import io
 import os
 import queue
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -259,37 +258,44 @@ def test_of_unknown_cost_nets_come_first(
     assert order[0] == "resnet18"
 
 
-def test_on_a_card_nothing_is_tried_and_nets_are_counted(
-    shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = ("cnn3", "inceptionv3", "knn", "resnet18")
-    five = {"max_epochs": 5}
-    runs = [
-        a_run(shapes_folder, shapes, name, settings={} if name == "knn" else five) for name in names
-    ]
-    order: list[str] = []
+class Told:
+    """Workers that make nothing, and say in which order they were to."""
 
-    def make(workers: pool.Workers, runs: list[work.Run], *_: object) -> dict[str, Record]:
-        order.extend(run.model.name for run in runs)
+    are_here = True
+
+    def __init__(self) -> None:
+        self.order: list[str] = []
+
+    def make(self, runs: list[work.Run], *_: object) -> dict[str, Record]:
+        self.order += [run.model.name for run in runs]
         return {run.key: run.record("skipped") for run in runs}
 
-    class Here:
-        """A pool that does what it is asked at once."""
+    def measure(self, *_: object) -> pool.Points:
+        raise AssertionError("nothing is to be tried")
 
-        def schedule(self, function: Callable[..., Any], args: Any, timeout: float) -> Future[Any]:
-            done: Future[Any] = Future()
-            done.set_result(function(*args))
-            return done
 
-    here = contextlib.nullcontext((Here(), None))
-    monkeypatch.setattr(pool, "start_workers", lambda *_: here)
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    """Workers of a machine with a card."""
+    workers = Told()
+    monkeypatch.setattr(pool, "start_workers", lambda *_: contextlib.nullcontext(workers))
     monkeypatch.setattr(work.Run, "where", "cuda")
-    monkeypatch.setattr(pool, "make", make)
     for name in ("LONG_TRAINING", "QUICK_TRAINING"):
         monkeypatch.setattr(pool, name, 0)
+    return workers
+
+
+def test_on_a_card_nothing_is_tried_and_nets_are_counted(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path, told: Told
+) -> None:
+    five = {"max_epochs": 5}
+    nets = [a_run(shapes_folder, shapes, n, settings=five) for n in ("cnn3", "inceptionv3")]
+    runs = [*nets, *(a_run(shapes_folder, shapes, name) for name in ("knn", "poster-vgg"))]
+    runs[-1] = dataclasses.replace(runs[-1], settings=five)
     with Display(Console(quiet=True)) as display:
         pool.run_all(runs, Results(tmp_path), 1, None, display)
-    assert order == ["knn", "inceptionv3", "resnet18", "cnn3"], "of the unknown first, then longest"
+    expected = ["knn", "inceptionv3", "poster-vgg", "cnn3"]
+    assert told.order == expected, "what nobody knows first, then the longest"
     assert schedule.remembered() == {}, "what is counted was not measured"
 
 
@@ -311,6 +317,7 @@ def test_a_card_is_shared_by_processes_that_nobody_ends_by_force(
     limit: float | None,
     expected: int,
     knn: work.Run,
+    told: Told,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -322,13 +329,7 @@ def test_a_card_is_shared_by_processes_that_nobody_ends_by_force(
         shared += 1
         yield True
 
-    def make(workers: pool.Workers, runs: list[work.Run], *_: object) -> dict[str, Record]:
-        return {run.key: run.record("skipped") for run in runs}
-
-    monkeypatch.setattr(work.Run, "where", "cuda")
-    monkeypatch.setattr(pool, "make", make)
     monkeypatch.setattr(pool, "shared_card", shared_card)
-    monkeypatch.setattr(pool, "start_workers", lambda *_: contextlib.nullcontext())
     with Display(Console(quiet=True)) as display:
         pool.run_all([knn], Results(tmp_path), jobs, limit, display)
     assert shared == expected
