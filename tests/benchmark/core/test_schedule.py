@@ -247,11 +247,11 @@ def test_of_unknown_cost_nets_come_first(
     runs = [a_run(shapes_folder, shapes, name) for name in ("majority", "knn", "resnet18")]
     order: list[str] = []
 
-    def make(workers: pool.Workers, runs: list[work.Run], *_: object) -> dict[str, Record]:
+    def make(workers: object, runs: list[work.Run], *_: object) -> dict[str, Record]:
         order.extend(run.model.name for run in runs)
         return {run.key: run.record("skipped") for run in runs}
 
-    monkeypatch.setattr(pool, "make", make)
+    monkeypatch.setattr(pool.Processes, "make", make)
     monkeypatch.setattr(pool, "QUICK_TRAINING", 0)
     with Display(Console(quiet=True)) as display:
         pool.run_all(runs, Results(tmp_path), 3, None, display)
