@@ -8,6 +8,7 @@ reference's runs, the grid that was measured and one of 10,000 runs on 100 worke
 
 from __future__ import annotations
 
+import bisect
 import heapq
 import json
 import os
@@ -18,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +34,11 @@ from benchmark.options import Options
 from benchmark.scores.leaderboard import Leaderboard
 from datasets.loaders.drawn import faces
 
-ROUNDS = 2
+ROUNDS = 3
 SMALL = "majority,decision-tree,random-forest,hog-svm"
-REPEATS = 10  # of each: 40 runs
-LISTED = (1_000, 20_000, 40_000)  # lines of SHA256SUMS beside which a run is stored
-STORED = 5  # runs at each
+REPEATS = 6  # of each: 24 runs
+LISTED = (0, 20_000, 40_000)  # lines of SHA256SUMS beside which runs are stored
+STORED = 8  # runs, one after the other and together
 TASKS = 1_000  # that do nothing
 WORKERS, RUNS, SEED = 100, 10_000, 0
 REFERENCE = Path(__file__).parents[1] / "results" / "reference" / "runs"
@@ -70,21 +72,20 @@ def measure() -> dict[str, Any]:
                 _ = run.key
         with cpu(found, "load"):
             asked.sources[0].load(32)
-        for n in (1, 2):
-            with LocalCluster(n, threads_per_worker=1, dashboard_address=None) as cluster:
-                address = cluster.scheduler_address
-                starts: dict[str, pool.Start] = {
-                    f"here {n}": pool.start_workers,
-                    f"dask {n}": lambda jobs, runs, address=address: start_workers(
-                        address, jobs, runs
-                    ),
-                }
-                for turn in range(ROUNDS):
+        with (
+            LocalCluster(1, threads_per_worker=1, dashboard_address=None) as one,
+            LocalCluster(2, threads_per_worker=1, dashboard_address=None) as two,
+        ):
+            for turn in range(ROUNDS):
+                for n, cluster in ((1, one), (2, two)):
+                    starts: dict[str, pool.Start] = {
+                        "here": pool.start_workers,
+                        "dask": partial(start_workers, cluster.scheduler_address),
+                    }
                     for name, start in starts.items():
-                        results = Results(Path(home) / f"{name} {turn}")
-                        _one_turn(found, name, n, planned, results, start)
-                if n == 1:
-                    _tasks(found, address, planned)
+                        results = Results(Path(home) / f"{name} {n} {turn}")
+                        _one_turn(found, f"{name} {n}", n, planned, results, start)
+            _tasks(found, one.scheduler_address, planned)
         records = [results.record(run.key) for run in planned]
         found["runs"] = [record.took for record in records if record is not None]
         _storing(found, results, planned[-1].key)
@@ -141,7 +142,7 @@ def _tasks(found: dict[str, Any], address: str, planned: list[runs.Run]) -> None
 
 
 def _storing(found: dict[str, Any], results: Results, key: str) -> None:
-    """What storing a run costs beside so many that are stored already."""
+    """What storing a run, and listing what is stored, costs beside so many that are there."""
     files = results.files_of_run(key)
     found["files"] = len(files)
     for n in LISTED:
@@ -150,18 +151,29 @@ def _storing(found: dict[str, Any], results: Results, key: str) -> None:
             line = f"{'0' * 64}  runs/{{:064}}/run.json\n"
             (other.path / "SHA256SUMS").write_text("".join(line.format(i) for i in range(n)))
             seconds: dict[str, float] = {}
-            with cpu(seconds, "store", STORED):
+            with cpu(seconds, "apart"):
                 for i in range(STORED):
                     other.put_files(f"{i:064}", files)
-        found.setdefault("store", {})[str(n)] = seconds["store"]
+            with cpu(seconds, "together"), other.together():
+                for i in range(STORED, 2 * STORED):
+                    other.put_files(f"{i:064}", files)
+        # Apart a list is written for each of them, together one for all.
+        listing = (seconds["apart"] - seconds["together"]) / (STORED - 1)
+        found.setdefault("listing", {})[str(n)] = listing
+        found.setdefault("store", {})[str(n)] = seconds["apart"] / STORED - listing
 
 
 def makespan(
-    lengths: np.ndarray, workers: int, task: float, store: Callable[[int], float]
+    lengths: np.ndarray,
+    workers: int,
+    task: float,
+    store: Callable[[int], float],
+    listing: Callable[[int], float],
 ) -> tuple[float, float, float]:
     """Simulate runs in the order given: the last run's end, the last stored, seconds of storing.
 
-    The scheduler hands out one task after the other, and one side stores one run after the other.
+    The scheduler hands out one task after the other. One side stores what has ended meanwhile,
+    one run after the other, and lists it together.
     """
     free, scheduler, ends = [0.0] * workers, 0.0, []
     for length in lengths:
@@ -169,21 +181,25 @@ def makespan(
         end = scheduler + length
         heapq.heapreplace(free, end)
         ends.append(end)
-    stored = busy = 0.0
-    for i, end in enumerate(sorted(ends)):
-        busy += store(i)
-        stored = max(stored, end) + store(i)
-    return max(ends), stored, busy
+    now = busy = 0.0
+    i, ends = 0, sorted(ends)
+    while i < len(ends):
+        now = max(now, ends[i])
+        n = bisect.bisect_right(ends, now)
+        cost = listing(n) + sum(store(j) for j in range(i, n))
+        i, now, busy = n, now + cost, busy + cost
+    return ends[-1], now, busy
 
 
 def simulate(found: dict[str, Any]) -> None:
     """Print what the simulation says: of the grid that was measured, and of a large one."""
-    sizes = np.array([int(n) for n in found["store"]])
-    slope, base = np.polyfit(sizes, [*found["store"].values()], 1)
 
-    def store(i: int) -> float:
-        return float(base + slope * found["files"] * i)
+    def by_runs(costs: dict[str, float]) -> Callable[[int], float]:
+        """A cost that was measured beside lines of the list, beside so many runs."""
+        lines = [int(n) for n in costs]
+        return lambda n: float(np.interp(n * found["files"], lines, [*costs.values()]))
 
+    store, listing = by_runs(found["store"]), by_runs(found["listing"])
     walls = {name: statistics.median(each) for name, each in found["walls"].items()}
     print(f"load of the machine at the beginning and the end: {found['busy']}")
     print("made of     measured s   of the time here   start s")
@@ -197,7 +213,7 @@ def simulate(found: dict[str, Any]) -> None:
     beside = walls["dask 1"] / n - statistics.mean(found["runs"])
     small = np.array(found["runs"]) + beside
     for workers in (1, 2):
-        said, _, _ = makespan(small, workers, found["task"], store)
+        said, _, _ = makespan(small, workers, found["task"], store, listing)
         ratio = said / walls[f"dask {workers}"]
         print(f"simulated with {workers}: {said:.1f} s, {ratio:.2f} of what was measured")
 
@@ -209,7 +225,7 @@ def simulate(found: dict[str, Any]) -> None:
     ]
     rng = np.random.default_rng(SEED)
     lengths = np.sort(rng.choice(took, RUNS))[::-1] + beside
-    end, stored, busy = makespan(lengths, WORKERS, found["task"], store)
+    end, stored, busy = makespan(lengths, WORKERS, found["task"], store, listing)
     print(
         f"\n{RUNS:,} runs as the reference's {len(took)} ({statistics.mean(took):.0f} s in the "
         f"mean, {max(took):.0f} at most) on {WORKERS} workers:"
@@ -229,11 +245,14 @@ def simulate(found: dict[str, Any]) -> None:
     }
     for name, seconds in parts.items():
         print(f"  {name:45} {seconds:9.0f} s")
+    apart = sum(store(i) + listing(i) for i in range(RUNS))
+    print(f"  storing, if each were listed by itself, would take {apart:.0f} s")
     print(
-        f"  storing the last run takes {store(RUNS) * 1e3:.0f} ms, the first {store(0) * 1e3:.0f}; "
-        f"one side stores as fast as {lengths.mean() / store(RUNS):.0f} workers make them"
+        f"  storing the last run takes {store(RUNS) * 1e3:.1f} ms, listing it "
+        f"{listing(RUNS) * 1e3:.0f} ms"
     )
-    print(f"  the scheduler hands out as fast as {lengths.mean() / found['task']:.0f} make them")
+    for name, cost in (("stores", store(RUNS)), ("hands out", found["task"])):
+        print(f"  one side {name} as fast as {lengths.mean() / cost:.0f} workers make them")
 
 
 if __name__ == "__main__":

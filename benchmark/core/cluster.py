@@ -129,17 +129,18 @@ class Cluster:
                     said = self.told.get()
                     epoch = said["epoch"] and SimpleNamespace(**said["epoch"])
                     display.progress(said["key"], epoch)
-                for future in ended:
-                    run = futures[future]
-                    made = self._outcome(future)
-                    if isinstance(made, DiffersError):
-                        self._put_out(made, refused, display)
-                        future.retry()
-                        done.add(future)
-                        continue
-                    records[run.key] = _stored(run, made, results)
-                    future.release()
-                    display.end(run, records[run.key])
+                with results.together() if ended else contextlib.nullcontext():
+                    for future in ended:
+                        run = futures[future]
+                        made = self._outcome(future)
+                        if isinstance(made, DiffersError):
+                            self._put_out(made, refused, display)
+                            future.retry()
+                            done.add(future)
+                            continue
+                        records[run.key] = _stored(run, made, results)
+                        future.release()
+                        display.end(run, records[run.key])
                 if time.monotonic() - counted > COUNT_SECONDS:
                     counted, display.jobs = time.monotonic(), max(self.slots(runs[0].threads), 1)
                 meanwhile()
