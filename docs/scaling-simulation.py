@@ -12,6 +12,7 @@ import bisect
 import heapq
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -31,7 +32,6 @@ from benchmark.core.cluster import start_workers
 from benchmark.core.progress import Display
 from benchmark.core.store import Results
 from benchmark.options import Options
-from benchmark.scores.leaderboard import Leaderboard
 from datasets.loaders.drawn import faces
 
 ROUNDS = 3
@@ -89,18 +89,20 @@ def measure() -> dict[str, Any]:
         records = [results.record(run.key) for run in planned]
         found["runs"] = [record.took for record in records if record is not None]
         _storing(found, results, planned[-1].key)
-        rows = [row for run in planned for row in run.board_rows]
-        results.put_rows(runs.on_board(planned))
-        with cpu(found, "compute"):
-            board = Leaderboard.compute(results)
-        with cpu(found, "publish"):
-            session.publish(results, board)
-        found["published"] = len(board.rows)
-        assert len(rows) == len(planned)
+        _publishing(found, results, planned)
         with cpu(found, "read", len(planned)):
             pool.unfinished(planned, results)
     found["busy"].append(os.getloadavg()[0])
+    found["reference"] = _reference()
     return found
+
+
+def _reference() -> list[float]:
+    """Seconds of the reference's runs, to fit and to predict."""
+    records = [json.loads(path.read_text()) for path in sorted(REFERENCE.glob("*/run.json"))]
+    measured = [record["measured"] for record in records if record["measured"]]
+    took = [each["fit_seconds"] + each["predict_seconds"] for each in measured]
+    return [round(each, 3) for each in took]
 
 
 def _one_turn(
@@ -163,6 +165,24 @@ def _storing(found: dict[str, Any], results: Results, key: str) -> None:
         found.setdefault("store", {})[str(n)] = seconds["apart"] / STORED - listing
 
 
+def _publishing(found: dict[str, Any], results: Results, planned: list[runs.Run]) -> None:
+    """What a new results folder of one row, and one of all, costs to publish."""
+    from benchmark.view import page  # what it imports is no cost of a row
+
+    assert page.publish
+    rows = runs.on_board(planned)
+    for n in (1, len(rows)):
+        with tempfile.TemporaryDirectory() as aside:
+            other = Results(Path(aside))
+            for name in ("runs", "data"):
+                shutil.copytree(results.path / name, other.path / name)
+            other.put_rows(rows[:n])
+            seconds: dict[str, float] = {}
+            with cpu(seconds, "publish"):
+                session.publish(other)
+        found.setdefault("publish", {})[str(n)] = seconds["publish"]
+
+
 def makespan(
     lengths: np.ndarray,
     workers: int,
@@ -213,16 +233,13 @@ def simulate(found: dict[str, Any]) -> None:
     beside = walls["dask 1"] / n - statistics.mean(found["runs"])
     small = np.array(found["runs"]) + beside
     for workers in (1, 2):
-        said, _, _ = makespan(small, workers, found["task"], store, listing)
+        # Two beside each other share this machine, and slow each other as runs made here do.
+        slowed = workers * walls[f"here {workers}"] / walls["here 1"]
+        said, _, _ = makespan(small * slowed, workers, found["task"], store, listing)
         ratio = said / walls[f"dask {workers}"]
         print(f"simulated with {workers}: {said:.1f} s, {ratio:.2f} of what was measured")
 
-    records = [json.loads(path.read_text()) for path in sorted(REFERENCE.glob("*/run.json"))]
-    took = [
-        record["measured"]["fit_seconds"] + record["measured"]["predict_seconds"]
-        for record in records
-        if record["measured"] and record["measured"]["fit_seconds"] is not None
-    ]
+    took = found["reference"]
     rng = np.random.default_rng(SEED)
     lengths = np.sort(rng.choice(took, RUNS))[::-1] + beside
     end, stored, busy = makespan(lengths, WORKERS, found["task"], store, listing)
@@ -231,7 +248,9 @@ def simulate(found: dict[str, Any]) -> None:
         f"mean, {max(took):.0f} at most) on {WORKERS} workers:"
     )
     rows = RUNS / REPEATS
-    publishing = (found["compute"] + found["publish"]) / found["published"] * rows
+    (few, least), (many, most) = ((int(n), cost) for n, cost in found["publish"].items())
+    a_row = (most - least) / (many - few)
+    publishing = least + a_row * (rows - few)
     parts = {
         "the workers, if nothing else took time": lengths.sum() / WORKERS,
         "the longest run": lengths[0],
@@ -240,7 +259,7 @@ def simulate(found: dict[str, Any]) -> None:
         "planning here": found["plan"] * RUNS,
         "handing out tasks": found["task"] * RUNS,
         "storing here": busy,
-        "publishing here once": publishing,
+        f"publishing {rows:,.0f} rows here, all of them new": publishing,
         "finding what is finished, in a second call": found["read"] * RUNS,
     }
     for name, seconds in parts.items():
