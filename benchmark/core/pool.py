@@ -270,6 +270,7 @@ class Processes:
 
     def __init__(self, jobs: int, cards: Sequence[str] = ()) -> None:
         self.jobs, self.cards = jobs, cards
+        self._stopped = False
         self._begin()
 
     def _begin(self) -> None:
@@ -286,7 +287,11 @@ class Processes:
         )
 
     def stop(self) -> None:
-        """End all processes, whatever they do."""
+        """End all processes, whatever they do, for good."""
+        self._stopped = True
+        self._end()
+
+    def _end(self) -> None:
         self.pool.stop()
         self.pool.join()
         with contextlib.suppress(OSError, EOFError):  # its process may be gone
@@ -305,8 +310,10 @@ class Processes:
         records: dict[str, Record] = {}
         left, broken = [*runs], 0
         while left and broken < MOST_BROKEN:
+            if self._stopped:
+                raise BrokenProcessPool("stopped while runs were to be made")
             if not self.pool.active:
-                self.stop()
+                self._end()
                 self._begin()
             n_before = len(records)
             for run, future in self._ended(left, results, limit, display, meanwhile, work):
