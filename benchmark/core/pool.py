@@ -310,9 +310,7 @@ class Processes:
         records: dict[str, Record] = {}
         left, broken = [*runs], 0
         while left and broken < MOST_BROKEN:
-            if self._stopped:
-                raise BrokenProcessPool("stopped while runs were to be made")
-            if not self.pool.active:
+            if not self.pool.active and not self._stopped:
                 self._end()
                 self._begin()
             n_before = len(records)
@@ -345,7 +343,7 @@ class Processes:
         }
         waiting: set[Any] = set(futures)
         while waiting:
-            done, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
+            done, waiting = self._waited(waiting)
             with contextlib.suppress(OSError, EOFError):  # what carries them has died
                 while not self.messages.empty():
                     display.progress(*self.messages.get())
@@ -353,18 +351,38 @@ class Processes:
                 yield futures[future], future
             meanwhile()
 
+    def _waited(self, futures: set[Any]) -> tuple[set[Any], set[Any]]:
+        """Wait a moment; return the futures that are done, and those that are not.
+
+        Raises
+        ------
+        BrokenProcessPool
+            If the processes were stopped meanwhile: what they had never ends.
+        """
+        done, left = wait(futures, POLL_SECONDS, FIRST_COMPLETED)
+        if left and self._stopped:
+            raise BrokenProcessPool("the processes were stopped while they had work")
+        return done, left
+
+    def call(self, function: Callable[..., Any], *args: Any, limit: float | None = None) -> Any:
+        """Call a function in one of the processes; return what it gives, or raise what it does."""
+        future = self.pool.schedule(function, args=args, timeout=limit)
+        left: set[Any] = {future}
+        while left:
+            _, left = self._waited(left)
+        return future.result()
+
     def measure(self, runs: Mapping[str, Run], display: Display) -> Points:
         """Try a run of each kind for a moment; a kind whose trial fails is left out."""
-        trials = {kind: self.begin_trial(run) for kind, run in runs.items()}
+        trials = {
+            kind: self.pool.schedule(attempt, args=(run,), timeout=TRIAL_SECONDS)
+            for kind, run in runs.items()
+        }
         found = {}
         for kind in display.measuring([*trials]):
             with contextlib.suppress(Exception):
                 found[kind] = trials[kind].result()
         return found
-
-    def begin_trial(self, run: Run) -> Any:
-        """Begin to try a run; return what its costs come from, a `concurrent.futures.Future`."""
-        return self.pool.schedule(_try, args=(run,), timeout=TRIAL_SECONDS)
 
 
 def _outcome(future: Any, run: Run, results: Results, limit: float | None) -> Record:
@@ -442,7 +460,8 @@ def _begin_process(environment: dict[str, str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _try(run: Run) -> list[schedule.Point]:
+def attempt(run: Run) -> list[schedule.Point]:
+    """Try a run for a moment in a worker's process; see `schedule.trial`."""
     with _threads(run):
         return schedule.trial(run)
 

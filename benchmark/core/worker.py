@@ -123,8 +123,8 @@ def trial(run: Run, code: str, name: str) -> list[schedule.Point]:
     """Try a run on this worker for a moment (a task)."""
     worker = get_worker()
     with _slots(worker, name).one(run) as processes, _named(worker):
-        processes.pool.schedule(check, args=(code, run)).result()
-        points: list[schedule.Point] = processes.begin_trial(run).result()
+        processes.call(check, code, run)
+        points: list[schedule.Point] = processes.call(pool.attempt, run, limit=pool.TRIAL_SECONDS)
         return points
 
 
@@ -142,7 +142,7 @@ async def ask(function: Callable[..., Any], args: Any, name: str, dask_worker: W
 
     def call() -> Any:
         with _slots(dask_worker, name).one() as processes:
-            return processes.pool.schedule(function, args=args).result()
+            return processes.call(function, *args)
 
     return await asyncio.to_thread(call)
 
