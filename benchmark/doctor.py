@@ -76,10 +76,9 @@ def versions() -> Iterator[Finding]:
 
 def processor() -> Iterator[Finding]:
     """The processor, its cores, and what it computes with."""
-    import torch
+    from deepnets.training.device import backend
 
-    native = torch.cpu._is_avx512_bf16_supported()
-    precision = "bfloat16" if native else "float32, since it has no bfloat16"
+    precision = "bfloat16" if backend("cpu").bf16 else "float32, since it has no bfloat16"
     found = f"{machine.processor()}, {os.cpu_count()} cores; nets are computed in {precision}"
     yield Finding("processor", found)
 
@@ -88,10 +87,11 @@ def card() -> Iterator[Finding]:
     """The card, if there is one that torch can use."""
     import torch
 
+    from deepnets.training.device import native_bf16
+
     if torch.cuda.is_available():
         free, total = (each / 1e9 for each in torch.cuda.mem_get_info())
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-        precision = "bfloat16" if native else "float32, since it has no bfloat16"
+        precision = "bfloat16" if native_bf16() else "float32, since it has no bfloat16"
         found = f"{torch.cuda.get_device_name()}, {free:.0f} of {total:.0f} GB free, {precision}"
         yield Finding("card", found, "'make gpu-check' tries all that trains on it")
     elif shutil.which("nvidia-smi"):
@@ -176,12 +176,11 @@ def cached() -> Iterator[Finding]:
     total = sum(path.stat().st_size for path in files)
     left = [
         path
-        for path in home.rglob(".draft-*")
+        for path in home.rglob(f"{cache.DRAFT}*")
         if path.is_dir() and now - path.stat().st_mtime > OLD_SECONDS
     ]
-    remedy = (
-        f"remove {len(left)} drafts of killed processes: find {home} -name '.draft-*' -mtime +0"
-    )
+    find = f"find {home} -name '{cache.DRAFT}*' -mtime +0"
+    remedy = f"remove {len(left)} drafts of killed processes: {find}"
     found = f"{len(files):,} files of {total / 1e9:.1f} GB, each checked when it is used"
     yield Finding("cached", found, f"{remedy} -exec rm -r {{}} +" * bool(left))
 
