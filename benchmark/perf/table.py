@@ -17,7 +17,7 @@ from benchmark.view.sections import Section
 
 HOW_TO_READ = (
     "Median (least to most) of the rounds; a ratio above 1 is in our favour. Ours runs one-thread "
-    "processes, one a core; the other way has all threads."
+    "processes, one a core; the other way has all threads. On a card each is one process."
 )
 
 
