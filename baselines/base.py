@@ -6,6 +6,7 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from baselines.classifier import Classifier
 from baselines.device import choose
@@ -59,7 +60,23 @@ class PictureClassifier(Classifier):
         if mirrored:
             rows = np.concatenate([rows, self.features(np.ascontiguousarray(X[..., ::-1]))])
             y = np.concatenate([y, y])
-        self.estimator_ = self.fit_rows(rows, y)
+        self.estimator_ = laid_out(self.fit_rows(rows, y))
 
     def _predict_proba(self, X: np.ndarray) -> np.ndarray:
         return self.estimator_.predict_proba(self.features(X))
+
+
+def laid_out(part: Any) -> Any:
+    """Lay the arrays of a fitted estimator out in memory as they will be once stored and read.
+
+    Some of scikit-learn's are parts of larger ones, and products of matrices that lie otherwise
+    differ in the last digits: what is read would not say quite what was fitted.
+    """
+    if isinstance(part, np.ndarray) and not (part.flags.c_contiguous or part.flags.f_contiguous):
+        return np.ascontiguousarray(part)
+    if type(part) in (list, tuple):
+        return type(part)(laid_out(each) for each in part)
+    if isinstance(part, BaseEstimator):
+        for name, value in vars(part).items():
+            setattr(part, name, laid_out(value))
+    return part

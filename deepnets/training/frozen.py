@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from baselines.base import laid_out
 from baselines.classifier import Classifier
 from deepnets.registry import FROZEN, architecture, check_choice
 from deepnets.training.device import Backend, backend
@@ -126,7 +127,7 @@ class FrozenClassifier(Classifier):
         fitted, told = head.fit(rows, y, judged, C, self.random_state)
         self.note_ = f"frozen, seen at {self.size_} px, {told}"
         if self.head != "logistic":
-            self.fitted_ = fitted
+            self.fitted_ = laid_out(fitted)
             return
         self.coefficients_, self.intercepts_ = fitted.coef_, fitted.intercept_
         if len(self.classes_) == 2:  # of which scikit-learn keeps the second alone

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+import skops.io
+from sklearn.base import BaseEstimator
 from sklearn.svm import SVC
 
 from baselines import BASELINES, register
@@ -28,6 +31,28 @@ def test_the_majority_is_always_named(shapes: Dataset) -> None:
     model = BASELINES["majority"].estimator().fit(shapes.images[:40], y)
     assert set(model.predict(shapes.images)) == {2}
     assert model.predict_proba(shapes.images[:1])[0].tolist() == [0.25, 0.25, 0.5]
+
+
+def _arrays(part: Any) -> Iterator[np.ndarray]:
+    if isinstance(part, np.ndarray):
+        yield part
+    elif isinstance(part, list | tuple):
+        for each in part:
+            yield from _arrays(each)
+    elif isinstance(part, BaseEstimator):
+        yield from _arrays([*vars(part).values()])
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_arrays_lie_in_memory_as_they_will_when_they_are_read_from_the_file(
+    name: str, shapes: Dataset
+) -> None:
+    """Otherwise what is stored says, in the last digits, something else than what was fitted."""
+    fitted = BASELINES[name].estimator().fit(shapes.images, shapes.labels).estimator_
+    known = skops.io.get_untrusted_types(data=skops.io.dumps(fitted))
+    read = skops.io.loads(skops.io.dumps(fitted), trusted=known)
+    pairs = list(zip(_arrays(fitted), _arrays(read), strict=True))
+    assert all(one.strides == other.strides for one, other in pairs)
 
 
 @pytest.mark.parametrize(
