@@ -1,7 +1,6 @@
-"""Measure the project against plain ways of doing the same: ``make perf``.
+"""What is measured against plain ways of doing the same, a section of the table each.
 
-Ours and the other way run in turn, round after round. The ratio is that of each round's pair, so
-that it holds where the machine's speed drifts.
+It lies beside the command, since Python hands no function of a command's file to a process.
 """
 
 from __future__ import annotations
@@ -27,15 +26,13 @@ from rich.console import Console
 
 import deepnets
 from baselines.device import choose
-from benchmark import session
 from benchmark.core import models, pool
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair, Slides
 from benchmark.core.runs import Run, describe, load
 from benchmark.core.store import Results
-from benchmark.options import Options, Words, command
 from benchmark.perf import loops
-from benchmark.perf.table import Measure, machine, write_section
+from benchmark.perf.table import Measure
 from datasets import Source, crops, images, packing
 from datasets.loaders import muxspace
 from datasets.loaders.drawn import faces
@@ -285,27 +282,3 @@ def card(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Measure]
 
 
 SECTIONS = {each.__name__: each for each in (engine, grid, loading, classical, card)}
-ALL_SECTIONS = ",".join(SECTIONS)
-
-
-@command("model", "data", "out")
-@click.option("--only", type=Words([*SECTIONS]), default=ALL_SECTIONS, show_default=True)
-@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
-def main(options: Options, only: tuple[str, ...], rounds: int) -> None:
-    """Measure speed side by side with plain ways of doing the same; write OUT/perf.md and .csv."""
-    (source,), (dataset,) = options.sources, session.load(options)
-    options.results.check_writable()
-    names = [each.name for each in models.find(options.model)]
-    where = {"pictures": f"{dataset.described}, {len(dataset):,}", "machine": machine()}
-    titles = {name: measure.__doc__ or "" for name, measure in SECTIONS.items()}
-    for name in only:
-        rows = []
-        for measure in SECTIONS[name](source, rounds, names):
-            rows.append({**measure.row(), **where})
-            click.echo(f"{name}: {measure}", err=True)
-            write_section(options.results, name, rows, titles)
-    click.echo(f"written: {options.out / 'perf.md'}, perf.csv")
-
-
-if __name__ == "__main__":
-    main()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmark.perf import __main__ as perf
-from benchmark.perf import loops
+from benchmark.perf import loops, sections
 from datasets import Dataset, images
 from tests.conftest import Command
 
@@ -17,7 +19,7 @@ from tests.conftest import Command
 def test_ours_and_the_peers_take_turns() -> None:
     order: list[str] = []
     ways = {"ours": lambda: order.append("ours"), "theirs": lambda: order.append("theirs")}
-    taken = perf.in_turn(ways, 2)
+    taken = sections.in_turn(ways, 2)
     assert order == ["ours", "theirs", "ours", "theirs"]
     assert [len(seconds) for seconds in taken.values()] == [2, 2]
 
@@ -57,7 +59,7 @@ def test_every_section_leaves_its_rows(
         **{"N_TRAIN": 30, "N_VALIDATION": 10, "EPOCHS": 1, "BATCH": 10, "N_DRAWN": 30},
         "GRID_EPOCHS": 1,
     }.items():
-        monkeypatch.setattr(perf, name, value)
+        monkeypatch.setattr(sections, name, value)
     status, out, _ = run_command(
         perf.main,
         *("--data", shapes_folder, "--model", "knn,majority,poster-baseline", "--rounds", 1),
@@ -81,6 +83,17 @@ def test_every_section_leaves_its_rows(
     assert later["section"].tolist() == table["section"].tolist(), "one section measured again"
     kept = later["section"] != "classical"
     assert later[kept].equals(table[kept])
+
+
+def test_trainings_are_measured_in_processes_of_the_command(tmp_path: Path) -> None:
+    """As ``make perf`` starts it: only then do its functions have to be found by other processes."""
+    asked = ("--only", "engine", "--data", "digits", "--model", "poster-baseline", "--rounds", "1")
+    call = [sys.executable, "-m", "benchmark.perf", *asked, "--out", str(tmp_path)]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "perf.csv")
+    assert table["unit"].tolist() == ["images/s", "images/s", "accuracy", "%"]
+    assert table["ours"].min() >= 0
 
 
 def test_an_unknown_section_is_one_line(tmp_path: Path, run_command: Command) -> None:
