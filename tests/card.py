@@ -27,7 +27,7 @@ class Stream:
     """Tells which stream it waits for."""
 
     def __init__(self, card: Card, name: str) -> None:
-        self.card, self.name = card, name
+        self.card, self.name, self.device_index = card, name, 0
 
     def wait_stream(self, other: Stream) -> None:
         self.card.log.append(f"{self.name} waits for {other.name}")
@@ -90,12 +90,15 @@ class Card:
         self.log: list[str] = []
         self.graphs: list[Graph] = []
         self.stream = self.usual = Stream(self, "usual")
+        self.made: list[Stream] = []
+        cuda_graph.side_stream.cache_clear()  # of another card that is the CPU
         for name, fake in {
             "get_rng_state": torch.get_rng_state,
             "set_rng_state": torch.set_rng_state,
             "current_stream": lambda: self.stream,
             "set_stream": lambda stream: setattr(self, "stream", stream),
-            "Stream": lambda: Stream(self, "aside"),
+            "current_device": lambda: 0,
+            "Stream": self._stream,
             "stream": self._on,
             "CUDAGraph": self._graph,
             "graph": self._capture,
@@ -103,6 +106,10 @@ class Card:
             monkeypatch.setattr(torch.cuda, name, fake)
         monkeypatch.setattr(_helpers, "_get_capturable_supported_devices", lambda **_: ["cpu"])
         monkeypatch.setattr(cuda_graph, "_renew_random_numbers", lambda: self.log.append("renewed"))
+
+    def _stream(self, card: int) -> Stream:
+        self.made.append(Stream(self, "aside"))
+        return self.made[-1]
 
     def _graph(self) -> Graph:
         self.graphs.append(Graph(self))
@@ -115,11 +122,11 @@ class Card:
         self.stream = before
 
     @contextlib.contextmanager
-    def _capture(self, graph: Graph, pool: int | None = None) -> Iterator[None]:
+    def _capture(self, graph: Graph, pool: int | None, stream: Stream) -> Iterator[None]:
         """A capture; one that fails leaves stream and random numbers as they are in it."""
         graph.shared = pool
         self.log.append("capture")
-        self.stream = Stream(self, "capturing")
+        self.stream = stream
         random = torch.get_rng_state()
         with graph:
             yield

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import torch
 
@@ -17,6 +17,16 @@ WARM_UP_STEPS = 3  # before a capture, as PyTorch's notes ask: libraries choose 
 
 class NotCapturableError(Exception):
     """The step does what a graph cannot hold, such as waiting for a value."""
+
+
+@cache
+def side_stream(card: int) -> torch.cuda.Stream:
+    """Return the one stream of a card on which steps are warmed up and captured.
+
+    With one for each training cuBLAS kept the memory it works in for every one: 5 GB of an H200
+    after 60 trainings.
+    """
+    return torch.cuda.Stream(card)
 
 
 class Steps:
@@ -41,7 +51,7 @@ class Steps:
 
     def __init__(self, step: Callable[[int], None], graphs: bool) -> None:
         self.step, self.wanted, self.note = step, graphs, ""
-        self.aside = torch.cuda.Stream() if graphs else None
+        self.aside = side_stream(torch.cuda.current_device()) if graphs else None
         self.forget()
 
     def forget(self) -> None:
@@ -92,7 +102,8 @@ def captured(
     random, stream = torch.cuda.get_rng_state(), torch.cuda.current_stream()
     graph = torch.cuda.CUDAGraph()
     try:
-        with torch.cuda.graph(graph, pool=None if beside is None else beside.pool()):
+        pool, aside = None if beside is None else beside.pool(), side_stream(stream.device_index)
+        with torch.cuda.graph(graph, pool, aside):
             step()
     except RuntimeError as error:
         torch.cuda.set_stream(stream)

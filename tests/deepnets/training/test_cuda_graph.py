@@ -114,9 +114,17 @@ def test_the_first_steps_are_made_aside_and_each_stream_waits_for_the_other(card
     for _ in range(WARM_UP_STEPS + 2):
         steps(8)
     warm = ["aside waits for usual", "step on aside", "usual waits for aside"]
-    recorded = ["capture", "step on capturing"]
+    recorded = ["capture", "step on aside"]
     assert card.log == [*warm * WARM_UP_STEPS, *recorded, "replay", "replay"]
     assert card.stream is card.usual
+
+
+def test_all_trainings_on_a_card_have_one_stream_aside(card: Card) -> None:
+    """The card's libraries keep memory for each stream that they ever saw."""
+    for _ in range(2):
+        trained(graph=True)
+    assert len(card.graphs) == 4
+    assert len(card.made) == 1
 
 
 def test_steps_that_want_no_graph_are_made_as_they_are(card: Card) -> None:
