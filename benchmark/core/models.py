@@ -87,14 +87,17 @@ class Model:
         return deepnets if self.deep else baselines
 
 
-@functools.cache
 def code_hash(*files: str) -> str:
     """SHA-256 over what Python files do: neither their names nor what they say to people.
 
     Docstrings are left out, and so are the messages of errors and of the log.
     """
-    trees = (_Wordless().visit(ast.parse(Path(file).read_text())) for file in files)
-    return hashlib.sha256("\0".join(sorted(map(ast.dump, trees))).encode()).hexdigest()
+    return hashlib.sha256("\0".join(sorted(map(_wordless, files))).encode()).hexdigest()
+
+
+@functools.cache
+def _wordless(file: str) -> str:
+    return ast.dump(_Wordless().visit(ast.parse(Path(file).read_text())))
 
 
 OWN_PACKAGES = ("baselines", "benchmark", "datasets", "deepnets")

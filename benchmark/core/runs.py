@@ -146,10 +146,14 @@ class Run:
 
         A budget may be spent within a pass.
         """
-        rows, labels = self.rows(), load(self.source, self.size).labels
-        classes, estimator = np.unique(labels[rows.training]), self.estimator()
-        shown = estimator.pictures_shown(len(classes), self.size)
-        return float(estimator.max_epochs) if shown is None else shown / len(rows.training)
+        estimator = self.estimator()
+        shown = estimator.pictures_shown(self._n_classes, self.size)
+        return float(estimator.max_epochs) if shown is None else shown / len(self.rows().training)
+
+    @functools.cached_property
+    def _n_classes(self) -> int:
+        """Of the training pictures."""
+        return len(np.unique(load(self.source, self.size).labels[self.rows().training]))
 
     def estimator(self) -> BaseEstimator:
         """Build the unfitted classifier with the protocol's and the user's parameters."""
@@ -170,7 +174,7 @@ class Run:
         """
         if self.model.deep:
             try:
-                self.estimator().check(self.size)
+                self.estimator().check(self.size, self._n_classes)
             except ValueError as error:
                 raise InputError(str(error)) from error
 

@@ -272,13 +272,14 @@ def card(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Measure]
                 whole.append(time.perf_counter() - start)
                 if done.returncode != 0:
                     raise click.ClickException(f"the runs under {protocol} failed: see above")
-                fitted.append(pd.read_csv(out / "leaderboard.csv").set_index("model"))
+                board = pd.read_csv(out / "leaderboard.csv")
+                fitted.append(board.sort_values("model").to_dict("records"))
             subject = f"{protocol}: {len(names)} models, all pictures"
             yield Measure(subject, "s", whole, note="from process start to the page")
-            for model, row in fitted[0].iterrows():
-                seconds = [float(each.loc[model, "fit_seconds"]) for each in fitted]
-                note = f"on {row['device']}; {row['note']}"
-                yield Measure(f"{protocol}: {model}", "s to fit", seconds, note=note)
+            for rows in zip(*fitted, strict=True):
+                seconds = [float(row["fit_seconds"]) for row in rows]
+                note = f"on {rows[0]['device']}; {rows[0]['note']}"
+                yield Measure(f"{protocol}: {rows[0]['model']}", "s to fit", seconds, note=note)
 
 
 SECTIONS = {each.__name__: each for each in (engine, grid, loading, classical, card)}

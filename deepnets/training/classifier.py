@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -204,13 +205,14 @@ class NetClassifier(Classifier, Recipe):
             return None
         return find(architecture(self.architecture), self.weights)
 
-    def check(self, size: int) -> None:
+    def check(self, size: int, n_classes: int = 2) -> None:
         """Try the net and the weights it is to start from, before anything is fitted.
 
         Parameters
         ----------
         size : int
             Width and height of the pictures in pixels.
+        n_classes : int
 
         Raises
         ------
@@ -218,8 +220,9 @@ class NetClassifier(Classifier, Recipe):
             If the net cannot be built, or the weights cannot be had or do not fit.
         """
         try:
-            with torch.device("meta"), torch.no_grad():  # shapes alone: nothing is computed
-                self._net(2, size).eval()(torch.zeros(1, 3, size, size))
+            if self.pictures_shown(n_classes, size) is None:  # to tell, the net is tried
+                with torch.device("meta"), torch.no_grad():  # shapes alone: nothing is computed
+                    self._net(n_classes, size).eval()(torch.zeros(1, 3, size, size))
         except Exception as error:  # Whatever the builder and the layers it is made of raise.
             given = f" with {_listed(self.options)}" if self.options else f" at {size} px"
             usual = _listed(architecture(self.architecture).options)
@@ -235,7 +238,7 @@ class NetClassifier(Classifier, Recipe):
         """
         if self.budget is None:
             return None
-        operations = training_operations(lambda: self._net(n_classes, size), size)
+        operations = self._operations(n_classes, size)
         return max(int(self.budget * TERA / operations / (2 if self.sam else 1)), 1)
 
     def counted(self, n_classes: int, size: int) -> tuple[int, int]:
@@ -243,7 +246,11 @@ class NetClassifier(Classifier, Recipe):
         with torch.device("meta"):
             net = self._net(n_classes, size)
         layers = sum(not any(module.children()) for module in net.modules())
-        return layers, training_operations(lambda: self._net(n_classes, size), size)
+        return layers, self._operations(n_classes, size)
+
+    def _operations(self, n_classes: int, size: int) -> int:
+        options = json.dumps(self.options or {}, sort_keys=True)
+        return _operations(self.architecture, options, self.net_size, n_classes, size)
 
     def planned_epochs(self, n: int, n_classes: int, size: int) -> int:
         """Return how many epochs the training makes of `n` pictures if nothing stops it early."""
@@ -279,6 +286,15 @@ class NetClassifier(Classifier, Recipe):
             labels = known / known.sum(1, keepdim=True)
         place = where.device if where.has_room(images.nbytes) else "cpu"
         return Pictures(images.to(place), labels.to(place))
+
+
+@functools.cache
+def _operations(
+    architecture: str, options: str, net_size: int | None, n_classes: int, size: int
+) -> int:
+    """Operations of training a net with one picture; counting takes a fifth of a second."""
+    net = NetClassifier(architecture, json.loads(options), net_size=net_size)
+    return training_operations(lambda: net._net(n_classes, size), size)
 
 
 def _is_flip(way: str) -> bool:

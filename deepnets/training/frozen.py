@@ -173,7 +173,7 @@ class FrozenClassifier(Classifier):
         """
         return find(architecture(self.architecture), self.weights)
 
-    def check(self, size: int) -> None:
+    def check(self, size: int, n_classes: int = 2) -> None:
         """Try the net and its weights on pictures of a width in pixels.
 
         Raises

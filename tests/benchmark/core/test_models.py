@@ -207,7 +207,7 @@ def test_a_change_of_code_changes_the_hash_and_a_comment_does_not(tmp_path: Path
         'def f():\n    """Add."""\n    return 2\n',
     ):
         file.write_text(text)
-        models.code_hash.cache_clear()
+        models._wordless.cache_clear()
         hashes.append(models.code_hash(str(file)))
     assert hashes[0] == hashes[1] != hashes[2]
 
@@ -219,7 +219,7 @@ def test_words_for_people_and_file_names_do_not_count_as_code(tmp_path: Path) ->
             f'def f(x):\n    if x:\n        raise ValueError(f"{error} {{x}}") from None\n'
             f'    logger.warning("{log}")\n    return x{more}\n'
         )
-        models.code_hash.cache_clear()
+        models._wordless.cache_clear()
         return models.code_hash(str(file))
 
     plain = hash_of("a.py", "wrong", "careful")

@@ -86,7 +86,7 @@ def test_every_section_leaves_its_rows(
 
 
 def test_trainings_are_measured_in_processes_of_the_command(tmp_path: Path) -> None:
-    """As ``make perf`` starts it: only then do its functions have to be found by other processes."""
+    """As ``make perf`` starts it, since only then other processes have to find its functions."""
     asked = ("--only", "engine", "--data", "digits", "--model", "poster-baseline", "--rounds", "1")
     call = [sys.executable, "-m", "benchmark.perf", *asked, "--out", str(tmp_path)]
     done = subprocess.run(call, capture_output=True, text=True, timeout=300)
