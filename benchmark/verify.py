@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -31,6 +32,7 @@ from datasets import Dataset, InputError
 COLOUR_STEPS = 2  # of 255, by which rounding may change a drawn pixel from one machine to another
 NUMBER = re.compile(rb"-?\d+\.\d+")
 ROUNDING = 0.05  # of such numbers in a page, among them places in its pictures, in points
+LAST_DIGITS = 1e-6  # of a table's number, which another processor may sum in another order
 RUN_AGAIN = "remove that folder and run its command again"
 WRITE_AGAIN = "write it again with 'python -m benchmark.report --out {out}'"
 PUBLISHED_FROM = ("board.json", "searches.json", "audit.json", "advice.json")  # besides the runs
@@ -282,12 +284,14 @@ def _difference(name: str, stored: bytes, computed: bytes) -> str:
         return "" if same_picture(stored, computed) else _other_picture(stored, computed)
     same: Callable[[bytes, bytes], bool] = operator.eq
     if name.endswith((".html", ".svg")):
-        same = same_line
+        same = partial(same_line, absolute=ROUNDING)
         stored, computed = without_thumbnails(stored), without_thumbnails(computed)
+    elif name.endswith(".csv"):
+        same = partial(same_line, relative=LAST_DIGITS)
     lines = [each.splitlines() for each in (stored, computed)]
     beside = enumerate(zip(*lines, strict=False), 1)
     number = next((i for i, (one, other) in beside if not same(one, other)), None)
-    if number is None and same is same_line and len(lines[0]) == len(lines[1]):
+    if number is None and same is not operator.eq and len(lines[0]) == len(lines[1]):
         return ""
     return f"{f'line {number}' if number else 'its end'} is not what the stored predictions give"
 
@@ -307,11 +311,12 @@ def without_thumbnails(page: bytes) -> bytes:
     return re.sub(rb'(?<=id="answers">)[^<]*', unpacked, page)
 
 
-def same_line(one: bytes, other: bytes) -> bool:
-    """Whether two lines of a page are the same but for the last digits of numbers."""
+def same_line(one: bytes, other: bytes, absolute: float = 0, relative: float = 0) -> bool:
+    """Whether two lines are the same but for so much of each number with a decimal point."""
     numbers = [np.array([*map(float, NUMBER.findall(line))]) for line in (one, other)]
     return NUMBER.sub(b"", one) == NUMBER.sub(b"", other) and bool(
-        len(numbers[0]) == len(numbers[1]) and (np.abs(numbers[0] - numbers[1]) <= ROUNDING).all()
+        len(numbers[0]) == len(numbers[1])
+        and np.allclose(numbers[1], numbers[0], rtol=relative, atol=absolute)
     )
 
 

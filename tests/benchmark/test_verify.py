@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -153,6 +154,20 @@ def test_pictures_may_be_packed_otherwise_but_not_look_otherwise(results: Path) 
     assert verify.verify(Results(results)).failures == []
     pixels[50, 50, 0] ^= 32
     assert not verify.same_picture(packed(pixels), stored)
+
+
+@pytest.mark.parametrize(("factor", "n_failures"), [(1 + 1e-9, 0), (1 + 1e-5, 1)])
+def test_a_table_may_differ_in_the_last_digits_alone(
+    results: Path, factor: float, n_failures: int
+) -> None:
+    """As where another processor sums in another order."""
+    path = results / "leaderboard.csv"
+    line = path.read_text()
+    value = str(pd.read_csv(path)["log_loss"].max())
+    assert value in line
+    path.write_text(line.replace(value, f"{float(value) * factor:.10g}"))
+    Results(results).write(path.name, path.read_text())
+    assert len(verify.verify(Results(results)).failures) == n_failures
 
 
 def test_a_page_may_differ_by_rounding_and_where_pictures_lie_and_in_nothing_else(
