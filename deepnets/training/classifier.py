@@ -23,7 +23,12 @@ from deepnets.training.arithmetic import TERA, training_operations
 from deepnets.training.batches import Pictures
 from deepnets.training.device import Backend, backend
 from deepnets.training.engine import Epoch, predict, train
-from deepnets.training.layers import Resized, Standardised, spare_slow_bf16
+from deepnets.training.layers import (
+    Resized,
+    Standardised,
+    spare_compiled_kernels,
+    spare_slow_bf16,
+)
 from deepnets.training.pretrained import Weights, find, start
 from deepnets.training.recipes import FINE_TUNING, HOUSE, RECIPES, Recipe
 
@@ -326,5 +331,7 @@ def _tensor(X: np.ndarray) -> torch.Tensor:
 def _place(net: torch.nn.Module, where: Backend) -> None:
     net.to(where.device)
     net.to(memory_format=torch.channels_last)
+    if where.on_card:
+        spare_compiled_kernels(net)
     if where.bf16 and where.device.type == "cpu":
         spare_slow_bf16(net)

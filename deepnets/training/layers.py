@@ -50,6 +50,23 @@ def spare_slow_bf16(net: nn.Module) -> None:
                 module.__class__ = Float32Conv2d
 
 
+def spare_compiled_kernels(net: nn.Module) -> None:
+    """Let a card make depthwise convolutions by PyTorch's own kernels, which are there.
+
+    cuDNN's, which PyTorch asks for where channels lie last, are compiled by each process that needs
+    them (docs/performance.md). Where pictures and weights lie plane by plane, it takes its own.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
+            # Of one plane a filter, weights with channels last count as such until they are viewed.
+            module.weight.data = module.weight.data.flatten(1).view(module.weight.shape)
+            module.register_forward_pre_hook(_plane_by_plane)
+
+
+def _plane_by_plane(module: nn.Module, given: tuple[Tensor]) -> tuple[Tensor]:
+    return (given[0].contiguous(),)
+
+
 class Resized(nn.Module):
     """A net behind a bilinear change of the picture's size."""
 

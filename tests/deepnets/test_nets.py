@@ -7,12 +7,13 @@ import pytest
 import timm
 import torch
 from torch import nn
+from torch._prims_common import suggest_memory_format
 
 from datasets import Dataset
 from deepnets import ARCHITECTURES, architecture, register
 from deepnets.training import classifier
 from deepnets.training.classifier import NetClassifier
-from deepnets.training.layers import Standardised, spare_slow_bf16
+from deepnets.training.layers import Standardised, spare_compiled_kernels, spare_slow_bf16
 
 
 def n_convolutions(net: nn.Module) -> int:
@@ -210,6 +211,29 @@ def test_strided_depthwise_convolutions_stay_in_float32_and_the_others_do_not() 
         net.eval()(torch.zeros(1, 3, 32, 32))
     assert kinds == {True: {torch.float32}, False: {torch.bfloat16}}
     assert list(net.state_dict()) == names
+
+
+@pytest.mark.parametrize("name", ["mobilenet", "timm:tf_efficientnet_lite0"])
+def test_on_a_card_depthwise_convolutions_see_planes_and_the_others_channels_last(
+    name: str,
+) -> None:
+    """By that PyTorch chooses between its own kernels and those that cuDNN compiles first."""
+    net = architecture(name).build(3, 32).to(memory_format=torch.channels_last).eval()
+    pictures = torch.rand(2, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+    before = net(pictures)
+    spare_compiled_kernels(net)
+    taken: dict[bool, set[torch.memory_format]] = {True: set(), False: set()}
+
+    def note(module: nn.Conv2d, seen: tuple[torch.Tensor], _: torch.Tensor) -> None:
+        formats = {suggest_memory_format(each) for each in (seen[0], module.weight)}
+        last = torch.channels_last in formats  # of either: torch then asks for both
+        taken[module.groups > 1].add(torch.channels_last if last else torch.contiguous_format)
+
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(note)
+    assert torch.allclose(net(pictures), before, atol=1e-5)
+    assert taken == {True: {torch.contiguous_format}, False: {torch.channels_last}}
 
 
 @pytest.mark.parametrize(
