@@ -65,8 +65,8 @@ MUTANTS = (
     Mutant(
         "a step is made outside its capture",
         _CAPTURE,
-        "beside.pool()):\n            step()",
-        "beside.pool()):\n            pass\n        step()",
+        "pool, aside):\n            step()",
+        "pool, aside):\n            pass\n        step()",
         GRAPH,
     ),
     Mutant(
@@ -194,6 +194,20 @@ MUTANTS = (
         "    net.to(memory_format=torch.channels_last)\n",
         "",
         PLACED,
+    ),
+    Mutant(
+        "depthwise convolutions wait for cuDNN to compile",
+        _CLASSIFIER,
+        "        spare_compiled_kernels(net)\n",
+        "        pass\n",
+        "tests/deepnets/test_nets.py -k depthwise",
+    ),
+    Mutant(
+        "each training has a stream of its own",
+        _CAPTURE,
+        "self.aside = side_stream(torch.cuda.current_device())",
+        "self.aside = torch.cuda.Stream(torch.cuda.current_device())",
+        GRAPH,
     ),
     Mutant(
         "kernels need not give the same twice",

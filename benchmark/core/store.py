@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 SUMS = "SHA256SUMS"
 PREDICTIONS = "predictions.npz"  # of a run
 T = TypeVar("T", BoardRow, SearchRecord)
-# Digests by file, and how the names of those begin that they are listed in place of.
+# Digests by file, and the file or the folder (which ends with a slash) they are listed in place of.
 Change = tuple[Mapping[str, str], str]
 
 
@@ -423,8 +423,8 @@ class Results:
                 raise ValueError("not as it was written")
             return sums
 
-    def _list(self, sums: Mapping[str, str], instead_of: str = "\n") -> None:
-        """List files in place of those whose names begin so; now, or at the end of `together`."""
+    def _list(self, sums: Mapping[str, str], instead_of: str = "") -> None:
+        """List files in place of a file or a folder; now, or at the end of `together`."""
         change = sums, instead_of
         if self._waiting is None:
             self._write_list([change])
@@ -463,10 +463,12 @@ def list_of_pictures(fingerprint: str) -> str:
 
 
 def _changed(listed: dict[str, str], change: Change) -> dict[str, str]:
-    """Add to a list of files in place of those whose names begin so; it may be changed itself."""
+    """Add to a list of files in place of a file or a folder; the list itself is changed."""
     sums, instead_of = change
-    for name in [name for name in listed if name.startswith(instead_of)]:
-        del listed[name]
+    listed.pop(instead_of, None)
+    if instead_of.endswith("/"):
+        for name in [name for name in listed if name.startswith(instead_of)]:
+            del listed[name]
     listed.update(sums)
     return listed
 

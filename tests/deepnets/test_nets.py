@@ -13,7 +13,8 @@ from datasets import Dataset
 from deepnets import ARCHITECTURES, architecture, register
 from deepnets.training import classifier
 from deepnets.training.classifier import NetClassifier
-from deepnets.training.layers import Standardised, spare_compiled_kernels, spare_slow_bf16
+from deepnets.training.device import Backend
+from deepnets.training.layers import Standardised, spare_slow_bf16
 
 
 def n_convolutions(net: nn.Module) -> int:
@@ -213,6 +214,12 @@ def test_strided_depthwise_convolutions_stay_in_float32_and_the_others_do_not() 
     assert list(net.state_dict()) == names
 
 
+class OnCard(Backend):
+    """The CPU, where nets are placed as on a card."""
+
+    on_card = True
+
+
 @pytest.mark.parametrize("name", ["mobilenet", "timm:tf_efficientnet_lite0"])
 def test_on_a_card_depthwise_convolutions_see_planes_and_the_others_channels_last(
     name: str,
@@ -221,7 +228,7 @@ def test_on_a_card_depthwise_convolutions_see_planes_and_the_others_channels_las
     net = architecture(name).build(3, 32).to(memory_format=torch.channels_last).eval()
     pictures = torch.rand(2, 3, 32, 32).contiguous(memory_format=torch.channels_last)
     before = net(pictures)
-    spare_compiled_kernels(net)
+    classifier._place(net, OnCard(torch.device("cpu"), bf16=False))
     taken: dict[bool, set[torch.memory_format]] = {True: set(), False: set()}
 
     def note(module: nn.Conv2d, seen: tuple[torch.Tensor], _: torch.Tensor) -> None:
