@@ -375,7 +375,7 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _interrupt_once(*_: object) -> NoReturn:
+def stop_at_interrupt(*_: object) -> NoReturn:
     """Stop at the first interrupt; those that follow do not break what is being put in order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -383,7 +383,7 @@ def _interrupt_once(*_: object) -> NoReturn:
 
 def _status(made: click.Command) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    signal.signal(signal.SIGINT, _interrupt_once)
+    signal.signal(signal.SIGINT, stop_at_interrupt)
     try:
         status = made.main(standalone_mode=False)
     except (click.ClickException, InputError) as error:

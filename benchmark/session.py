@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Sequence
 from functools import partial
 from types import ModuleType
@@ -20,7 +21,7 @@ from benchmark.core.records import Record
 from benchmark.core.runs import Run
 from benchmark.core.store import Results
 from benchmark.growing import GrowingBoard
-from benchmark.options import Options
+from benchmark.options import Options, stop_at_interrupt
 from benchmark.scores import published
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import console
@@ -152,20 +153,27 @@ def make(
     """Make the runs that have no result yet; return the records of all.
 
     The leaderboard shows those that are `shown`, which is all of them if nothing else is said. It
-    is written `meanwhile` too.
+    is written `meanwhile` too, and when the call is interrupted.
     """
     # First, so that the runs of an interrupted call are shown.
     of_board = wanted if shown is None else shown
     on_board = runs.tuned(of_board, options.tune) if options.tune > 1 else runs.on_board(of_board)
     options.results.put_rows(on_board, options.metric)
     n, limit = jobs(options, wanted), options.time_limit
+    write = partial(publish, options.results, with_predictions=not options.no_predictions)
     with Display(Console(stderr=True)) as display:
         said = f"a first leaderboard is in {options.out / 'leaderboard.md'}; it grows with the runs"
-        write = partial(publish, options.results, with_predictions=not options.no_predictions)
-        with GrowingBoard(write, partial(display.say, said)) as board:
-            look = board.look if meanwhile else lambda n_done: None
-            asked = wanted, options.results, n, limit, display
-            return pool.run_all(*asked, look, _start(options))
+        try:
+            with GrowingBoard(write, partial(display.say, said)) as board:
+                look = board.look if meanwhile else lambda n_done: None
+                asked = wanted, options.results, n, limit, display
+                return pool.run_all(*asked, look, _start(options))
+        except KeyboardInterrupt:
+            if meanwhile and display.n_ended:
+                signal.signal(signal.SIGINT, stop_at_interrupt)  # once more
+                display.say("writing the leaderboard of what is done; interrupt again to leave it")
+                write()
+            raise
 
 
 def jobs(options: Options, wanted: Sequence[Run]) -> int:

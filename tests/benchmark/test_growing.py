@@ -5,14 +5,18 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchmark import growing, session
+from benchmark import growing, run, session, verify
 from benchmark.core import pool, runs
 from benchmark.core.progress import Display
+from benchmark.core.records import Record
+from benchmark.core.store import Results
 from benchmark.growing import GrowingBoard
 from benchmark.options import Options
+from tests.conftest import Command
 
 
 def _until(board: GrowingBoard, n_done: int, happened: Callable[[], bool]) -> None:
@@ -84,3 +88,27 @@ def test_a_board_of_stored_runs_is_written_in_a_process_of_its_own(
         _until(board, 2, lambda: board.is_there)
     assert n_done[-1] == 2
     assert "knn" in (tmp_path / "leaderboard.md").read_text()
+
+
+def test_an_interrupted_call_leaves_the_leaderboard_of_what_is_done(
+    tmp_path: Path, run_command: Command, shapes_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = Display.end
+
+    def interrupted(self: Display, run: runs.Run, record: Record) -> None:
+        tell(self, run, record)
+        raise KeyboardInterrupt
+
+    asked = ("--model", "majority,poster-baseline", "--data", shapes_folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(Display, "end", interrupted)
+        status, _, err = run_command(run.main, *asked, "--out", tmp_path)
+    assert status == 130
+    assert "interrupt again to leave it" in err
+    done = pd.read_csv(tmp_path / "leaderboard.csv")
+    assert dict(zip(done["model"], done["status"], strict=True)) == {
+        "majority": "ok",
+        "poster-baseline": "skipped",
+    }
+    assert (tmp_path / "report.html").is_file()
+    assert verify.verify(Results(tmp_path)).failures == []
