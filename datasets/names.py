@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 # Control characters, those that turn the direction of text round, bytes that are not UTF-8, and
 # the ends of lines and paragraphs.
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 JOINERS = "\u200c\u200d"  # of which words are spelt in some alphabets
+# What a spreadsheet would compute, were it a cell of a table that it opens; a number it may.
+FORMULA = re.compile(r"[=+@-](?!\d+([.,]\d+)?$).+")
 
 
 def readable(name: str) -> str:
     r"""Write what cannot be seen of a name as Python would: an escape code as ``\x1b``.
 
-    A byte of a file's name that is not UTF-8 becomes ``\xff``. Of a readable name nothing changes.
+    A byte of a file's name that is not UTF-8 becomes ``\xff``. One that begins as a formula gets an
+    apostrophe in front, which makes it a word in spreadsheets. Of others nothing changes.
     """
-    return "".join(map(_shown, name))
+    shown = "".join(map(_shown, name))
+    return f"'{shown}" if FORMULA.fullmatch(shown) else shown
 
 
 def _shown(sign: str) -> str:

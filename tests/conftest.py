@@ -67,7 +67,9 @@ def write_picture(path: Path, seed: int = 0, shape: tuple[int, int] = (24, 20)) 
     """Write a small colour picture of blurred noise."""
     noise = np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    assert cv2.imwrite(str(path), cv2.blur(noise, (5, 5)))
+    done, data = cv2.imencode(path.suffix, cv2.blur(noise, (5, 5)))
+    assert done
+    path.write_bytes(data.tobytes())  # OpenCV dies of a name that is not UTF-8
 
 
 @pytest.fixture

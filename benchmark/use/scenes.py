@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from datasets import InputError, images
+from datasets.names import readable
 
 CAMERA = "camera"  # and "camera:1" is the second
 USUAL_RATE = 25.0  # pictures a second, of a film that does not say
@@ -104,6 +105,11 @@ class Given:
             film.release()
 
     def _opened(self) -> cv2.VideoCapture:
+        try:
+            str(self.path).encode()
+        except UnicodeEncodeError as error:  # OpenCV would die of it
+            shown = readable(str(self.path))
+            raise InputError(f"{shown}: a film's name must be UTF-8: rename it") from error
         film = cv2.VideoCapture(self.number if self.path is None else str(self.path))
         if not film.isOpened():
             what = "no camera answers" if self.path is None else "it cannot be opened as a film"

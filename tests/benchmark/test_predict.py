@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 
@@ -159,6 +160,10 @@ def test_wrong_input_is_one_line(
     assert "is not there" in fails("--out", ran, tmp_path / "nowhere.jpg")
     (tmp_path / "text.txt").write_text("no film")
     assert "cannot be opened as a film" in fails("--out", ran, tmp_path / "text.txt")
+    (tmp_path / os.fsdecode(b"\xff.avi")).touch()
+    assert r"\xff.avi: a film's name must be UTF-8" in fails(
+        "--out", ran, tmp_path / os.fsdecode(b"\xff.avi")
+    )
     assert "holds no pictures" in fails("--out", ran, tmp_path)
     assert "holds no runs" in fails("--out", tmp_path / "empty", shapes_folder)
     bare = Path(shutil.copytree(ran, tmp_path / "bare"))

@@ -11,7 +11,9 @@ from datasets import Source
 from datasets.names import readable
 
 
-@pytest.mark.parametrize("name", ["happy", "Glück", "表情", "नमस्ते", r"a\b", "=1+1", "<b>"])
+@pytest.mark.parametrize(
+    "name", ["happy", "Glück", "表情", "नमस्ते", r"a\b", "1=1", "-1", "=", "<b>"]
+)
 def test_what_can_be_read_stays_as_it_is(name: str) -> None:
     assert readable(name) == name
 
@@ -24,6 +26,8 @@ def test_what_can_be_read_stays_as_it_is(name: str) -> None:
         ("\u202egnp.exe", r"\u202egnp.exe"),
         (os.fsdecode(b"\xff\xfe"), r"\xff\xfe"),
         ("a\0b", r"a\x00b"),
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
     ],
 )
 def test_what_cannot_be_seen_is_written_out(name: str, shown: str) -> None:
