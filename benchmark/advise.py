@@ -236,7 +236,8 @@ class Answer:
 
 
 @command(
-    *("drop_class", "drop_duplicates", "crop", "repeats", "size", "device", "jobs", "time_limit"),
+    *("drop_class", "drop_duplicates", "crop", "repeats", "size", "device", "jobs"),
+    *("time_limit", "memory_limit"),
     *("metric", "estimate", "backend", "scheduler"),
     data={"required": True, "help": "A folder with one folder a class, or a name."},
     model={"default": USUAL_MODELS},

@@ -20,6 +20,7 @@ import click
 import yaml
 
 import datasets
+from benchmark.core.memory import Limits
 from benchmark.core.models import Model
 from benchmark.core.protocols import PROTOCOLS, Fair, Protocol, Search, Slides, Split, Whole
 from benchmark.core.store import Results
@@ -206,6 +207,10 @@ class Options:
     time_limit: float | None = flag(
         type=click.FloatRange(0, min_open=True), help="Seconds a run may take."
     )
+    memory_limit: float | None = flag(
+        type=click.FloatRange(0, min_open=True),
+        help="Gigabytes of memory a run may hold.  [default: what the machine can bear]",
+    )
     budget: float | None = flag(
         type=click.FloatRange(0, min_open=True),
         help="Arithmetic of each net's training under fair, 10**12 operations.  "
@@ -240,6 +245,11 @@ class Options:
     def results(self) -> Results:
         """The results folder."""
         return Results(self.out)
+
+    @property
+    def limits(self) -> Limits:
+        """What a run may take."""
+        return Limits(self.time_limit, self.memory_limit)
 
     @property
     def cluster(self) -> str | None:

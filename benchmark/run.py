@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 @command(
     *("model", "data", "test_data", "drop_class", "drop_duplicates", "crop", "protocol"),
-    *("train_size", "repeats", "size", "split", "device", "jobs", "threads", "time_limit"),
+    *("train_size", "repeats", "size", "split", "device", "jobs", "threads"),
+    *("time_limit", "memory_limit"),
     *("backend", "scheduler"),
     *(
         "metric",

@@ -159,14 +159,14 @@ def make(
     of_board = wanted if shown is None else shown
     on_board = runs.tuned(of_board, options.tune) if options.tune > 1 else runs.on_board(of_board)
     options.results.put_rows(on_board, options.metric)
-    n, limit = jobs(options, wanted), options.time_limit
+    n = jobs(options, wanted)
     write = partial(publish, options.results, with_predictions=not options.no_predictions)
     with Display(Console(stderr=True)) as display:
         said = f"a first leaderboard is in {options.out / 'leaderboard.md'}; it grows with the runs"
         try:
             with GrowingBoard(write, partial(display.say, said)) as board:
                 look = board.look if meanwhile else lambda n_done: None
-                asked = wanted, options.results, n, limit, display
+                asked = wanted, options.results, n, options.limits, display
                 return pool.run_all(*asked, look, _start(options))
         except KeyboardInterrupt:
             if meanwhile and display.n_ended:

@@ -21,6 +21,7 @@ from typing import Any, cast
 from distributed import Client, Future, KilledWorker, as_completed
 
 from benchmark.core import pool, worker
+from benchmark.core.memory import Limits
 from benchmark.core.progress import Display
 from benchmark.core.records import Record
 from benchmark.core.runs import Run, load
@@ -110,14 +111,14 @@ class Cluster:
         self,
         runs: Sequence[Run],
         results: Results,
-        limit: float | None,
+        limits: Limits,
         display: Display,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> dict[str, Record]:
         """Make runs on the workers, begun in the order given; store them here."""
         for source, size in {(run.source, run.size) for run in runs}:
             results.put_pictures(load(source, size))
-        futures = self._submit(worker.make, runs, project(), limit, self.name)
+        futures = self._submit(worker.make, runs, project(), limits, self.name)
         records: dict[str, Record] = {}
         refused: set[str] = set()
         counted = time.monotonic()

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
@@ -25,7 +25,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from benchmark.core import schedule
 from benchmark.core.execute import execute
-from benchmark.core.memory import give_back_card
+from benchmark.core.memory import Limits, give_back_card, to_be_ended
 from benchmark.core.progress import Display
 from benchmark.core.records import Record
 from benchmark.core.runs import Run
@@ -69,7 +69,7 @@ class Workers(Protocol):
         self,
         runs: Sequence[Run],
         results: Results,
-        limit: float | None,
+        limits: Limits,
         display: Display,
         meanwhile: Callable[[], None],
     ) -> dict[str, Record]:
@@ -86,7 +86,7 @@ def run_all(
     runs: Sequence[Run],
     results: Results,
     jobs: int,
-    time_limit: float | None,
+    limits: Limits,
     display: Display,
     meanwhile: Callable[[int], None] = lambda n_done: None,
     start: Start | None = None,
@@ -94,16 +94,15 @@ def run_all(
     """Make the runs that have no result yet, `jobs` at a time.
 
     Classical models on few pictures take seconds and come first, so that there is something to see;
-    of the others those that take longest do. A run that takes more seconds than the time limit is
-    ended and recorded as a time-out.
+    of the others those that take longest do. A run that takes more than its limits is ended and
+    recorded as a time-out or as out of memory.
 
     Parameters
     ----------
     runs : sequence of Run
     results : Results
     jobs : int
-    time_limit : float or None
-        Seconds a run may take.
+    limits : Limits
     display : Display
     meanwhile : callable
         Called again and again with the number of runs that have ended.
@@ -125,11 +124,11 @@ def run_all(
     if waiting:
         on_card = any(run.where == "cuda" for run in waiting)
         # A process that is ended by force may take others with it where they share a card.
-        shared = on_card and start is None and jobs > 1 and time_limit is None
+        shared = on_card and start is None and jobs > 1 and limits == Limits()
         sharing = shared_card() if shared else contextlib.nullcontext()
         with sharing, (start or start_workers)(jobs, waiting) as workers:
             quick, waiting = _quick_first(waiting)
-            made = workers.make(quick, results, time_limit, display, look)
+            made = workers.make(quick, results, limits, display, look)
             expected = {}
             # The order matters where runs wait for others, and a trial pays where a run is long.
             long = any(len(run.rows().training) > LONG_TRAINING for run in waiting)
@@ -139,7 +138,7 @@ def run_all(
             waiting.sort(  # a run of unknown cost may be the longest, a net more likely
                 key=lambda run: (-expected.get(run.key, math.inf), not run.model.deep, run.key)
             )
-            made |= workers.make(waiting, results, time_limit, display, look)
+            made |= workers.make(waiting, results, limits, display, look)
         if workers.are_here:
             points: Points = defaultdict(list)
             for run in [*quick, *waiting]:
@@ -257,7 +256,7 @@ def work(run: Run, results: Results) -> Record:
 def _tell(key: str, epoch: Any) -> None:
     """Tell how far a run is; it goes on where nobody hears of it any more."""
     with contextlib.suppress(OSError, EOFError):
-        _messages.put((key, epoch))
+        _messages.put((key, epoch, os.getpid()))
 
 
 class Processes:
@@ -271,6 +270,7 @@ class Processes:
     def __init__(self, jobs: int, cards: Sequence[str] = ()) -> None:
         self.jobs, self.cards = jobs, cards
         self._stopped = False
+        self._why: dict[int, str] = {}  # processes were ended for lack of memory
         self._begin()
 
     def _begin(self) -> None:
@@ -301,7 +301,7 @@ class Processes:
         self,
         runs: Sequence[Run],
         results: Results,
-        limit: float | None,
+        limits: Limits,
         display: Follower,
         meanwhile: Callable[[], None] = lambda: None,
         work: Callable[[Run, Results], Record] = work,
@@ -314,10 +314,10 @@ class Processes:
                 self._end()
                 self._begin()
             n_before = len(records)
-            for run, future in self._ended(left, results, limit, display, meanwhile, work):
+            for run, future in self._ended(left, results, limits, display, meanwhile, work):
                 if isinstance(future.exception(), BrokenProcessPool):
                     continue  # no process has begun it
-                records[run.key] = _outcome(future, run, results, limit)
+                records[run.key] = self._outcome(future, run, results, limits)
                 display.end(run, records[run.key])
             left = [run for run in left if run.key not in records]
             broken = broken + 1 if len(records) == n_before else 0
@@ -332,24 +332,58 @@ class Processes:
         self,
         runs: Sequence[Run],
         results: Results,
-        limit: float | None,
+        limits: Limits,
         display: Follower,
         meanwhile: Callable[[], None],
         work: Callable[[Run, Results], Record],
     ) -> Iterator[tuple[Run, Any]]:
         """Begin runs in the order given, and yield each as it ends, with its future."""
         futures: dict[Any, Run] = {
-            self.pool.schedule(work, args=(run, results), timeout=limit): run for run in runs
+            self.pool.schedule(work, args=(run, results), timeout=limits.seconds): run
+            for run in runs
         }
         waiting: set[Any] = set(futures)
+        makes: dict[str, int] = {}  # which process makes which run
         while waiting:
             done, waiting = self._waited(waiting)
             with contextlib.suppress(OSError, EOFError):  # what carries them has died
                 while not self.messages.empty():
-                    display.progress(*self.messages.get())
+                    key, epoch, process = self.messages.get()
+                    makes[key] = process
+                    display.progress(key, epoch)
             for future in done:
                 yield futures[future], future
+            left = {futures[each].key for each in waiting}
+            makes = {key: process for key, process in makes.items() if key in left}
+            self._end_the_largest(makes.values(), limits.gigabytes)
             meanwhile()
+
+    def _end_the_largest(self, processes: Collection[int], gigabytes: float | None) -> None:
+        """End the process that takes too much memory, if one does and none is ending yet."""
+        found = to_be_ended(processes, gigabytes)
+        if found is not None and not self._why.keys() & {*processes}:
+            process, self._why[process] = found
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def _outcome(self, future: Any, run: Run, results: Results, limits: Limits) -> Record:
+        """The record of a run, written here if its process did not live to write it."""
+        try:
+            return future.result()
+        except FutureTimeout:
+            reason = f"not finished after the limit of {limits.seconds:g} s"
+            record = run.record("timeout", reason, seconds=limits.seconds)
+        except ProcessExpired as death:
+            if death.exitcode == -signal.SIGKILL:
+                usual = "the system killed the process, most likely for lack of memory"
+                record = run.record("out_of_memory", self._why.pop(death.pid, usual))
+            else:
+                reason = f"the process ended with exit code {death.exitcode}"
+                record = run.record("failed", reason)
+        except OSError as error:  # The worker could not store its run: a full disk, most likely.
+            return not_stored(run, error)
+        results.put(record)
+        return record
 
     def _waited(self, futures: set[Any]) -> tuple[set[Any], set[Any]]:
         """Wait a moment; return the futures that are done, and those that are not.
@@ -383,26 +417,6 @@ class Processes:
             with contextlib.suppress(Exception):
                 found[kind] = trials[kind].result()
         return found
-
-
-def _outcome(future: Any, run: Run, results: Results, limit: float | None) -> Record:
-    """The record of a run, written here if its process did not live to write it."""
-    try:
-        return future.result()
-    except FutureTimeout:
-        reason = f"not finished after the limit of {limit:g} s"
-        record = run.record("timeout", reason, seconds=limit)
-    except ProcessExpired as death:
-        if death.exitcode == -signal.SIGKILL:
-            reason = "the system killed the process, most likely for lack of memory"
-            record = run.record("out_of_memory", reason)
-        else:
-            reason = f"the process ended with exit code {death.exitcode}"
-            record = run.record("failed", reason)
-    except OSError as error:  # The worker could not store its run: a full disk, most likely.
-        return not_stored(run, error)
-    results.put(record)
-    return record
 
 
 def not_stored(run: Run, error: OSError) -> Record:

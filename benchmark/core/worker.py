@@ -25,6 +25,7 @@ import datasets
 import deepnets
 from baselines.device import choose
 from benchmark.core import pool, schedule
+from benchmark.core.memory import Limits
 from benchmark.core.records import Record
 from benchmark.core.runs import Run
 from benchmark.core.store import Results
@@ -106,7 +107,7 @@ class _Told:
         """Nothing: the task's end tells it."""
 
 
-def make(run: Run, code: str, limit: float | None, name: str) -> Made:
+def make(run: Run, code: str, limits: Limits, name: str) -> Made:
     """Make a run on this worker; return its record and the files of its folder (a task)."""
     worker = get_worker()
     with (
@@ -115,7 +116,7 @@ def make(run: Run, code: str, limit: float | None, name: str) -> Made:
         _named(worker),
     ):
         results, work = Results(Path(aside)), functools.partial(_work, code=code)
-        record = processes.make([run], results, limit, _Told(worker, name), work=work)[run.key]
+        record = processes.make([run], results, limits, _Told(worker, name), work=work)[run.key]
         return record, results.files_of_run(run.key)
 
 

@@ -27,6 +27,7 @@ from rich.console import Console
 import deepnets
 from baselines.device import choose
 from benchmark.core import models, pool
+from benchmark.core.memory import Limits
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair, Slides
 from benchmark.core.runs import Run, describe, load
@@ -183,7 +184,7 @@ def grid(source: Source, rounds: int, names: Sequence[str]) -> Iterator[Measure]
 def _make(runs: Sequence[Run], jobs: int) -> None:
     """Make runs in a folder of their own."""
     with tempfile.TemporaryDirectory() as out, Display(Console(quiet=True)) as display:
-        for record in pool.run_all(runs, Results(Path(out)), jobs, None, display):
+        for record in pool.run_all(runs, Results(Path(out)), jobs, Limits(), display):
             if record.status != "ok":
                 raise RuntimeError(f"{record.model.label}: {record.reason}")
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from benchmark import growing, run, session, verify
 from benchmark.core import pool, runs
+from benchmark.core.memory import Limits
 from benchmark.core.progress import Display
 from benchmark.core.records import Record
 from benchmark.core.store import Results
@@ -83,7 +84,7 @@ def test_a_board_of_stored_runs_is_written_in_a_process_of_its_own(
         Display(Console(quiet=True)) as display,
         GrowingBoard(partial(session.publish, options.results), lambda: None) as board,
     ):
-        pool.run_all(wanted, options.results, 1, None, display, n_done.append)
+        pool.run_all(wanted, options.results, 1, Limits(), display, n_done.append)
         board.due = 0.0
         _until(board, 2, lambda: board.is_there)
     assert n_done[-1] == 2

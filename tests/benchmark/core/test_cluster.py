@@ -24,6 +24,7 @@ import benchmark.core
 from benchmark import run, session
 from benchmark.core import cluster, worker
 from benchmark.core import runs as work
+from benchmark.core.memory import Limits
 from benchmark.core.progress import Display
 from benchmark.core.store import Results
 from benchmark.options import Options
@@ -278,7 +279,7 @@ def test_a_run_whose_workers_die_again_and_again_is_a_failed_row(
         found = cluster.Cluster(client, "name")
         monkeypatch.setattr(found, "_outcome", lambda future: death)
         display.begin([planned], 0, 1)
-        record = found.make([planned], asked.results, None, display)[planned.key]
+        record = found.make([planned], asked.results, Limits(), display)[planned.key]
     assert record.status == "failed"
     assert record.reason.startswith("4 workers died while they had it, the last of them tcp://")
     assert Results(tmp_path).record(planned.key) == record

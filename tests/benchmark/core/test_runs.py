@@ -24,8 +24,9 @@ from sklearn.base import clone
 
 import baselines
 from benchmark.core import execute as execution
-from benchmark.core import fit, models, pool
+from benchmark.core import fit, memory, models, pool
 from benchmark.core import runs as work
+from benchmark.core.memory import Limits
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair, Slides
 from benchmark.core.records import SCHEMA
@@ -262,6 +263,10 @@ class Failing(baselines.BASELINES["knn"].estimator):  # type: ignore[misc, name-
             raise RuntimeError("the third\nbolt is loose")
         if self.end == "memory":
             raise MemoryError("no room for 3 TB")
+        if self.end == "hungry":
+            held = np.ones(2 * 10**9, np.uint8)
+            time.sleep(60)
+            raise RuntimeError(f"it held {len(held)} bytes for a minute")
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -341,10 +346,43 @@ def test_a_killed_process_is_a_row_and_the_others_go_on(
         a_run(shapes_folder, shapes, "knn"),
     ]
     with Display(Console(stderr=True)) as display:
-        killed, other = pool.run_all(runs, Results(tmp_path), 1, None, display)
+        killed, other = pool.run_all(runs, Results(tmp_path), 1, Limits(), display)
     assert killed.status == "out_of_memory"
     assert "the system killed the process" in killed.reason
     assert other.status == "ok"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at memory as Linux tells of it")
+@pytest.mark.usefixtures("failing")
+def test_a_run_that_holds_too_much_is_ended_and_the_others_go_on(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_start_worker", _register_failing)
+    runs = [
+        a_run(shapes_folder, shapes, "failing", settings={"end": "hungry"}),
+        a_run(shapes_folder, shapes, "knn"),
+    ]
+    with Display(Console(quiet=True)) as display:
+        ended, other = pool.run_all(runs, Results(tmp_path), 2, Limits(gigabytes=1.5), display)
+    assert ended.status == "out_of_memory"
+    assert ended.reason.endswith("and 1.5 is the limit")
+    assert other.status == "ok"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at memory as Linux tells of it")
+def test_before_memory_is_short_the_process_that_holds_most_is_the_one_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        both = os.getpid(), other.pid
+        assert memory.to_be_ended(both, most=None) is None
+        monkeypatch.setattr(memory, "RESERVE", 2)
+        found = memory.to_be_ended(both, most=None)
+        other.kill()
+    assert found is not None
+    assert found[0] == os.getpid()
+    assert "GB were left" in found[1]
+    assert memory.to_be_ended([other.pid], most=None) is None, "it has ended"
 
 
 def test_a_process_that_dies_between_runs_costs_none(
@@ -353,10 +391,10 @@ def test_a_process_that_dies_between_runs_costs_none(
     runs = [a_run(shapes_folder, shapes, name) for name in ("majority", "knn")]
     with Display(Console(quiet=True)) as display, pool.start_workers(1, runs) as workers:
         display.begin(runs, reused=0, jobs=1)
-        first = workers.make(runs[:1], Results(tmp_path), None, display)
+        first = workers.make(runs[:1], Results(tmp_path), Limits(), display)
         os.kill(workers.pool.schedule(os.getpid).result(), signal.SIGKILL)
         time.sleep(1)
-        second = workers.make(runs[1:], Results(tmp_path), None, display)
+        second = workers.make(runs[1:], Results(tmp_path), Limits(), display)
     assert {record.status for record in [*first.values(), *second.values()]} == {"ok"}
 
 
@@ -367,7 +405,7 @@ def test_runs_go_on_where_nobody_carries_what_they_tell(
     with Display(Console(quiet=True)) as display, pool.start_workers(1, runs) as workers:
         display.begin(runs, reused=0, jobs=1)
         workers._manager._process.kill()
-        made = workers.make(runs, Results(tmp_path), None, display)
+        made = workers.make(runs, Results(tmp_path), Limits(), display)
     assert {record.status for record in made.values()} == {"ok"}
 
 
@@ -377,7 +415,7 @@ def test_where_no_process_lives_long_enough_each_run_is_a_row(
     monkeypatch.setattr(pool, "_start_worker", _die)
     run = a_run(shapes_folder, shapes, "majority")
     with Display(Console(quiet=True)) as display:
-        (record,) = pool.run_all([run], Results(tmp_path), 1, None, display)
+        (record,) = pool.run_all([run], Results(tmp_path), 1, Limits(), display)
     assert record.status == "failed"
     assert "ended at once" in record.reason
 

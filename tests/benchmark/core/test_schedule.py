@@ -17,6 +17,7 @@ from rich.console import Console
 from benchmark import run
 from benchmark.core import models, pool, schedule
 from benchmark.core import runs as work
+from benchmark.core.memory import Limits
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair
 from benchmark.core.records import Record
@@ -184,7 +185,7 @@ def test_the_longest_runs_are_begun_first_by_what_they_cost_here(
             super().end(run, record)
 
     with Listening(Console(stderr=True)) as display:
-        pool.run_all(runs, Results(tmp_path), 1, None, display)
+        pool.run_all(runs, Results(tmp_path), 1, Limits(), display)
     assert began == ["decision-tree", "majority", "knn"]
     ((_, fit, _),) = schedule.remembered()[schedule.kind(runs[0])]
     assert fit < 5.0, "the runs themselves are measurements"
@@ -236,7 +237,7 @@ def test_runs_of_one_kind_are_each_remembered(
 ) -> None:
     runs = [a_run(shapes_folder, shapes, "knn", protocol=Fair(train_size=n)) for n in (20, 40)]
     with Display(Console(quiet=True)) as display:
-        pool.run_all(runs, Results(tmp_path), 1, None, display)
+        pool.run_all(runs, Results(tmp_path), 1, Limits(), display)
     points = schedule.remembered()[schedule.kind(runs[0])]
     assert {n for n, _, _ in points} == {len(run.rows().training) for run in runs}
 
@@ -254,7 +255,7 @@ def test_of_unknown_cost_nets_come_first(
     monkeypatch.setattr(pool.Processes, "make", make)
     monkeypatch.setattr(pool, "QUICK_TRAINING", 0)
     with Display(Console(quiet=True)) as display:
-        pool.run_all(runs, Results(tmp_path), 3, None, display)
+        pool.run_all(runs, Results(tmp_path), 3, Limits(), display)
     assert order[0] == "resnet18"
 
 
@@ -293,7 +294,7 @@ def test_on_a_card_nothing_is_tried_and_nets_are_counted(
     runs = [*nets, *(a_run(shapes_folder, shapes, name) for name in ("knn", "poster-vgg"))]
     runs[-1] = dataclasses.replace(runs[-1], settings=five)
     with Display(Console(quiet=True)) as display:
-        pool.run_all(runs, Results(tmp_path), 1, None, display)
+        pool.run_all(runs, Results(tmp_path), 1, Limits(), display)
     expected = ["knn", "inceptionv3", "poster-vgg", "cnn3"]
     assert told.order == expected, "what nobody knows first, then the longest"
     assert schedule.remembered() == {}, "what is counted was not measured"
@@ -331,7 +332,7 @@ def test_a_card_is_shared_by_processes_that_nobody_ends_by_force(
 
     monkeypatch.setattr(pool, "shared_card", shared_card)
     with Display(Console(quiet=True)) as display:
-        pool.run_all([knn], Results(tmp_path), jobs, limit, display)
+        pool.run_all([knn], Results(tmp_path), jobs, Limits(limit), display)
     assert shared == expected
 
 
