@@ -124,16 +124,20 @@ def train(
         """The learning rates of a step, and what the weights after it add to their average."""
         return [*next(rates), 0.0 if average is None else average.weight(made)]
 
+    def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
+        logits, smoothed = logits.float() + more, recipe.label_smoothing
+        if smoothed and recipe.balance == "logits":
+            # Towards what the net is spared to learn: towards all classes alike, which the rare
+            # ones are not, it would learn to name these.
+            usual = functional.cross_entropy(logits, more.softmax(0).expand_as(logits))
+            return (1 - smoothed) * functional.cross_entropy(logits, labels) + smoothed * usual
+        return functional.cross_entropy(logits, labels, weights, label_smoothing=smoothed)
+
     def gradients(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with where.autocast():
             outputs = net(images)
             logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
-            loss, *extra = (
-                functional.cross_entropy(
-                    each.float() + more, labels, weights, label_smoothing=recipe.label_smoothing
-                )
-                for each in (logits, *auxiliary)
-            )
+            loss, *extra = (loss_of(each, labels) for each in (logits, *auxiliary))
         optimise.zero_grad(set_to_none=True)
         (loss + recipe.auxiliary_weight * sum(extra)).backward()
         return loss.detach(), logits.detach()
