@@ -171,6 +171,10 @@ class Results:
         """Return where the run of this key is kept; raises InputError if outside the results."""
         return self._inside(f"runs/{key}")
 
+    def keys(self) -> set[str]:
+        """Return the keys of all runs that lie here, on a board or not."""
+        return {path.name for path in self.path.glob("runs/[!.]*")}
+
     def put(
         self,
         record: Record,

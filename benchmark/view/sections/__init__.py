@@ -22,6 +22,7 @@ from benchmark.view.sections.board import (
     warnings,
 )
 from benchmark.view.sections.curve import curves
+from benchmark.view.sections.ledger import ledgers
 from benchmark.view.sections.published import published_figures
 from benchmark.view.sections.row import rows
 from benchmark.view.sections.search import of_search, searches
@@ -44,6 +45,7 @@ SECTIONS: tuple[Callable[[Leaderboard], list[Section]], ...] = (
     searches,
     boards,
     warnings,
+    ledgers,
     how_to_read,
     rows,
 )
