@@ -281,7 +281,16 @@ class Results:
         return next(self.run_folder(key).glob("model.s*"), None)
 
     def model(self, key: str) -> Any:
-        """Load the fitted classifier of a run, ready to predict; see `model_files.load`."""
+        """Load the fitted classifier of a run, ready to predict; see `model_files.load`.
+
+        Raises
+        ------
+        DamagedError
+            If it is not as it was written; that is seen before it is read.
+        """
+        path = self.model_file(key)
+        if path is not None and not self.is_sound(f"runs/{key}/{path.name}"):
+            raise DamagedError(f"{path} is not as it was written")
         return model_files.load(self.run_folder(key))
 
     # What is derived from the stored files, and many files at once.

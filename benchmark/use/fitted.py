@@ -94,7 +94,12 @@ class Fitted:
                 f"{where} has its predictions in {results.path} but no fitted model: remove "
                 f"runs/{record.key} and run the same command again"
             )
-        model = results.model(record.key)
+        try:
+            model = results.model(record.key)
+        except ValueError as error:
+            raise InputError(
+                f"{error}: remove runs/{record.key} and run the same command again"
+            ) from error
         said = results.predictions(record).of(SELECTION)
         if not len(said.rows):
             return cls(row, record, model)

@@ -144,11 +144,21 @@ def test_nothing_is_written_or_read_outside_the_folder(tmp_path: Path) -> None:
     ids=["a class", "a function of numpy that runs code", "a function of Python"],
 )
 def test_a_model_file_with_foreign_code_is_not_loaded(tmp_path: Path, foreign: Any) -> None:
-    home = Results(tmp_path).run_folder("k")
-    home.mkdir(parents=True)
-    skops.io.dump(foreign, home / "model.skops")
+    Results(tmp_path).put_files("k", {"model.skops": skops.io.dumps(foreign)})
     with pytest.raises(ValueError, match="not written by this project"):
         Results(tmp_path).model("k")
+
+
+def test_a_model_file_is_not_read_unless_it_is_as_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = Results(tmp_path)
+    results.put_files("k", {"model.skops": skops.io.dumps(Path("elsewhere"))})
+    file = tmp_path / "runs" / "k" / "model.skops"
+    file.write_bytes(file.read_bytes()[:-1])
+    monkeypatch.setattr(skops.io, "get_untrusted_types", lambda file: pytest.fail("it was read"))
+    with pytest.raises(DamagedError, match="not as it was written"):
+        results.model("k")
 
 
 @pytest.mark.parametrize(
