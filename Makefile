@@ -12,7 +12,7 @@ MODELS ?= all
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test setup data perf gpu-check kill-test report demo lint clean
+.PHONY: help bench test setup data perf gpu-check kill-test fuzz report demo lint clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ gpu-check: $(READY) ## try everything that trains on the CUDA card that is here 
 
 kill-test: $(READY) ## kill a small grid at 100 random moments and see what is left (ten minutes or more)
 	@$(BIN)/python -m tests.kills $(ARGS)
+
+fuzz: $(READY) ## hand 20,000 damaged files to all that reads what strangers give (ten minutes or more)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 report: $(READY) ## write tables, pictures and page of OUT again, without fitting
 	@$(BIN)/python -m benchmark.report --out '$(OUT)'

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from safetensors import SafetensorError
 
 from benchmark.core.records import without_nan
 from datasets import InputError, cache
 
-# What json, numpy and zipfile raise of a file in which any one byte was changed.
+# What json, numpy, zipfile and safetensors raise of a file in which any one byte was changed.
 DAMAGE = (
     *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError),
-    *(MemoryError, zipfile.BadZipFile, zlib.error),
+    *(MemoryError, zipfile.BadZipFile, zlib.error, SafetensorError),
 )
 
 

@@ -286,12 +286,13 @@ class Results:
         Raises
         ------
         DamagedError
-            If it is not as it was written; that is seen before it is read.
+            If it is not as it was written, which is seen before it is read, or no such model.
         """
         path = self.model_file(key)
-        if path is not None and not self.is_sound(f"runs/{key}/{path.name}"):
-            raise DamagedError(f"{path} is not as it was written")
-        return model_files.load(self.run_folder(key))
+        if path is None or not self.is_sound(f"runs/{key}/{path.name}"):
+            raise DamagedError(f"{path or self.run_folder(key)} is not as it was written")
+        with reading(path):
+            return model_files.load(self.run_folder(key))
 
     # What is derived from the stored files, and many files at once.
 

@@ -1,0 +1,264 @@
+"""Hands damaged files to all that reads what strangers give: ``make fuzz``.
+
+Each input is a sound file that was changed at random: bits turned, parts cut out, repeated, put in
+or filled with one value. What reads it may refuse it, by the errors that it names, and nothing else
+may happen: no other error, no end of the process, no reading for longer than `SECONDS`, and no more
+memory than `GIGABYTES`. What breaks that rule is kept in a file and told.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import resource
+import shutil
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+import numpy as np
+
+from benchmark import verify
+from benchmark.core import execute, models, outside, runs
+from benchmark.core.files import DamagedError
+from benchmark.core.protocols import Fair
+from benchmark.core.store import Results
+from benchmark.options import read_yaml
+from benchmark.view import page
+from datasets import InputError, Source, images
+from datasets.loaders import muxspace
+from tests.conftest import write_shapes
+
+SECONDS = 20  # that reading one input may take
+GIGABYTES = 4  # of address space that a batch may add to what its process has
+BATCH = 100  # inputs that one process reads
+CLASSES = ("bar", "disc", "ring")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of file, and what reads it.
+
+    Attributes
+    ----------
+    seeds : tuple of bytes
+        Sound ones.
+    read : callable
+        Takes a file.
+    refuses : tuple of exception types
+        By which it says that the file is not sound.
+    ending : str
+    """
+
+    seeds: tuple[bytes, ...]
+    read: Callable[[Path], Any]
+    refuses: tuple[type[Exception], ...]
+    ending: str = ""
+
+
+@dataclass
+class Tally:
+    """How many inputs there were by kind, how many of them were refused, and what went wrong."""
+
+    read: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+
+
+def changed(content: bytes, chance: random.Random) -> bytes:
+    """Change a file in one to four places."""
+    made = bytearray(content)
+    for _ in range(chance.randint(1, 4)):
+        start = chance.randrange(len(made) + 1)
+        end = min(start + chance.choice((1, 2, 4, 16, 256)), len(made))
+        way = chance.randrange(6)
+        if way == 0 and made:
+            made[start % len(made)] ^= 1 << chance.randrange(8)
+        elif way == 1:
+            del made[start:end]
+        elif way == 2:
+            made[start:start] = made[start:end] * chance.randint(1, 8)
+        elif way == 3:
+            made[start:end] = bytes([chance.choice((0, 255, 32, 34, 45, 123))]) * (end - start)
+        elif way == 4:
+            made[start:start] = chance.randbytes(chance.choice((1, 4, 16)))
+        else:
+            del made[start:]
+    return bytes(made)
+
+
+def pictures() -> tuple[bytes, ...]:
+    """Small pictures of several formats."""
+    noise = np.random.default_rng(0).integers(0, 256, (24, 20, 3), dtype=np.uint8)
+    made = (cv2.imencode(each, noise)[1] for each in (".png", ".jpg", ".bmp", ".webp", ".tiff"))
+    return tuple(each.tobytes() for each in made)
+
+
+def results(folder: Path) -> Path:
+    """A results folder of a classical model and a net."""
+    data, out = write_shapes(folder / "shapes", per_class=10), folder / "out"
+    source = Source.parse(str(data))
+    about = runs.describe(runs.load(source, 32))
+    for name, settings in (("decision-tree", {}), ("poster-baseline", {"max_epochs": 1})):
+        run = runs.Run(source, about, 32, Fair(), models.models()[name], settings)
+        execute.execute(run, Results(out))
+        Results(out).put_rows(run.board_rows)
+    page.publish(Results(out))
+    return out
+
+
+def in_a_folder(whole: Path, name: str) -> Callable[[Path], object]:
+    """Verify a results folder in which a file has another content, sealed as if it were its own."""
+
+    def read(file: Path) -> object:
+        with tempfile.TemporaryDirectory() as temporary:
+            out = Path(shutil.copytree(whole, Path(temporary) / "out"))
+            Results(out).write(name, file.read_bytes())
+            return verify.verify(Results(out))
+
+    return read
+
+
+def model_of(whole: Path, key: str, name: str) -> Callable[[Path], object]:
+    """Load a model whose file has another content, sealed as if it were its own."""
+
+    def read(file: Path) -> object:
+        with tempfile.TemporaryDirectory() as temporary:
+            changed = Results(Path(temporary))
+            changed.put_files(key, {name: file.read_bytes()})
+            return changed.model(key)
+
+    return read
+
+
+def targets(whole: Path) -> dict[str, Target]:
+    """All that is handed damaged files, by name."""
+    legend = b"user.id,image,emotion\n" + b"628,a_0001.jpg,happiness\n629,b_2.jpg,anger\n" * 3
+    table = b"file,p_bar,p_disc,p_ring\na.png,0.5,0.25,0.25\nb.png,0.1,0.8,0.1\n"
+    config = b"model: knn\nrepeats: 3\nset: [n_neighbors=3]\nsplit: random # {a: [1, 2]}\n"
+    refused = (InputError, DamagedError)
+    found = {
+        "picture": Target(
+            pictures(), lambda path: images.read(path.read_bytes()), (ValueError,), ".png"
+        ),
+        "legend": Target((legend,), muxspace.read_legend, refused),
+        "predictions": Target((table,), lambda path: outside.read(path, CLASSES), refused),
+        "configuration": Target((config,), read_yaml, (click.UsageError,)),
+    }
+    for name in ("board.json", "SHA256SUMS"):
+        seed = ((whole / name).read_bytes(),)
+        found[name] = Target(seed, in_a_folder(whole, name), refused)
+    for row in Results(whole).rows():
+        for path in sorted(Results(whole).run_folder(row.keys[0]).iterdir()):
+            seed, name = (path.read_bytes(),), f"runs/{row.keys[0]}/{path.name}"
+            if path.suffix in (".skops", ".safetensors"):
+                read = model_of(whole, row.keys[0], path.name)
+                found[path.name] = Target(seed, read, (ValueError,))
+            elif path.name != "model.json":
+                found[f"{row.model.label} {path.name}"] = Target(
+                    seed, in_a_folder(whole, name), refused
+                )
+    return found
+
+
+def read_one(target: Target, content: bytes) -> str:
+    """Read an input; ``read``, ``refused``, or what went wrong."""
+
+    def too_long(*_: object) -> None:
+        raise TimeoutError(f"longer than {SECONDS} s")
+
+    signal.signal(signal.SIGALRM, too_long)
+    with tempfile.NamedTemporaryFile(suffix=target.ending) as file:
+        Path(file.name).write_bytes(content)
+        signal.alarm(SECONDS)
+        try:
+            target.read(Path(file.name))
+        except target.refuses:
+            return "refused"
+        except Exception as error:
+            return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        finally:
+            signal.alarm(0)
+    return "read"
+
+
+def a_batch(target: Target, seed: str, n: int, answers: Any) -> None:
+    """Read inputs in a process of its own, and say of each what became of it."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + int(GIGABYTES * 1e9)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    for number in range(n):
+        chance = random.Random(f"{seed} {number}")
+        answers.put((number, read_one(target, changed(chance.choice(target.seeds), chance))))
+
+
+def batches(each: dict[str, Target], n: int, seed: int) -> Iterator[tuple[str, str, int]]:
+    """Kinds in turn, with the seed and the size of each batch, until there are so many inputs."""
+    done = number = 0
+    while done < n:
+        for name in each:
+            size = min(BATCH, n - done)
+            if size > 0:
+                yield name, f"{seed} {name} {number}", size
+            done += size
+        number += 1
+
+
+def one_batch(name: str, target: Target, seed: str, n: int, to: Path, tally: Tally) -> None:
+    """Read a batch of inputs; one that ends its process is told, and the rest of it left out."""
+    context: Any = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+    process = context.Process(target=a_batch, args=(target, seed, n, answers))
+    process.start()
+    became: dict[int, str] = {}
+    while process.is_alive() or not answers.empty():
+        while not answers.empty():
+            became.update([answers.get()])
+        process.join(0.01)
+    if process.exitcode != 0:
+        became[len(became)] = f"its process ended with exit code {process.exitcode}"
+    tally.read[name] += len(became)
+    for number, said in became.items():
+        tally.refused[name] += said == "refused"
+        if said not in ("read", "refused"):
+            chance = random.Random(f"{seed} {number}")
+            content = changed(chance.choice(target.seeds), chance)
+            to.mkdir(parents=True, exist_ok=True)
+            file = to / f"{len(tally.faults)}{target.ending}"
+            file.write_bytes(content)
+            tally.faults.append(f"{name}: {said} ({file})")
+            click.echo(tally.faults[-1])
+
+
+@click.command
+@click.option("--inputs", type=click.IntRange(1), default=20_000, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--only", default="", help="A word that the kinds read must have in their name.")
+@click.option("--to", type=click.Path(path_type=Path), default=Path("fuzz-found"))
+def main(inputs: int, seed: int, only: str, to: Path) -> None:
+    """Read so many damaged files; keep in TO those that break the rule, and fail if any does."""
+    tally, begun = Tally(), time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = {
+            name: each for name, each in targets(results(Path(folder))).items() if only in name
+        }
+        if not chosen:
+            raise click.UsageError(f"nothing that is read has '{only}' in its name")
+        for name, of_batch, n in batches(chosen, inputs, seed):
+            one_batch(name, chosen[name], of_batch, n, to, tally)
+    for name in chosen:
+        click.echo(f"{name}: {tally.read[name]:,} inputs, {tally.refused[name]:,} refused")
+    seconds, faults = time.monotonic() - begun, len(tally.faults)
+    click.echo(f"{sum(tally.read.values()):,} inputs in {seconds:.0f} s: {faults} faults")
+    raise SystemExit(bool(faults))
+
+
+if __name__ == "__main__":
+    main()
