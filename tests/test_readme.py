@@ -163,7 +163,7 @@ def test_the_target_works(command: str, home: Path, run_command: Command) -> Non
         pytest.skip("the environment was not made by make, or is out of date")
     few = {"MODELS": "majority,knn", "TRAIN_SIZE": "160"}  # of the 200 that are to be learnt from
     long = command.startswith(("make test", "make demo"))  # the second serves for good
-    long |= command.startswith("make gpu-check")  # needs a card
+    long |= command.startswith(("make gpu-check", "make kill-test", "make fuzz"))
     long |= "perf" in command and "loading" not in command
     if "report" in command:
         fast = ("--model", "majority", "--train-size", 160, "--out", home / "results")
