@@ -21,8 +21,8 @@ GROUP = Path("/sys/fs/cgroup")  # of a container, which may have less than its m
 def give_back_card() -> None:
     """Give the card's memory that no tensor of this process holds back to other processes.
 
-    What cuBLAS works in is given back too: torch 2.11 kept 67 MB of it on an H200 for each captured
-    training. No graph of before may be replayed afterwards.
+    What cuBLAS works in is given back too: of torch 2.11, 2.6 GB stayed reserved on an H200 after 31
+    captured trainings. No graph of before may be replayed afterwards.
     """
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():

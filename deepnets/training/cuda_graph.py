@@ -23,8 +23,8 @@ class NotCapturableError(Exception):
 def side_stream(card: int) -> torch.cuda.Stream:
     """Return the one stream of a card on which steps are warmed up and captured.
 
-    With one for each training cuBLAS kept the memory it works in for every one: 5 GB of an H200
-    after 60 trainings.
+    With one for each training 5.1 GB of an H200 stayed reserved after 37 of them, most likely what
+    cuBLAS works in, which it has for each stream.
     """
     return torch.cuda.Stream(card)
 
