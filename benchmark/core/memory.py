@@ -21,7 +21,7 @@ GROUP = Path("/sys/fs/cgroup")  # of a container, which may have less than its m
 def give_back_card() -> None:
     """Give the card's memory that no tensor of this process holds back to other processes.
 
-    What cuBLAS works in is given back too: of torch 2.11, 2.6 GB stayed reserved on an H200 after 31
+    What cuBLAS works in is given back too: with torch 2.11 an H200 kept 2.6 GB reserved after 31
     captured trainings. No graph of before may be replayed afterwards.
     """
     torch = sys.modules.get("torch")
