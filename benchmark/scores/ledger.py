@@ -47,7 +47,7 @@ def ledger(rows: Sequence[Row], results: Results) -> pd.DataFrame:
                 "data": record.dataset.fingerprint[:12],
                 "split": record.protocol.split,
                 "n_test": record.measured.n_test,
-                "model": record.parts["model"],
+                "model": record.parts.get("model", record.model.label),
                 "label": record.model.label,
                 "shown": record.key in shown,
                 "day": record.finished[:10],

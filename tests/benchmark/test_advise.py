@@ -13,6 +13,7 @@ import pytest
 import datasets
 from benchmark import advise, session, verify
 from benchmark.core import pool
+from benchmark.core.memory import Limits
 from benchmark.core.models import find
 from benchmark.core.protocols import Curve
 from benchmark.core.records import Asked, Record
@@ -278,12 +279,12 @@ def test_no_model_is_advised_that_is_not_better_than_the_commonest_class(
 def test_without_a_finished_run_there_is_no_advice_and_the_status_says_so(
     shapes_folder: Path, tmp_path: Path, run_command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def late(future: object, run: Run, results: Results, limit: float) -> Record:
-        record = run.record("timeout", f"not finished after the limit of {limit:g} s")
+    def late(_: object, future: object, run: Run, results: Results, limits: Limits) -> Record:
+        record = run.record("timeout", f"not finished after the limit of {limits.seconds:g} s")
         results.put(record)
         return record
 
-    monkeypatch.setattr(pool, "_outcome", late)
+    monkeypatch.setattr(pool.Processes, "_outcome", late)
     limited = ("--data", shapes_folder, "--time-limit", 1, "--out", tmp_path)
     status, out, err = run_command(advise.main, *limited, "--model", "knn", "--jobs", 1)
     assert status == 1

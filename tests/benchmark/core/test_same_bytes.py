@@ -13,6 +13,7 @@ from rich.console import Console
 from benchmark.core import execute as execution
 from benchmark.core import models, pool
 from benchmark.core import runs as work
+from benchmark.core.memory import Limits
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair
 from benchmark.core.store import Results
@@ -26,7 +27,7 @@ def stored(runs: Sequence[work.Run], out: Path, jobs: int) -> dict[str, bytes]:
     """Make runs in new processes, in the order given; their prediction files by model."""
     with Display(Console(stderr=True)) as display, pool.start_workers(jobs, runs) as workers:
         display.begin(runs, reused=0, jobs=jobs)
-        records = workers.make(runs, Results(out), None, display)
+        records = workers.make(runs, Results(out), Limits(), display)
     assert [each.reason for each in records.values() if each.status != "ok"] == []
     return {
         run.model.name: (Results(out).run_folder(run.key) / "predictions.npz").read_bytes()
