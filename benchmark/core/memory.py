@@ -85,11 +85,8 @@ def to_be_ended(processes: Iterable[int], most: float | None) -> tuple[int, str]
         return largest, f"it held {held[largest]:.1f} GB, and {most:g} is the limit"
     free, whole = (each / GIGA for each in _free_and_whole())
     if free < RESERVE * whole:
-        has = f"{free:.1f} of {whole:.1f} GB were left here"
-        return (
-            largest,
-            f"it held {held[largest]:.1f} GB, and {has}: give it --jobs 1 or more memory",
-        )
+        left = f"{free:.1f} of {whole:.1f} GB were left here: give it --jobs 1 or more memory"
+        return largest, f"it held {held[largest]:.1f} GB, and {left}"
     return None
 
 

@@ -147,12 +147,12 @@ class Run:
         A budget may be spent within a pass.
         """
         estimator = self.estimator()
-        shown = estimator.pictures_shown(self._n_classes, self.size)
+        shown = estimator.pictures_shown(self.n_classes, self.size)
         return float(estimator.max_epochs) if shown is None else shown / len(self.rows().training)
 
     @functools.cached_property
-    def _n_classes(self) -> int:
-        """Of the training pictures."""
+    def n_classes(self) -> int:
+        """Classes that the training pictures show."""
         return len(np.unique(load(self.source, self.size).labels[self.rows().training]))
 
     def estimator(self) -> BaseEstimator:
@@ -174,7 +174,7 @@ class Run:
         """
         if self.model.deep:
             try:
-                self.estimator().check(self.size, self._n_classes)
+                self.estimator().check(self.size, self.n_classes)
             except ValueError as error:
                 raise InputError(str(error)) from error
 

@@ -89,10 +89,9 @@ def counted(run: Run) -> list[Point]:
 
     On small pictures a kernel takes its time whatever it computes, so that their number decides.
     """
-    estimator, rows = run.estimator(), run.rows()
-    labels = load(run.source, run.size).labels[rows.training]
-    layers, operations = estimator.counted(len(np.unique(labels)), run.size)
-    n = min(estimator.batch_size, len(labels))
+    estimator = run.estimator()
+    layers, operations = estimator.counted(run.n_classes, run.size)
+    n = min(estimator.batch_size, len(run.rows().training))
     step = layers * SECONDS_A_LAYER + n * operations / OPERATIONS_A_SECOND
     looks = 2 if estimator.test_time_flip else 1
     return [(n, (2 if estimator.sam else 1) * step, step / n * FORWARD_SHARE * looks)]

@@ -39,7 +39,6 @@ def ledger(rows: Sequence[Row], results: Results) -> pd.DataFrame:
     """
     shown = {record.key: record for row in rows for record in row.runs}
     every = [*shown.values(), *_others(results, shown)]
-    good = [record for record in every if record.measured is not None]
     found = pd.DataFrame(
         [
             {
@@ -53,7 +52,7 @@ def ledger(rows: Sequence[Row], results: Results) -> pd.DataFrame:
                 "day": record.finished[:10],
                 "is_trial": record.protocol.name == Search.name,
             }
-            for record in good
+            for record in every
             if record.measured is not None
         ]
     )
