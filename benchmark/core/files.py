@@ -6,6 +6,8 @@ import contextlib
 import errno
 import hashlib
 import json
+import os
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -40,12 +42,38 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file whole or not at all; a folder of that name is left alone."""
+def write_file(path: Path, content: str | bytes, lasting: bool = False) -> None:
+    """Write a file whole or not at all; a folder of that name is left alone.
+
+    Only what is `lasting` is sure to be there after a loss of power; it takes longer.
+    """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "a folder is there", str(path))
     with cache.written_whole(path) as draft:
-        draft.write_bytes(content.encode() if isinstance(content, str) else content)
+        draft.write_bytes(as_bytes(content))
+        if lasting:
+            sync(draft)
+    if lasting:
+        sync(path.parent)
+
+
+def as_bytes(content: str | bytes) -> bytes:
+    """Encode a text as UTF-8; what is none of it, such as bytes of a name, is written out."""
+    return content.encode(errors="backslashreplace") if isinstance(content, str) else content
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk has a file, or the names that a folder lists."""
+    if path.is_dir() and sys.platform == "win32":
+        return  # it has no way to ask for that
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # which is how some shares say that they cannot
+            raise
+    finally:
+        os.close(handle)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from datasets.names import readable
+
 SCHEMA = 2  # of run.json, board.json and searches.json
 SELECTION, TEST, WITHIN, ACROSS = "selection", "test", "within", "across"  # parts of predictions
 OUTSIDE = "outside"  # the family of what was predicted elsewhere
@@ -61,6 +63,10 @@ class DataFacts:
     def __post_init__(self) -> None:
         if "/" in self.name or self.name.startswith("."):
             raise ValueError(f"'{self.name}' is no name of a data set")  # files are called so
+        # Pages, tables and pictures rest on this, whoever wrote the record.
+        for name in (self.name, *self.class_counts, *(file for file, _ in self.left_out)):
+            if readable(name) != name:
+                raise ValueError(f"'{readable(name)}' was not written as names are")
 
 
 @dataclass(frozen=True)

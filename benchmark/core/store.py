@@ -23,10 +23,12 @@ from benchmark.core.derived import Derived
 from benchmark.core.files import (
     DAMAGE,
     DamagedError,
+    as_bytes,
     file_digest,
     one_line,
     reading,
     stamp,
+    sync,
     write_file,
 )
 from benchmark.core.predictions import Predictions
@@ -121,7 +123,8 @@ class Results:
 
     def put_asked(self, asked: Asked) -> None:
         """Keep what advice is asked on."""
-        self.write("advice.json", to_text({"schema": SCHEMA, "asked": asdict(asked)}))
+        content = to_text({"schema": SCHEMA, "asked": asdict(asked)})
+        self.write("advice.json", content, lasting=True)
 
     def _entries(self, name: str, kind: type[T]) -> list[T]:
         with self._checked(name):
@@ -163,7 +166,7 @@ class Results:
             together = [asdict(entry) for entry in kept.values()]
             asked = {key: value for key, value in more.items() if value is not None}
             whole = {**self._read(name), "schema": SCHEMA, **asked, "entries": together}
-            self.write(name, to_text(whole))
+            self.write(name, to_text(whole), lasting=True)
 
     # Runs: a folder each.
 
@@ -208,7 +211,11 @@ class Results:
 
     @contextlib.contextmanager
     def _placed(self, key: str) -> Iterator[Path]:
-        """Give a draft of a run's folder, which takes its place once it is written."""
+        """Give a draft of a run's folder, which takes its place once it is written.
+
+        It is listed and on the disk before that, so that a run that is there is whole, whenever the
+        process or the machine ends.
+        """
         home = self.run_folder(key)
         home.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=cache.draft_prefix(), dir=home.parent) as aside:
@@ -217,11 +224,14 @@ class Results:
             yield draft
             folder = f"runs/{home.name}/"
             sums = {f"{folder}{path.name}": file_digest(path) for path in draft.iterdir()}
+            for path in (*draft.iterdir(), draft):
+                sync(path)
             with self._lock:
                 if home.exists():
                     shutil.rmtree(home)
-                draft.rename(home)
                 self._list(sums, instead_of=folder)
+                draft.rename(home)
+                sync(home.parent)
 
     def record(self, key: str) -> Record | None:
         """Return the record of a run, or None if it was never made.
@@ -260,7 +270,7 @@ class Results:
             return predictions
 
     def is_finished(self, key: str) -> bool:
-        """Whether a run has a result; failed and damaged ones have none and are tried again."""
+        """Whether a run has a result, which failed and damaged ones have not."""
         try:
             record = self.record(key)
             if record is None or record.status != "ok":
@@ -270,6 +280,13 @@ class Results:
             logger.warning("%s: the run does not count", error)
             return False
         return True
+
+    def has_failed(self, key: str) -> bool:
+        """Whether a run was made and has no result, for a reason that its record gives."""
+        with contextlib.suppress(DamagedError):
+            record = self.record(key)
+            return record is not None and record.status != "ok"
+        return False
 
     def history(self, key: str) -> pd.DataFrame | None:
         """Return a net's epochs, a row each, or None for a model that has none."""
@@ -375,14 +392,17 @@ class Results:
             listed = pd.read_csv(self.path / name, dtype=str, keep_default_na=False)
             return [*listed["file"]]
 
-    def write(self, name: str, content: str | bytes) -> None:
-        """Write a file, named from the results folder on, unless it is there as it should be."""
+    def write(self, name: str, content: str | bytes, lasting: bool = False) -> None:
+        """Write a file, named from the results folder on, unless it is there as it should be.
+
+        What cannot be made again from the stored runs must be `lasting`, see `write_file`.
+        """
         path = self._inside(name)
-        whole = content.encode() if isinstance(content, str) else content
+        whole = as_bytes(content)
         sum_ = hashlib.sha256(whole).hexdigest()
         if not self.is_written({name: sum_}):
             with self._lock:
-                write_file(path, whole)
+                write_file(path, whole, lasting)
                 self._list({name: sum_})
             self.derived.put(f"digest of {name}", [sum_, *stamp(path)])
 
@@ -457,7 +477,7 @@ class Results:
         before = self._read_list()
         after = functools.reduce(_changed, changes, dict(before))
         if after != before or not (self.path / SUMS).is_file():
-            write_file(self.path / SUMS, _as_text(after))
+            write_file(self.path / SUMS, _as_text(after), lasting=True)
 
     def _inside(self, name: str) -> Path:
         path = self.path / name

@@ -6,6 +6,7 @@ import dataclasses
 import importlib
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,41 @@ def test_every_file_is_listed_with_its_digest(tmp_path: Path) -> None:
     }
     results.put(record(board_row(), status="failed"))
     assert sorted(results.sums()) == ["board.json", "confusion/a.csv", "runs/k/run.json"]
+
+
+def test_a_run_that_is_there_is_listed_and_outlasts_a_loss_of_power(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: set[int] = set()  # numbers of the files and folders that the disk was asked to keep
+    fsync, rename = os.fsync, Path.rename
+
+    def synced(handle: int) -> None:
+        fsync(handle)
+        kept.add(os.fstat(handle).st_ino)
+
+    def renamed(draft: Path, home: Path) -> Path:
+        needed = [draft, *draft.iterdir(), tmp_path / "SHA256SUMS"]
+        assert {path.stat().st_ino for path in needed} <= kept
+        assert f"runs/{home.name}/run.json" in Results(tmp_path).sums()
+        return rename(draft, home)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "rename", renamed)
+    Results(tmp_path).put(record(board_row()), predictions(np.zeros(100, int), np.ones(100, bool)))
+    Results(tmp_path).put_rows([board_row()])
+    assert Results(tmp_path).is_finished("k")
+    lasting = [tmp_path / "runs", tmp_path / "board.json", tmp_path / "SHA256SUMS"]
+    assert {path.stat().st_ino for path in lasting} <= kept
+
+
+@pytest.mark.parametrize("word", ["=1+1", "a\x1bb", "\udcff"])
+def test_a_stranger_s_names_are_refused_unless_they_are_readable(word: str, tmp_path: Path) -> None:
+    Results(tmp_path).put_rows([board_row()])
+    board = json.loads((tmp_path / "board.json").read_text())
+    board["entries"][0]["dataset"]["class_counts"] = {word: 600, "b": 400}
+    (tmp_path / "board.json").write_text(json.dumps(board))
+    with pytest.raises(InputError, match="was not written as names are"):
+        Results(tmp_path).rows()
 
 
 def test_nothing_is_written_or_read_outside_the_folder(tmp_path: Path) -> None:
