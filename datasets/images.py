@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 import zlib
 from io import BytesIO
 
 import cv2
 import numpy as np
 import simplejpeg
-from PIL import Image
+from PIL import Image, ImageOps
 
 from datasets import limits
 
@@ -26,6 +27,7 @@ APP1 = re.compile(b"\xff\xe1")  # finds it in half the time of `in`
 
 cv2.setNumThreads(1)  # pictures are decoded side by side; threads within one only get in the way
 # A picture that cannot be read is reported once, by us.
+warnings.filterwarnings("ignore", module="PIL")
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
@@ -89,18 +91,19 @@ def _check_size(width: int, height: int) -> None:
 def _read_jpeg(data: bytes) -> np.ndarray | None:
     """Decode a JPEG file as cv2 does but faster, or return None to leave it to cv2.
 
-    cv2 keeps what simplejpeg treats otherwise (pictures that Exif data, an APP1 segment, may turn;
-    CMYK) and the last word on whatever is damaged or odd, but for data that end before the picture
-    is full: cv2 makes up the rest.
+    cv2 keeps what simplejpeg treats otherwise: pictures that Exif data, an APP1 segment, may turn;
+    CMYK; and rare forms.
 
     Raises
     ------
     ValueError
-        If the data end early, or are of more pixels than are decoded.
+        If the data end early, are too damaged, or are of more pixels than are decoded.
     """
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
-    except (ValueError, KeyError):  # KeyError: it has no name for 4:4:1
+    except ValueError:
+        return _read_damaged(data)
+    except KeyError:  # it has no name for 4:4:1
         return None
     _check_size(width, height)
     try:
@@ -108,8 +111,24 @@ def _read_jpeg(data: bytes) -> np.ndarray | None:
     except ValueError as error:
         if "premature end" in str(error).lower():
             raise ValueError("the picture is truncated") from error
-        return None
+        return _read_damaged(data)
     return None if colours not in PLAIN_COLOURS or APP1.search(data) else picture
+
+
+def _read_damaged(data: bytes) -> np.ndarray:
+    """Decode a JPEG file with a fault that leaves its picture whole, such as bytes too many.
+
+    Pillow gives the pixels that cv2 does, which would write of the fault to standard error, and
+    refuses pictures of which cv2 makes up a part; only CMYK they read otherwise.
+    """
+    _check_header(data)
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            if picture.mode != "CMYK":
+                return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+    except Exception as error:  # whatever damage makes Pillow say
+        raise ValueError("not a readable picture (damaged)") from error
+    raise ValueError("not a readable picture (damaged)")
 
 
 def _check_png(data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from io import BytesIO
 from pathlib import Path
 from unittest import mock
@@ -138,9 +139,9 @@ def test_a_turn_written_after_the_pixels_counts_too(picture: np.ndarray, tmp_pat
     check(data[:start] + data[stop:-2] + data[start:stop] + data[-2:], tmp_path, fast=False)
 
 
-def test_jpegs_of_other_colours_are_left_to_cv2(picture: np.ndarray, tmp_path: Path) -> None:
+def test_jpegs_of_other_colours_give_cv2s_pixels(picture: np.ndarray, tmp_path: Path) -> None:
     check(saved(picture, "CMYK"), tmp_path, fast=False)
-    check(saved(picture, keep_rgb=True), tmp_path, fast=False)
+    check(saved(picture, keep_rgb=True), tmp_path, fast=True)
 
 
 def test_a_jpeg_of_rare_sampling_is_left_to_cv2(picture: np.ndarray, tmp_path: Path) -> None:
@@ -163,7 +164,18 @@ def test_bytes_after_the_end_of_a_jpeg_are_let_be(picture: np.ndarray, tmp_path:
 
 def test_a_jpeg_that_cv2_mends_is_read_as_cv2_does(picture: np.ndarray, tmp_path: Path) -> None:
     data = saved(picture)
-    check(data[:-2] + b"more" * 5 + data[-2:], tmp_path, fast=False)
+    check(data[:-2] + b"more" * 5 + data[-2:], tmp_path, fast=True)
+
+
+@pytest.mark.parametrize("exif", [b"", b"Exif\0\0nothing"])
+def test_of_a_damaged_jpeg_nothing_is_said_on_the_side(
+    picture: np.ndarray, exif: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = saved(picture, exif=exif)
+    for damaged in (data[:-2] + b"more" * 5 + data[-2:], data[:2] + b"more" + data[2:]):
+        with contextlib.suppress(ValueError):
+            images.read(damaged)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("exif", [b"", b"Exif\0\0nothing"])
