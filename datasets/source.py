@@ -57,7 +57,8 @@ class Source:
         ----------
         text : str
             Sets with ``+`` between, and ``-on-`` before those that are tested on. Before all may
-            stand, each with a colon: a crop, ``deduplicated``, ``without:CLASS``.
+            stand, each with a colon: a crop, ``deduplicated``, ``without:CLASS`` (with ``%3A`` for
+            a colon in it, and ``%25`` for ``%``).
         crop, without, deduplicated
             As the attributes, besides what the text says.
         tested_on : str, optional
@@ -75,6 +76,7 @@ class Source:
                 break
             if word == WITHOUT:
                 class_name, _, rest = rest.partition(":")
+                class_name = class_name.replace("%3A", ":").replace("%25", "%")
                 dropped.insert(0, class_name)  # the last that is named is left out first
             elif word == DEDUPLICATED:
                 deduplicated = True
@@ -98,7 +100,9 @@ class Source:
         """What `parse` reads as this."""
         words = [f"{self.crop}:"] if self.crop != crops.NONE else []
         words += [f"{DEDUPLICATED}:"] if self.deduplicated else []
-        words += [f"{WITHOUT}:{class_name}:" for class_name in reversed(self.without)]
+        # A class may be called by what stands between words.
+        dropped = (each.replace("%", "%25").replace(":", "%3A") for each in reversed(self.without))
+        words += [f"{WITHOUT}:{class_name}:" for class_name in dropped]
         on = ON + "+".join(self.tested_on) if self.tested_on else ""
         return f"{''.join(words)}{'+'.join(self.sets)}{on}"
 

@@ -22,6 +22,7 @@ from tests.datasets import samples
         ("eyes:rafdb", Source(("rafdb",), crop="eyes")),
         ("deduplicated:rafdb", Source(("rafdb",), deduplicated=True)),
         ("without:b:without:a:rafdb", Source(("rafdb",), without=("a", "b"))),
+        ("without:a%3Ab:without:5%25:rafdb", Source(("rafdb",), without=("5%", "a:b"))),
         (
             "mouth:deduplicated:without:fear:ferplus+ckplus:/x",
             Source(("ferplus", "ckplus:/x"), "mouth", ("fear",), True),
