@@ -197,19 +197,14 @@ def workers() -> Iterator[Finding]:
         yield Finding("workers", "no process can be started beside this one", remedy, True)
 
 
-def fonts() -> Iterator[Finding]:
+def letters() -> Iterator[Finding]:
     """The alphabets that pictures can be labelled in."""
-    from matplotlib import font_manager, ft2font
+    from benchmark.view.plots import fonts
 
-    paths = {each.fname for each in font_manager.fontManager.ttflist}
-    fonts = [ft2font.FT2Font(path) for path in sorted(paths)]
-    lacking = [
-        name
-        for name, sign in SCRIPTS.items()
-        if not any(font.get_char_index(ord(sign)) for font in fonts)
-    ]
-    remedy = "labels in them are drawn as boxes: install Google's Noto fonts" if lacking else ""
-    found = f"{len(fonts)} fonts" + (f", none for {', '.join(lacking)}" if lacking else "")
+    lacking = [name for name, sign in SCRIPTS.items() if fonts.lacking(sign)]
+    remedy = f"labels in them are drawn as boxes: {fonts.INSTALL}" if lacking else ""
+    none = f", none for {', '.join(lacking)}" if lacking else ""
+    found = f"{', '.join(fonts.families())}{none}"
     yield Finding("fonts", found, remedy)
 
 
@@ -237,7 +232,7 @@ def main(options: Options) -> int:
     """Look at what the benchmark needs of this machine; status 1 if something would fail."""
     looks: Sequence[Callable[[], Iterator[Finding]]] = (
         *(versions, code, processor, card, layers, decoders),
-        *(lambda: folders(options.out), cached, workers, fonts, network),
+        *(lambda: folders(options.out), cached, workers, letters, network),
     )
     found = [finding for look in looks for finding in look()]
     table = pd.DataFrame(

@@ -22,6 +22,7 @@ from benchmark.scores import metrics
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import drawing, markdown, plots, predictions, sections, text
 from benchmark.view.explorer import Explorer
+from benchmark.view.plots import fonts
 from benchmark.view.sections import Picture, Section
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,10 @@ def publish(
     with results.together():
         board = board or Leaderboard.compute(results)
         shown = sections.every(board)
+        if boxes := fonts.lacking("".join(name for row in board.rows for name in row.class_names)):
+            logger.warning(
+                "no font here has %s: in pictures they are boxes; %s", boxes, fonts.INSTALL
+            )
         facts = text.Facts.of(board)
         warning = text.HOW_TO_GET_REAL if facts.generated else ""
         audit = _audit(results, board.table)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 import io
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -20,6 +21,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from benchmark.core.records import KINDS
+from benchmark.view.plots import fonts
 
 DPI = 110
 TRAINING, SELECTION, _, CLASSICAL = sns.color_palette("colorblind", 4)
@@ -28,7 +30,7 @@ COLOURS = {
 }
 MARKS = dict(zip(KINDS, "sD^oP", strict=True))  # besides the colour, for who cannot tell these
 STYLE: Any = {
-    "font.family": "DejaVu Sans",
+    "font.family": fonts.families(),
     "font.size": 10,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
@@ -129,8 +131,7 @@ def png(figure: Figure, mark: str = "", all_colours: bool = False) -> bytes:
         Keep them all: faces under colours that flow are no longer these in 256.
     """
     image, drawn = io.BytesIO(), io.BytesIO()
-    with mpl.rc_context(STYLE):  # some words, such as those at ticks, are made only now
-        figure.savefig(drawn, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
+    _save(figure, drawn, format="png", dpi=DPI, pil_kwargs={"compress_level": 1})
     said = PngInfo()
     said.add_text("Software", f"matplotlib {mpl.__version__}")
     said.add_text("Comment", mark)
@@ -157,9 +158,16 @@ def _of_few_colours(picture: Image.Image) -> Image.Image:
 def svg(figure: Figure) -> str:
     """Return a figure as an SVG with words as words; the same figure gives the same text."""
     drawn = io.StringIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(drawn, format="svg", transparent=True, metadata={"Date": None})
+    _save(figure, drawn, format="svg", transparent=True, metadata={"Date": None})
     return drawn.getvalue()
+
+
+def _save(figure: Figure, to: IO[Any], **how: Any) -> None:
+    """Draw a figure; of letters that no font has, see `fonts.lacking`, it says nothing."""
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        # Some words, such as those at ticks, are made only now.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        figure.savefig(to, **how)
 
 
 # What a page's own colours take the place of, so that a picture is as light or dark as the page.
