@@ -114,7 +114,7 @@ def for_people(worth: pd.DataFrame) -> pd.DataFrame:
 
 @command(
     *("data", "drop_class", "drop_duplicates", "crop", "train_size", "recipe", "size", "device"),
-    *("jobs", "threads", "time_limit", "memory_limit", "settings", "out"),
+    *("jobs", "threads", "time_limit", "memory_limit", "retry", "settings", "out"),
     *("backend", "scheduler"),
     model={"required": True, "help": "One net, or timm:NAME."},
     repeats={"default": 3},

@@ -237,7 +237,7 @@ class Answer:
 
 @command(
     *("drop_class", "drop_duplicates", "crop", "repeats", "size", "device", "jobs"),
-    *("time_limit", "memory_limit"),
+    *("time_limit", "memory_limit", "retry"),
     *("metric", "estimate", "backend", "scheduler"),
     data={"required": True, "help": "A folder with one folder a class, or a name."},
     model={"default": USUAL_MODELS},

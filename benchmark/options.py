@@ -211,6 +211,11 @@ class Options:
         type=click.FloatRange(0, min_open=True),
         help="Gigabytes of memory a run may hold.  [default: what the machine can bear]",
     )
+    retry: str = flag(
+        "failed",
+        type=click.Choice(["failed", "never"]),
+        help="Whether runs that have failed are made again, or their rows kept as they are.",
+    )
     budget: float | None = flag(
         type=click.FloatRange(0, min_open=True),
         help="Arithmetic of each net's training under fair, 10**12 operations.  "
@@ -250,6 +255,11 @@ class Options:
     def limits(self) -> Limits:
         """What a run may take."""
         return Limits(self.time_limit, self.memory_limit)
+
+    @property
+    def retries_failed(self) -> bool:
+        """Whether runs that have failed are made again."""
+        return self.retry == "failed"
 
     @property
     def cluster(self) -> str | None:

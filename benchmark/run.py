@@ -23,22 +23,9 @@ if TYPE_CHECKING:
 @command(
     *("model", "data", "test_data", "drop_class", "drop_duplicates", "crop", "protocol"),
     *("train_size", "repeats", "size", "split", "device", "jobs", "threads"),
-    *("time_limit", "memory_limit"),
-    *("backend", "scheduler"),
-    *(
-        "metric",
-        "budget",
-        "tune",
-        "settings",
-        "pretrained",
-        "weights",
-        "out",
-        "config",
-        "no_predictions",
-        "tensorboard",
-        "estimate",
-    ),
-    "list",
+    *("time_limit", "memory_limit", "retry", "backend", "scheduler"),
+    *("metric", "budget", "tune", "settings", "pretrained", "weights", "out", "config"),
+    *("no_predictions", "tensorboard", "estimate", "list"),
 )
 def main(options: Options) -> int:
     """Fit and score models on pictures; write the leaderboard and its pictures to OUT."""

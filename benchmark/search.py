@@ -30,7 +30,7 @@ Settings = dict[str, Any]
 
 @command(
     *("data", "drop_class", "drop_duplicates", "crop", "train_size", "grid", "sampler", "trials"),
-    *("metric", "size", "device", "jobs", "threads", "time_limit", "memory_limit", "out"),
+    *("metric", "size", "device", "jobs", "threads", "time_limit", "memory_limit", "retry", "out"),
     *("backend", "scheduler"),
     model={"required": True, "help": "One name, or timm:NAME."},
     split=ONE_SPLIT,

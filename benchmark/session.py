@@ -167,7 +167,7 @@ def make(
             with GrowingBoard(write, partial(display.say, said)) as board:
                 look = board.look if meanwhile else lambda n_done: None
                 asked = wanted, options.results, n, options.limits, display
-                return pool.run_all(*asked, look, _start(options))
+                return pool.run_all(*asked, look, _start(options), options.retries_failed)
         except KeyboardInterrupt:
             if meanwhile and display.n_ended:
                 signal.signal(signal.SIGINT, stop_at_interrupt)  # once more
@@ -204,7 +204,7 @@ def _cluster() -> ModuleType:
 def estimate(runs: Sequence[Run], options: Options) -> None:
     """Print what each run would cost on this machine, and all of them together."""
     n = jobs(options, runs)
-    waiting = pool.unfinished(runs, options.results)
+    waiting = pool.unfinished(runs, options.results, options.retries_failed)
     with Display(Console(stderr=True)) as display:
         costs = pool.estimate(waiting, n, display, _start(options))
     numbers = [Column(name, justify="right") for name in ("runs", "minutes")]

@@ -90,6 +90,7 @@ def run_all(
     display: Display,
     meanwhile: Callable[[int], None] = lambda n_done: None,
     start: Start | None = None,
+    retry: bool = True,
 ) -> list[Record]:
     """Make the runs that have no result yet, `jobs` at a time.
 
@@ -108,13 +109,15 @@ def run_all(
         Called again and again with the number of runs that have ended.
     start : callable, optional
         Starts the workers, by itself those of `start_workers`.
+    retry : bool
+        Whether runs that have failed are made again.
 
     Returns
     -------
     list of Record
         Of every run, in the order given.
     """
-    waiting = unfinished(runs, results)
+    waiting = unfinished(runs, results, retry)
     display.begin(waiting, reused=len(runs) - len(waiting), jobs=jobs)
     made = {}
 
@@ -157,9 +160,13 @@ def _quick_first(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
     return quick, [run for run in runs if run not in quick]
 
 
-def unfinished(runs: Sequence[Run], results: Results) -> list[Run]:
-    """Those of the runs that have no result in the results folder."""
-    return [run for run in runs if not results.is_finished(run.key)]
+def unfinished(runs: Sequence[Run], results: Results, retry: bool = True) -> list[Run]:
+    """Those of the runs that have no result here; those that have failed are left out on demand."""
+    return [
+        run
+        for run in runs
+        if not results.is_finished(run.key) and (retry or not results.has_failed(run.key))
+    ]
 
 
 def estimate(
@@ -192,7 +199,12 @@ def prepare(nets: bool = False) -> None:
 
         context = multiprocessing.get_context(START)
         context.set_forkserver_preload([*FOR_ALL, *(FOR_NETS if nets else ())])
-        forkserver.ensure_running()
+        # It and all that is forked from it hear no interrupt, which is this process's to act on.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
