@@ -37,10 +37,11 @@ perf: $(READY) ## measure speed beside plain ways of doing the same, write OUT/p
 gpu-check: $(READY) ## try everything that trains on the CUDA card that is here (two minutes)
 	@$(BIN)/python -m benchmark.gpu_check $(ARGS)
 
-kill-test: $(READY) ## kill a small grid at 100 random moments and see what is left (ten minutes or more)
+kill-test: $(READY) ## disturb a small grid at 100 random moments and see what is left (ten minutes or more)
 	@$(BIN)/python -m tests.kills $(ARGS)
 
-fuzz: $(READY) ## hand 20,000 damaged files to all that reads what strangers give (ten minutes or more)
+fuzz: $(READY) ## hand made-up values and 20,000 damaged files to all that reads what strangers give (ten minutes or more)
+	@$(BIN)/python -m pytest -m property --hypothesis-profile many -n auto
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 report: $(READY) ## write tables, pictures and page of OUT again, without fitting

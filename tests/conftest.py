@@ -10,6 +10,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
 
@@ -22,6 +23,15 @@ Command = Callable[..., tuple[int, str, str]]  # see `run_command`
 FAST = ("--model", "majority,knn", "--jobs", "1")  # the flags of a quick call
 # Beside other work, threads of torch wait for those that are kept from running: for minutes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Examples that tests of properties try: some, always the same, or as many as `make fuzz` asks for.
+hypothesis.settings.register_profile(
+    "some", max_examples=30, derandomize=True, database=None, deadline=None
+)
+hypothesis.settings.register_profile(
+    "many", max_examples=2000, database=None, deadline=None, print_blob=True
+)
+hypothesis.settings.load_profile("some")
 
 
 @pytest.fixture(scope="session", autouse=True)

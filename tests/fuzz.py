@@ -8,15 +8,19 @@ memory than `GIGABYTES`. What breaks that rule is kept in a file and told.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
+import os
 import random
 import resource
 import shutil
 import signal
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,7 @@ import click
 import cv2
 import numpy as np
 
+import datasets
 from benchmark import verify
 from benchmark.core import execute, models, outside, runs
 from benchmark.core.files import DamagedError
@@ -34,11 +39,13 @@ from benchmark.options import read_yaml
 from benchmark.view import page
 from datasets import InputError, Source, images
 from datasets.loaders import muxspace
+from deepnets.training.classifier import NetClassifier
 from tests.conftest import write_shapes
+from tests.datasets import samples
 
 SECONDS = 20  # that reading one input may take
 GIGABYTES = 4  # of address space that a batch may add to what its process has
-BATCH = 100  # inputs that one process reads
+BATCH, SLOW = 100, 5  # inputs that one process reads, and of those that take long
 CLASSES = ("bar", "disc", "ring")
 
 
@@ -55,12 +62,15 @@ class Target:
     refuses : tuple of exception types
         By which it says that the file is not sound.
     ending : str
+    batch : int
+        Inputs that one process reads, and that are read of this kind in a turn.
     """
 
     seeds: tuple[bytes, ...]
     read: Callable[[Path], Any]
     refuses: tuple[type[Exception], ...]
     ending: str = ""
+    batch: int = BATCH
 
 
 @dataclass
@@ -70,6 +80,12 @@ class Tally:
     read: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Add what was found elsewhere."""
+        self.read.update(other.read)
+        self.refused.update(other.refused)
+        self.faults += other.faults
 
 
 def changed(content: bytes, chance: random.Random) -> bytes:
@@ -138,8 +154,43 @@ def model_of(whole: Path, key: str, name: str) -> Callable[[Path], object]:
     return read
 
 
-def targets(whole: Path) -> dict[str, Target]:
-    """All that is handed damaged files, by name."""
+def a_set(name: str, write: Callable[[Path], None], changes: str, folder: Path) -> Target:
+    """A small copy of a data set, loaded with one of its files changed."""
+    whole = folder / f"{name} {changes}".replace("/", " ")
+    write(whole)
+    (file,) = whole.rglob(changes)
+
+    def read(changed: Path) -> object:
+        with tempfile.TemporaryDirectory() as temporary:
+            root = Path(shutil.copytree(whole, Path(temporary) / "root"))
+            os.environ["XDG_CACHE_HOME"] = temporary
+            (root / file.relative_to(whole)).write_bytes(changed.read_bytes())
+            return datasets.load(f"{name}:{root}", size=16)
+
+    return Target((file.read_bytes(),), read, (InputError,), batch=SLOW)
+
+
+def sets(folder: Path) -> Iterator[tuple[str, Target]]:
+    """Data sets as their owners give them out, by name."""
+    for name, write, file in (
+        ("fer2013", samples.write_fer2013, "fer2013.csv"),
+        ("ferplus", samples.write_ferplus, "fer2013new.csv"),
+        ("medmnist", samples.write_medmnist, "*.npz"),
+        ("rafdb", samples.write_rafdb, "list_patition_label.txt"),
+        ("rafdb", samples.write_rafdb_folders, "train_labels.csv"),
+        ("ckplus", samples.write_ckplus, "S005_001_*_emotion.txt"),
+    ):
+        yield f"{name} {file}", a_set(name, write, file, folder)
+
+
+def start_from(path: Path) -> None:
+    """See whether a net can start from weights."""
+    NetClassifier("poster-baseline", weights=str(path)).check(32, 3)
+
+
+def targets(folder: Path) -> dict[str, Target]:
+    """All that is handed damaged files, by name; sound ones are written to a folder."""
+    whole = results(folder)
     legend = b"user.id,image,emotion\n" + b"628,a_0001.jpg,happiness\n629,b_2.jpg,anger\n" * 3
     table = b"file,p_bar,p_disc,p_ring\na.png,0.5,0.25,0.25\nb.png,0.1,0.8,0.1\n"
     config = b"model: knn\nrepeats: 3\nset: [n_neighbors=3]\nsplit: random # {a: [1, 2]}\n"
@@ -151,20 +202,22 @@ def targets(whole: Path) -> dict[str, Target]:
         "legend": Target((legend,), muxspace.read_legend, refused),
         "predictions": Target((table,), lambda path: outside.read(path, CLASSES), refused),
         "configuration": Target((config,), read_yaml, (click.UsageError,)),
+        **dict(sets(folder)),
     }
     for name in ("board.json", "SHA256SUMS"):
         seed = ((whole / name).read_bytes(),)
-        found[name] = Target(seed, in_a_folder(whole, name), refused)
+        found[name] = Target(seed, in_a_folder(whole, name), refused, batch=SLOW)
     for row in Results(whole).rows():
         for path in sorted(Results(whole).run_folder(row.keys[0]).iterdir()):
             seed, name = (path.read_bytes(),), f"runs/{row.keys[0]}/{path.name}"
             if path.suffix in (".skops", ".safetensors"):
                 read = model_of(whole, row.keys[0], path.name)
-                found[path.name] = Target(seed, read, (ValueError,))
+                found[path.name] = Target(seed, read, (ValueError,), batch=SLOW)
+                if path.suffix == ".safetensors":
+                    found["weights"] = Target(seed, start_from, (ValueError,), batch=SLOW)
             elif path.name != "model.json":
-                found[f"{row.model.label} {path.name}"] = Target(
-                    seed, in_a_folder(whole, name), refused
-                )
+                read = in_a_folder(whole, name)
+                found[f"{row.model.label} {path.name}"] = Target(seed, read, refused, batch=SLOW)
     return found
 
 
@@ -194,33 +247,40 @@ def a_batch(target: Target, seed: str, n: int, answers: Any) -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + int(GIGABYTES * 1e9)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    logging.disable(logging.WARNING)  # that something is damaged is no news here
+    warnings.simplefilter("ignore")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where decoders say so
     for number in range(n):
         chance = random.Random(f"{seed} {number}")
         answers.put((number, read_one(target, changed(chance.choice(target.seeds), chance))))
 
 
-def batches(each: dict[str, Target], n: int, seed: int) -> Iterator[tuple[str, str, int]]:
+def batches(each: dict[str, Target], n: int, seed: str) -> Iterator[tuple[str, str, int]]:
     """Kinds in turn, with the seed and the size of each batch, until there are so many inputs."""
     done = number = 0
     while done < n:
         for name in each:
-            size = min(BATCH, n - done)
+            size = min(each[name].batch, n - done)
             if size > 0:
                 yield name, f"{seed} {name} {number}", size
             done += size
         number += 1
 
 
-def one_batch(name: str, target: Target, seed: str, n: int, to: Path, tally: Tally) -> None:
+def one_batch(name: str, target: Target, seed: str, n: int, to: Path) -> Tally:
     """Read a batch of inputs; one that ends its process is told, and the rest of it left out."""
     context: Any = multiprocessing.get_context("fork")
     answers = context.SimpleQueue()
     process = context.Process(target=a_batch, args=(target, seed, n, answers))
     process.start()
+    tally, heard = Tally(), time.monotonic()
     became: dict[int, str] = {}
     while process.is_alive() or not answers.empty():
         while not answers.empty():
             became.update([answers.get()])
+            heard = time.monotonic()
+        if time.monotonic() - heard > 2 * SECONDS:  # where no alarm reaches it
+            process.kill()
         process.join(0.01)
     if process.exitcode != 0:
         became[len(became)] = f"its process ended with exit code {process.exitcode}"
@@ -231,10 +291,19 @@ def one_batch(name: str, target: Target, seed: str, n: int, to: Path, tally: Tal
             chance = random.Random(f"{seed} {number}")
             content = changed(chance.choice(target.seeds), chance)
             to.mkdir(parents=True, exist_ok=True)
-            file = to / f"{len(tally.faults)}{target.ending}"
+            file = to / f"{name} {seed} {number}{target.ending}".replace("/", " ")
             file.write_bytes(content)
             tally.faults.append(f"{name}: {said} ({file})")
             click.echo(tally.faults[-1])
+    return tally
+
+
+_here: dict[str, Target] = {}  # by name, for processes that are forked
+
+
+def _asked(batch: tuple[str, str, int, Path]) -> Tally:
+    name, seed, n, to = batch
+    return one_batch(name, _here[name], seed, n, to)
 
 
 @click.command
@@ -246,13 +315,18 @@ def main(inputs: int, seed: int, only: str, to: Path) -> None:
     """Read so many damaged files; keep in TO those that break the rule, and fail if any does."""
     tally, begun = Tally(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        chosen = {
-            name: each for name, each in targets(results(Path(folder))).items() if only in name
-        }
+        _here.update(targets(Path(folder)))
+        chosen = {name: each for name, each in _here.items() if only in name}
         if not chosen:
             raise click.UsageError(f"nothing that is read has '{only}' in its name")
-        for name, of_batch, n in batches(chosen, inputs, seed):
-            one_batch(name, chosen[name], of_batch, n, to, tally)
+        for name, target in chosen.items():
+            for said in {read_one(target, seed) for seed in target.seeds} - {"read"}:
+                raise click.ClickException(f"{name}: as it is it should be read, but: {said}")
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(os.cpu_count(), context) as side_by_side:
+            asked = ((*each, to) for each in batches(chosen, inputs, str(seed)))
+            for found in side_by_side.map(_asked, asked):
+                tally.add(found)
     for name in chosen:
         click.echo(f"{name}: {tally.read[name]:,} inputs, {tally.refused[name]:,} refused")
     seconds, faults = time.monotonic() - begun, len(tally.faults)

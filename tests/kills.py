@@ -1,37 +1,59 @@
-"""Kills a small grid at random moments and checks what is left: ``make kill-test``.
+"""Disturbs a small grid at random moments and checks what is left: ``make kill-test``.
 
-Each grid is begun in a folder of its own and killed again and again, its command, one of the
-processes below it, or by many interrupts at once, until it ends by itself. Then no finished run may
-be lost, made twice or half-written, no draft may be left behind, no process may live on, and the
-tables must be those of a grid that nobody disturbed, but for times and memory.
+Each grid is begun in a folder of its own and disturbed again and again until it ends by itself: its
+command is killed, or a process below it; it gets many interrupts at once; its disk takes no more;
+or the power is lost, and with it whatever no process had asked the disk to keep. Then no finished
+run may be lost, made twice or half-written, no draft may be left behind, no process may live on,
+and the tables must be those of a grid that nobody disturbed, but for times and memory. Last, grids
+are made by two commands at once in one folder.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 import pandas as pd
 
+from benchmark import verify
 from benchmark.core.store import Results
 from tests.conftest import write_shapes
 
 MODELS = "majority,knn,decision-tree,logistic-regression"
 TIMES = ("fit_seconds", "predict_ms_per_image", "peak_memory_mb")
-LATEST = 20.0  # seconds after the start at which a command is killed
 ALONE_SECONDS = 15.0  # that processes below a killed command may take to end
+MOST = 6  # disturbances of a grid
 INTERRUPTS, APART = 5, 0.03  # of a storm, and the seconds between two of them
+FULL = 100_000  # bytes of a file at most, from where on a full disk takes no more
+KILLED, BELOW, STORM, POWER, DISK = (
+    *("the command is killed", "a process below it is killed", "five interrupts"),
+    *("the power is lost", "the disk is full"),
+)
+# Put before all else that a command imports: it notes which files the disk was asked to keep.
+NOTES_SYNCED = """
+import os
+fsync = os.fsync
+def noted(handle):
+    fsync(handle)
+    facts = os.fstat(handle)
+    with open(os.environ["SYNCED"], "a") as file:
+        file.write(f"{facts.st_ino} {facts.st_size}\\n")
+os.fsync = noted
+"""
 
 
 @dataclass
@@ -41,7 +63,7 @@ class Tally:
     Attributes
     ----------
     kills : Counter
-        By whom they hit.
+        By what was done.
     faults : list of str
     """
 
@@ -49,11 +71,72 @@ class Tally:
     faults: list[str] = field(default_factory=list)
 
 
-def command(data: Path, out: Path) -> list[str]:
-    """Return the grid's command."""
-    asked = ["--model", MODELS, "--data", str(data), "--train-size", "40", "--repeats", "3"]
-    flags = ["--jobs", "2", "--no-predictions", "--out", str(out)]
-    return [sys.executable, "-m", "benchmark.run", *asked, *flags]
+@dataclass(frozen=True)
+class Grid:
+    """A small grid, the folder it is made in, and one beside it for what else its commands need."""
+
+    data: Path
+    out: Path
+    home: Path
+
+    @property
+    def command(self) -> list[str]:
+        """What makes it."""
+        asked = ["--model", MODELS, "--data", str(self.data), "--train-size", "40"]
+        flags = ["--repeats", "3", "--jobs", "2", "--no-predictions", "--out", str(self.out)]
+        return [sys.executable, "-m", "benchmark.run", *asked, *flags]
+
+    def begin(self, full: int | None = None) -> subprocess.Popen[bytes]:
+        """Start its command; no file may become larger than `full` bytes, if that is given."""
+        (self.home / "sitecustomize.py").write_text(NOTES_SYNCED)
+        self.synced.write_text("")
+        path = os.pathsep.join([str(self.home), str(Path.cwd())])
+        given = {"PYTHONPATH": path, "SYNCED": str(self.synced)}
+        limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (full, full))
+        return subprocess.Popen(
+            self.command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, **given, "XDG_CACHE_HOME": str(self.home / "cache")},
+            preexec_fn=limit if full is not None else None,
+        )
+
+    @property
+    def synced(self) -> Path:
+        """Where the running command notes what the disk was asked to keep."""
+        return self.home / "synced"
+
+    def files(self) -> Iterator[tuple[Path, str]]:
+        """Every file of the results and the cache, and what tells it from what it was before."""
+        for folder in (self.out, self.home / "cache"):
+            for path in folder.rglob("*"):
+                if path.is_file():
+                    facts = path.stat()
+                    yield path, f"{facts.st_ino} {facts.st_size}"
+
+    def leaderboard(self) -> pd.DataFrame:
+        """The leaderboard but for times and memory."""
+        return pd.read_csv(self.out / "leaderboard.csv").drop(columns=[*TIMES])
+
+    def finished(self) -> dict[str, str]:
+        """The digest of the record of every finished run by its key."""
+        results = Results(self.out)
+        return {
+            key: hashlib.sha256((self.out / "runs" / key / "run.json").read_bytes()).hexdigest()
+            for key in sorted(results.keys())
+            if results.is_finished(key)
+        }
+
+    def faults(self, expected: pd.DataFrame) -> Iterator[str]:
+        """What is wrong with it once it has ended by itself."""
+        if not (self.out / "leaderboard.csv").exists():
+            yield "no leaderboard"
+        elif not self.leaderboard().equals(expected):
+            yield "its leaderboard is not the undisturbed one"
+        if drafts := [*self.out.rglob(".draft-*")]:
+            yield f"{len(drafts)} drafts are left"
+        yield from verify.verify(Results(self.out)).failures
 
 
 def below(pid: int) -> list[int]:
@@ -73,107 +156,129 @@ def below(pid: int) -> list[int]:
     return found
 
 
-def disturb(process: subprocess.Popen[bytes], chance: random.Random) -> str:
-    """Kill a command or a part of it, and return what was hit."""
-    hit = chance.choice(["the command", "a process below it", "interrupts"])
+def disturb(process: subprocess.Popen[bytes], what: str, chance: random.Random) -> None:
+    """Kill a command or a part of it, or interrupt it."""
     with contextlib.suppress(ProcessLookupError):
-        if hit == "the command":
+        if what == KILLED:
             process.kill()
-        elif hit == "interrupts":
+        elif what == POWER:
+            for pid in (process.pid, *below(process.pid)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        elif what == STORM:
             for _ in range(INTERRUPTS):
                 os.killpg(process.pid, signal.SIGINT)
                 time.sleep(APART)
         elif some := below(process.pid):
             os.kill(chance.choice(some), signal.SIGKILL)
-        else:
-            return "nothing, it had ended"
-    return hit
 
 
-def finished(out: Path) -> dict[str, str]:
-    """Return the digest of the record of every finished run by its key."""
-    results = Results(out)
-    keys = [path.name for path in out.glob("runs/[!.]*")]
-    return {
-        key: hashlib.sha256((out / "runs" / key / "run.json").read_bytes()).hexdigest()
-        for key in keys
-        if results.is_finished(key)
-    }
+def lose_power(grid: Grid, before: set[str]) -> None:
+    """Empty the files that were written since, unless the disk was asked to keep them."""
+    kept = before | {*grid.synced.read_text().splitlines()}
+    for path, what in grid.files():
+        if what not in kept:
+            os.truncate(path, 0)
 
 
-def leaderboard(out: Path) -> pd.DataFrame:
-    """Return the leaderboard but for times and memory."""
-    return pd.read_csv(out / "leaderboard.csv").drop(columns=[*TIMES])
+def wait_for_all(pids: list[int]) -> int:
+    """Wait until processes have ended; return how many live on."""
+    end = time.monotonic() + ALONE_SECONDS
+    while (left := sum(Path(f"/proc/{pid}").exists() for pid in pids)) and time.monotonic() < end:
+        time.sleep(0.1)
+    return left
 
 
 def one_grid(
-    data: Path, out: Path, expected: pd.DataFrame, most: int, chance: random.Random, tally: Tally
+    grid: Grid, expected: pd.DataFrame, seconds: float, chance: random.Random, tally: Tally
 ) -> None:
-    """Kill a grid until it ends by itself, `most` times at most, and check it."""
-    before: dict[str, str] = {}
-    for number in range(most + 1):
-        with subprocess.Popen(
-            command(data, out),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        ) as process:
-            started = below(process.pid)
-            if number < most:
+    """Disturb a grid, which by itself takes so long, until it ends by itself, and check it."""
+    finished: dict[str, str] = {}
+    found: list[str] = []
+    for number in range(MOST + 1):
+        what = chance.choice([KILLED, BELOW, STORM, POWER, DISK]) if number < MOST else ""
+        on_disk = {which for _, which in grid.files()}
+        with grid.begin(chance.randrange(FULL) if what == DISK else None) as process:
+            started: list[int] = []
+            if what == DISK:
+                tally.kills[what] += 1
+            elif what:
                 try:
-                    process.wait(chance.uniform(0, LATEST))
+                    process.wait(chance.uniform(0, seconds))
                 except subprocess.TimeoutExpired:
                     started = below(process.pid)
-                    tally.kills[disturb(process, chance)] += 1
+                    tally.kills[what] += 1
+                    disturb(process, what, chance)
             _, told = process.communicate()
         if b"Traceback" in told:
-            tally.faults.append(f"{out.name}: a traceback: {told.decode()[-500:]}")
-        end = time.monotonic() + ALONE_SECONDS
-        while time.monotonic() < end and any(Path(f"/proc/{pid}").exists() for pid in started):
-            time.sleep(0.1)
-        if left := [pid for pid in started if Path(f"/proc/{pid}").exists()]:
-            tally.faults.append(f"{out.name}: {len(left)} processes live on")
-        after = finished(out)
-        for key, digest in before.items():
-            if after.get(key) != digest:
-                tally.faults.append(f"{out.name}: run {key[:8]} was lost or made again")
-        before = after
+            found.append(f"after {what}: a traceback: {told.decode()[-500:]}")
+        if left := wait_for_all(started):
+            found.append(f"after {what}: {left} processes live on")
+        due = grid.finished() | finished
+        if what == POWER:
+            lose_power(grid, on_disk)
+        finished = grid.finished()
+        lost = [key for key, digest in due.items() if finished.get(key) != digest]
+        if lost:
+            found.append(f"after {what}: runs were lost or made again: {', '.join(lost)}")
         if process.returncode == 0:
             break
-    if (out / "leaderboard.csv").exists():
-        if not leaderboard(out).equals(expected):
-            tally.faults.append(f"{out.name}: its leaderboard is not the undisturbed one")
-    else:
-        tally.faults.append(f"{out.name}: no leaderboard")
-    if drafts := [*out.rglob(".draft-*")]:
-        tally.faults.append(f"{out.name}: {len(drafts)} drafts are left")
+    tally.faults += [f"{grid.out.name}: {each}" for each in (*found, *grid.faults(expected))]
+
+
+def two_at_once(grid: Grid, expected: pd.DataFrame, chance: random.Random, tally: Tally) -> None:
+    """Make a grid by two commands that begin up to a second apart."""
+    with grid.begin() as one:
+        time.sleep(chance.random())
+        with grid.begin() as other:
+            told = [each.communicate()[1].decode() for each in (one, other)]
+    found = [
+        f"status {each.returncode}: {said[-500:]}"
+        for each, said in zip((one, other), told, strict=True)
+        if each.returncode
+    ]
+    tally.faults += [f"{grid.out.name}: {each}" for each in (*found, *grid.faults(expected))]
 
 
 @click.command()
 @click.option("--kills", default=100, show_default=True, help="So many at least.")
+@click.option("--pairs", default=20, show_default=True, help="Grids by two commands at once.")
 @click.option("--seed", default=0, show_default=True)
-def main(kills: int, seed: int) -> None:
-    """Kill grids at random moments until there were enough; status 1 if anything was wrong."""
+def main(kills: int, pairs: int, seed: int) -> None:
+    """Disturb grids at random moments until it was enough; status 1 if anything was wrong."""
     chance, tally, start = random.Random(seed), Tally(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         data = write_shapes(home / "shapes")
-        alone = home / "alone"
-        subprocess.run(command(data, alone), check=True, capture_output=True)
-        expected, grids = leaderboard(alone), 0
+
+        def grid(name: str) -> Grid:
+            beside = home / f"beside {name}"
+            beside.mkdir()
+            return Grid(data, home / name, beside)
+
+        with (alone := grid("alone")).begin() as process:
+            _, told = process.communicate()
+        if process.returncode:
+            raise click.ClickException(f"the undisturbed grid failed: {told.decode()[-500:]}")
+        expected, seconds, grids = alone.leaderboard(), time.monotonic() - start, 0
+        click.echo(f"undisturbed a grid takes {seconds:.1f} s")
         while tally.kills.total() < kills:
             grids += 1
-            one_grid(data, home / f"grid-{grids}", expected, 6, chance, tally)
-            minutes = (time.monotonic() - start) / 60
-            click.echo(
-                f"{tally.kills.total()} kills in {grids} grids, {minutes:.1f} min: "
-                f"{len(tally.faults)} faults"
-            )
-    for hit, times in tally.kills.items():
-        click.echo(f"{times:5} times {hit}")
+            one_grid(grid(f"grid-{grids}"), expected, seconds, chance, tally)
+            _tell(f"{tally.kills.total()} times disturbed in {grids} grids", start, tally)
+        for number in range(1, pairs + 1):
+            two_at_once(grid(f"pair-{number}"), expected, chance, tally)
+            _tell(f"{number} grids made by two commands at once", start, tally)
+    for what, times in tally.kills.items():
+        click.echo(f"{times:5} times: {what}")
     for fault in tally.faults:
         click.echo(fault, err=True)
     sys.exit(bool(tally.faults))
+
+
+def _tell(done: str, start: float, tally: Tally) -> None:
+    minutes = (time.monotonic() - start) / 60
+    click.echo(f"{done}, {minutes:.1f} min: {len(tally.faults)} faults")
 
 
 if __name__ == "__main__":

@@ -27,14 +27,12 @@ def test_an_error_that_is_not_named_and_the_end_of_a_process_are_told(tmp_path: 
     def reads(path: Path) -> None:
         raise KeyError("not said")
 
-    tally = fuzz.Tally()
-    fuzz.one_batch("a", fuzz.Target((b"abc",), reads, (ValueError,)), "0", 2, tmp_path, tally)
-    assert tally.faults[0] == f"a: KeyError: 'not said' ({tmp_path / '0'})"
+    tally = fuzz.one_batch("a", fuzz.Target((b"abc",), reads, (ValueError,)), "s", 2, tmp_path)
+    assert tally.faults[0] == f"a: KeyError: 'not said' ({tmp_path / 'a s 0'})"
     assert len(tally.faults) == 2
 
     def dies(path: Path) -> None:
         raise SystemExit(3)
 
-    tally = fuzz.Tally()
-    fuzz.one_batch("b", fuzz.Target((b"abc",), dies, (ValueError,)), "0", 2, tmp_path, tally)
+    tally = fuzz.one_batch("b", fuzz.Target((b"abc",), dies, (ValueError,)), "s", 2, tmp_path)
     assert "ended with exit code 3" in tally.faults[0]
