@@ -211,6 +211,7 @@ class Options:
         type=click.FloatRange(0, min_open=True),
         help="Gigabytes of memory a run may hold.  [default: what the machine can bear]",
     )
+    larger: int = flag(1, type=POSITIVE, help="Times that pictures and tables may be larger.")
     retry: str = flag(
         "failed",
         type=click.Choice(["failed", "never"]),
@@ -360,13 +361,16 @@ def command(*names: str, **changed: Mapping[str, Any]) -> Callable[..., Callable
     The `names` are fields of `Options` that are its flags, and the function takes an `Options`
     first if there are any; `changed` are arguments of a field's `click.Option` that differ here.
     """
-    taken = [each for each in fields(Options) if each.name in names or each.name in changed]
+    asked = {*names, *changed, *(("larger",) if "data" in names else ())}
+    taken = [each for each in fields(Options) if each.name in asked]
 
     def decorate(function: Callable[..., Any]) -> Callable[[], NoReturn]:
         @click.command
         @functools.wraps(function)
         def made(**values: Any) -> Any:
             chosen = {each.name: values.pop(each.name) for each in taken}
+            if chosen.get("larger", 1) > 1:
+                limits.allow(chosen["larger"])
             return function(*([Options(**chosen)] if taken else []), **values)
 
         made.params[:0] = [_option(each, changed.get(each.name, {})) for each in taken]

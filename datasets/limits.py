@@ -1,5 +1,7 @@
 """Bounds on what a stranger hands in, checked before it is read; docs/reliability.md lists them."""
 
+import os
+
 PICTURE_BYTES = 1 << 28  # of one file
 PIXELS = 1 << 26  # of one picture, 8192 x 8192, by its header
 TABLE_BYTES = 1 << 30  # of a table that goes with pictures, or of predictions
@@ -9,7 +11,30 @@ CLASSES = 10_000
 TEXT_BYTES = 1 << 20  # of a configuration, a grid, or another text that is read whole
 SHOWN = 200  # characters of what is wrong, in a message
 
+VARIABLE = "LARGER_INPUTS"  # of the environment: how many times larger all may be
+_USUAL = {
+    **{"PICTURE_BYTES": PICTURE_BYTES, "PIXELS": PIXELS, "TABLE_BYTES": TABLE_BYTES},
+    **{"PIXEL_TABLE_BYTES": PIXEL_TABLE_BYTES, "ARRAY_BYTES": ARRAY_BYTES, "CLASSES": CLASSES},
+    "TEXT_BYTES": TEXT_BYTES,
+}
+
+
+def allow(times: int) -> None:
+    """Let all that is read be so many times larger, here and in processes started from now on."""
+    os.environ[VARIABLE] = str(times)
+    follow()
+
+
+def follow() -> None:
+    """Take the bounds that the environment says."""
+    times = os.environ.get(VARIABLE, "")
+    larger = int(times) if times.isdecimal() else 1
+    globals().update({name: larger * usual for name, usual in _USUAL.items()})
+
 
 def cut(text: str) -> str:
     """Shorten what a message shows of a stranger's text."""
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+follow()

@@ -6,15 +6,18 @@ import os
 import socket
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import datasets
-from datasets import InputError, images, packing
+from benchmark import audit
+from benchmark.core import pool
+from datasets import InputError, images, limits, packing
 from datasets.pictures import Files
+from tests.conftest import Command
 from tests.datasets import samples
 from tests.datasets.samples import refused
 
@@ -139,6 +142,33 @@ def test_a_jpeg_whose_header_promises_more_than_it_has_is_refused() -> None:
         bomb[start + 5 : start + 9] = struct.pack(">HH", side, side)
         with pytest.raises(ValueError, match=words):
             images.read(bytes(bomb))
+
+
+@pytest.fixture
+def bounds() -> Iterator[None]:
+    yield
+    os.environ.pop(limits.VARIABLE, None)
+    limits.follow()
+
+
+def write_bound(to: Path) -> None:
+    to.write_text(str(limits.PIXELS))
+
+
+@pytest.mark.usefixtures("bounds")
+def test_larger_pictures_are_read_where_that_is_asked_for(
+    tmp_path: Path, run_command: Command
+) -> None:
+    picture = png_header(10_000)
+    with pytest.raises(ValueError, match="too many"):
+        images.read(picture)
+    missing = ("--data", tmp_path / "missing", "--larger", 2)
+    assert run_command(audit.main, *missing)[0] == 2
+    with pytest.raises(ValueError, match="truncated"):  # it is a header only
+        images.read(picture)
+    process = pool.aside(write_bound, tmp_path / "bound")
+    process.join()
+    assert int((tmp_path / "bound").read_text()) == limits.PIXELS == 1 << 27
 
 
 def test_few_large_grey_pictures_wait_for_others(
