@@ -370,7 +370,7 @@ class Results:
     def put_pictures(self, dataset: Dataset) -> None:
         """Write which file each row of a data set is, with its label, person and part, once."""
         name = list_of_pictures(dataset.fingerprint)
-        if (self.path / name).is_file():
+        if self.is_sound(name):
             return
         files = [readable(name) for name in dataset.ids]
         table = pd.DataFrame({"row": range(len(dataset)), "file": files})
@@ -381,7 +381,7 @@ class Results:
             table["part"] = [Part(part).name.lower() for part in dataset.parts]
         if dataset.other is not None:
             table.loc[dataset.other, "part"] = "other set"
-        self.write(name, table.to_csv(index=False))
+        self.write(name, table.to_csv(index=False), lasting=True)
 
     def files(self, fingerprint: str) -> list[str] | None:
         """Return which file each row of a data set is, or None if that is not kept."""

@@ -22,7 +22,7 @@ from benchmark.core import model_files
 from benchmark.core.files import DamagedError, digest, file_digest
 from benchmark.core.records import SCHEMA, Record, from_json
 from benchmark.core.store import Results
-from datasets import InputError
+from datasets import Dataset, InputError
 from tests.benchmark.made_up import board_row, predictions, record
 
 
@@ -216,3 +216,13 @@ def test_a_row_of_another_version_is_refused_with_the_remedy(tmp_path: Path) -> 
     (tmp_path / "board.json").write_text('{"a/fair/random/knn": {"keys": []}}')
     with pytest.raises(InputError, match="remove it and run the same command"):
         Results(tmp_path).rows()
+
+
+def test_a_damaged_list_of_pictures_is_written_again(tmp_path: Path, shapes: Dataset) -> None:
+    results = Results(tmp_path)
+    results.put_pictures(shapes)
+    (path,) = (tmp_path / "data").iterdir()
+    written = path.read_bytes()
+    path.write_bytes(b"")
+    results.put_pictures(shapes)
+    assert path.read_bytes() == written
