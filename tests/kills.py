@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,6 +69,12 @@ class Tally:
 
     kills: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+
+    def add(self, of: str, faults: Iterable[str]) -> None:
+        """Tell faults, and keep them."""
+        for fault in faults:
+            self.faults.append(f"{of}: {fault}")
+            click.echo(self.faults[-1], err=True)
 
 
 @dataclass(frozen=True)
@@ -211,7 +217,7 @@ def one_grid(
                     disturb(process, what, chance)
             _, told = process.communicate()
         if b"Traceback" in told:
-            found.append(f"after {what}: a traceback: {told.decode()[-500:]}")
+            found.append(f"after {what}: a traceback: {told.decode()[-3000:]}")
         if left := wait_for_all(started):
             found.append(f"after {what}: {left} processes live on")
         due = grid.finished() | finished
@@ -223,7 +229,7 @@ def one_grid(
             found.append(f"after {what}: runs were lost or made again: {', '.join(lost)}")
         if process.returncode == 0:
             break
-    tally.faults += [f"{grid.out.name}: {each}" for each in (*found, *grid.faults(expected))]
+    tally.add(grid.out.name, (*found, *grid.faults(expected)))
 
 
 def two_at_once(grid: Grid, expected: pd.DataFrame, chance: random.Random, tally: Tally) -> None:
@@ -237,7 +243,7 @@ def two_at_once(grid: Grid, expected: pd.DataFrame, chance: random.Random, tally
         for each, said in zip((one, other), told, strict=True)
         if each.returncode
     ]
-    tally.faults += [f"{grid.out.name}: {each}" for each in (*found, *grid.faults(expected))]
+    tally.add(grid.out.name, (*found, *grid.faults(expected)))
 
 
 @click.command()
@@ -271,8 +277,6 @@ def main(kills: int, pairs: int, seed: int) -> None:
             _tell(f"{number} grids made by two commands at once", start, tally)
     for what, times in tally.kills.items():
         click.echo(f"{times:5} times: {what}")
-    for fault in tally.faults:
-        click.echo(fault, err=True)
     sys.exit(bool(tally.faults))
 
 

@@ -31,6 +31,7 @@ from benchmark.core.records import Record
 from benchmark.core.runs import Run
 from benchmark.core.shared_card import shared_card
 from benchmark.core.store import Results
+from datasets import limits as bounds
 
 START = "forkserver" if sys.platform == "linux" else "spawn"  # macOS' libraries mind a fork
 # Modules that workers find imported; skops, which stores models, brings all of scikit-learn.
@@ -195,10 +196,11 @@ def prepare(nets: bool = False) -> None:
     touches a card. Of what a later call asks it knows nothing.
     """
     if START == "forkserver":
-        from multiprocessing import forkserver  # not everywhere
+        from multiprocessing import forkserver, resource_tracker  # not everywhere
 
         context = multiprocessing.get_context(START)
         context.set_forkserver_preload([*FOR_ALL, *(FOR_NETS if nets else ())])
+        resource_tracker.ensure_running()  # or it would be started within, and let them in again
         # It and all that is forked from it hear no interrupt, which is this process's to act on.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -481,6 +483,7 @@ def _begin_process(environment: dict[str, str]) -> None:
     end_with_parent()
     os.environ.clear()
     os.environ.update(environment)
+    bounds.follow()
     # The parent has warned of what a worker would, and an interrupt is its to act on.
     logging.disable(logging.WARNING)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -429,6 +429,20 @@ def _die(*_: Any) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux lists them")
+@pytest.mark.skipif(pool.START != "forkserver", reason="workers are not forked here")
+def test_what_workers_are_forked_from_hears_no_interrupt() -> None:
+    told = """
+from multiprocessing import forkserver
+from pathlib import Path
+from benchmark.core import pool
+pool.prepare()
+print(Path(f"/proc/{forkserver._forkserver._forkserver_pid}/status").read_text())
+"""
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
+    (blocked,) = (line.split()[1] for line in done.stdout.splitlines() if "SigBlk" in line)
+    assert int(blocked, 16) & 1 << (signal.SIGINT - 1)
+
+
 def test_no_process_outlives_a_killed_command(shapes_folder: Path, tmp_path: Path) -> None:
     asked = ["--model", "vgg11", "--set", "max_epochs=999", "--set", "patience=null"]
     given = ["--data", str(shapes_folder), "--jobs", "1", "--out", str(tmp_path)]
