@@ -211,6 +211,7 @@ def one_grid(
             elif what:
                 try:
                     process.wait(chance.uniform(0, seconds))
+                    what = ""  # it has ended by itself
                 except subprocess.TimeoutExpired:
                     started = below(process.pid)
                     tally.kills[what] += 1
