@@ -45,7 +45,8 @@ from tests.datasets import samples
 
 SECONDS = 20  # that reading one input may take
 GIGABYTES = 4  # of address space that a batch may add to what its process has
-BATCH, SLOW = 100, 5  # inputs that one process reads, and of those that take long
+BATCH, SLOW = 500, 5  # inputs that one process reads, and of those that take long
+TOLD = 500  # batches, after which it is told how far it is
 CLASSES = ("bar", "disc", "ring")
 
 
@@ -325,13 +326,19 @@ def main(inputs: int, seed: int, only: str, to: Path) -> None:
         context = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(os.cpu_count(), context) as side_by_side:
             asked = ((*each, to) for each in batches(chosen, inputs, str(seed)))
-            for found in side_by_side.map(_asked, asked):
+            for number, found in enumerate(side_by_side.map(_asked, asked), 1):
                 tally.add(found)
+                if number % TOLD == 0:
+                    _tell(tally, begun)
     for name in chosen:
         click.echo(f"{name}: {tally.read[name]:,} inputs, {tally.refused[name]:,} refused")
-    seconds, faults = time.monotonic() - begun, len(tally.faults)
-    click.echo(f"{sum(tally.read.values()):,} inputs in {seconds:.0f} s: {faults} faults")
-    raise SystemExit(bool(faults))
+    _tell(tally, begun)
+    raise SystemExit(bool(tally.faults))
+
+
+def _tell(tally: Tally, begun: float) -> None:
+    done, seconds = sum(tally.read.values()), time.monotonic() - begun
+    click.echo(f"{done:,} inputs in {seconds:.0f} s: {len(tally.faults)} faults")
 
 
 if __name__ == "__main__":
