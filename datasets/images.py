@@ -18,6 +18,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
+SCAN = b"\xff\xda"  # begins one of the passes over a JPEG's pixels
 
 # Colours of JPEG files whose pixels simplejpeg and cv2 (both libjpeg-turbo) agree on, and to what
 # simplejpeg decodes them.
@@ -105,6 +106,8 @@ def _read_jpeg(data: bytes) -> np.ndarray | None:
     except KeyError:  # it has no name for 4:4:1
         return None
     _check_size(width, height)
+    if data.count(SCAN) > limits.SCANS:
+        raise ValueError("not a readable picture: it goes over its pixels too often")
     try:
         picture = simplejpeg.decode_jpeg(data, PLAIN_COLOURS.get(colours, "CMYK"))
     except ValueError as error:

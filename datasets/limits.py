@@ -8,6 +8,8 @@ TABLE_BYTES = 1 << 30  # of a table that goes with pictures, or of predictions
 PIXEL_TABLE_BYTES = 1 << 32  # of a table that has the pictures in it
 ARRAY_BYTES = 1 << 34  # of a file of arrays, and of what is packed in it
 CLASSES = 10_000
+SCANS = 100  # of a JPEG; usual are 1 and, where it comes in passes, 10
+RECORD_BYTES = 1 << 24  # of what a stored run tells of itself
 TEXT_BYTES = 1 << 20  # of a configuration, a grid, or another text that is read whole
 SHOWN = 200  # characters of what is wrong, in a message
 
@@ -15,7 +17,7 @@ VARIABLE = "LARGER_INPUTS"  # of the environment: how many times larger all may 
 _USUAL = {
     **{"PICTURE_BYTES": PICTURE_BYTES, "PIXELS": PIXELS, "TABLE_BYTES": TABLE_BYTES},
     **{"PIXEL_TABLE_BYTES": PIXEL_TABLE_BYTES, "ARRAY_BYTES": ARRAY_BYTES, "CLASSES": CLASSES},
-    "TEXT_BYTES": TEXT_BYTES,
+    **{"RECORD_BYTES": RECORD_BYTES, "TEXT_BYTES": TEXT_BYTES},
 }
 
 

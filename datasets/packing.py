@@ -9,7 +9,7 @@ import hashlib
 import importlib.metadata
 import inspect
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +90,10 @@ def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
         If more than one picture in a thousand cannot be read, a class has a single picture, or
         fewer than two classes have any.
     """
+    class_names = [*map(readable, listing.class_names)]
+    for name, times in Counter(class_names).items():
+        if times > 1:
+            raise InputError(f"{times} classes are written '{name}': call them otherwise")
     packed = pack(listing.pictures, size, crop)
     unreadable = {row for row, _ in packed.unreadable}
     kept = [row for row in range(len(listing.ids)) if row not in unreadable]
@@ -99,7 +103,7 @@ def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
             name=readable(listing.name),
             pixels=Pixels((packed.images,), (packed.digest,)),
             labels=np.asarray(listing.labels, dtype=np.int64)[kept],
-            class_names=tuple(map(readable, listing.class_names)),
+            class_names=tuple(class_names),
             groups=None if people is None else numbered([people[row] for row in kept]),
             ids=tuple(listing.ids[row] for row in kept),
             described=readable(listing.described),

@@ -98,11 +98,14 @@ class Files(Pictures):
     def _stat(self, row: int) -> list[int]:
         path = self.where(row)
         try:
-            return file_stamp(path, limits.PICTURE_BYTES)
+            found = file_stamp(path, limits.PICTURE_BYTES)
         except FileNotFoundError as error:
             gone = sum(not Path(self.root, name).exists() for name in {*self.names}) - 1
             others = f" ({gone} more like it)" if gone > 0 else ""
             raise InputError(f"{path} is not there{others}: {self.missing}") from error
+        if os.path.islink(path) and not Path(path).resolve().is_relative_to(self.root.resolve()):  # noqa: PTH114
+            raise InputError(f"{path} is a link out of {self.root}: put the picture itself there")
+        return found
 
     def content(self, row: int) -> bytes:
         """Return the whole file."""
@@ -184,6 +187,18 @@ class Drawn(Pictures):
     def content(self, row: int) -> bytes:
         """Return the number of the row and what draws it."""
         return f"{row} {self.code}".encode()
+
+
+def read_whole(path: str | Path, most: int) -> bytes:
+    """Read a regular file of `most` bytes at most; raises as `file_stamp` does."""
+    size = file_stamp(path, most)[0]
+    with Path(path).open("rb") as file:
+        return file.read(size) if size else b""  # some of the system's files say 0 and never end
+
+
+def read_text(path: Path) -> str:
+    """Read a text of `limits.TEXT_BYTES` at most; bytes that are not UTF-8 are replaced."""
+    return read_whole(path, limits.TEXT_BYTES).decode(errors="replace")
 
 
 def file_stamp(path: str | Path, most: int) -> list[int]:

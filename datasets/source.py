@@ -199,8 +199,16 @@ def _find(given: str) -> tuple[Loader, Path | None]:
     return LOADERS[alike[0] if alike else "folder"], path
 
 
+def expanded(given: str) -> Path:
+    """Return the path that a user names, whose home ``~`` may stand for."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:  # of another user, who is not here
+        raise InputError(f"'{given}' is not there: {error}") from error
+
+
 def _folder(given: str) -> Path:
-    path = Path(given).expanduser()
+    path = expanded(given)
     if not path.is_dir():
         if path.exists():
             raise InputError(f"{given} is a file, not a folder: name the folder it is in")

@@ -16,7 +16,7 @@ from datasets.errors import InputError
 from datasets.loaders import folder
 from datasets.loaders.labels import by_number, by_word
 from datasets.packing import Listing
-from datasets.pictures import Files
+from datasets.pictures import Files, read_text
 from datasets.registry import register
 
 CLASSES = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
@@ -36,7 +36,7 @@ def read_films(root: Path) -> Listing:
     """
     home, ids, labels = root / FRAMES, [], []
     for path in sorted((root / "Emotion").rglob("S*_*_*_emotion.txt")):
-        label = by_number(path.read_text(errors="replace"), CLASSES, str(path))
+        label = by_number(read_text(path), CLASSES, str(path))
         film = "/".join(path.name.split("_")[:2])
         frames = sorted(frame.name for frame in (home / film).glob("S*.png"))
         if not frames:

@@ -49,9 +49,15 @@ def medmnist(root: Path) -> Listing:
             raise ValueError(f"{unpacked:,} bytes unpacked, may be {limits.ARRAY_BYTES:,}")
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ARRAYS}
-    except (ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+    except Exception as error:  # whatever else damage makes numpy, zip and its codecs raise
         raise InputError(f"{path} is no file of MedMNIST ({error}): get it again") from error
-    images = [arrays[f"{part}_images"] for part in PARTS]
+    images = [np.atleast_1d(arrays[f"{part}_images"]) for part in PARTS]
+    for part, some in zip(PARTS, images, strict=True):
+        numbers = arrays[f"{part}_labels"]
+        if numbers.ndim == 0 or len(numbers) != len(some) or numbers.dtype.kind not in "iu":
+            raise InputError(f"{path} has no whole number for each picture of {part}: get it again")
+        if 0 in some.shape:
+            raise InputError(f"{path} has no pictures in {part}: get it again")
     labels = [
         arrays[f"{part}_labels"].reshape(len(some), -1)
         for part, some in zip(PARTS, images, strict=True)
@@ -59,6 +65,8 @@ def medmnist(root: Path) -> Listing:
     flat = all(each.ndim == 3 or (each.ndim == 4 and each.shape[3] == 3) for each in images)
     if not flat or any(each.dtype != np.uint8 for each in images):
         raise InputError(f"{path} has no flat grey or colour pictures of 8 bits: name another set")
+    if len({each.shape[1:] for each in images}) > 1:
+        raise InputError(f"{path} has pictures of several forms: get it again")
     if any(each.shape[1] != 1 for each in labels):
         raise InputError(f"{path} has several labels a picture: name a set that has one")
     numbers = np.concatenate(labels)[:, 0].astype(np.int64)

@@ -15,7 +15,7 @@ from datasets.errors import InputError
 from datasets.loaders import folder, tables
 from datasets.loaders.labels import by_number
 from datasets.packing import Listing
-from datasets.pictures import Files
+from datasets.pictures import Files, read_text
 from datasets.registry import register
 
 OWNERS = "its owners, by e-mail as whdeng.cn/RAF/model1.html says"
@@ -34,7 +34,7 @@ def read_list(path: Path) -> Listing:
         If a line is not of that form, its number is no emotion's, or there is none.
     """
     ids, labels, parts = [], [], []
-    for line, text in enumerate(path.read_text(errors="replace").splitlines(), start=1):
+    for line, text in enumerate(read_text(path).splitlines(), start=1):
         cells = text.split()
         if not cells:
             continue

@@ -51,6 +51,38 @@ def test_a_file_that_changes_while_it_is_read_leaves_nothing_in_the_cache(
     assert (data.images[data.ids.index("a/0.png")] == samples.as_read(path, 32)).all()
 
 
+def test_a_picture_is_not_read_through_a_link_out_of_the_folder(
+    root: Path, tmp_path: Path, picture: Callable[..., None]
+) -> None:
+    picture(tmp_path / "secret.png")
+    (root / "a" / "inside.png").symlink_to(root / "b" / "0.png")
+    datasets.load(str(root))
+    (root / "a" / "odd.png").symlink_to(tmp_path / "secret.png")
+    refused(root, "odd.png", "a link out of")
+
+
+def test_classes_that_are_written_alike_are_refused(
+    root: Path, picture: Callable[..., None]
+) -> None:
+    for name in ("\x1b", "\\x1b"):
+        picture(root / name / "0.png")
+        picture(root / name / "1.png", 1)
+    refused(root, "2 classes are written", "x1b")
+
+
+def test_a_jpeg_that_goes_over_its_pixels_again_and_again_is_refused() -> None:
+    import cv2
+
+    done, data = cv2.imencode(
+        ".jpg", np.zeros((64, 64, 3), np.uint8), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+    )
+    assert done
+    jpeg = data.tobytes()
+    last = jpeg.rindex(images.SCAN)
+    with pytest.raises(ValueError, match="too often"):
+        images.read(jpeg[:last] + jpeg[last:-2] * 100 + jpeg[-2:])
+
+
 def test_what_is_no_file_is_refused_before_it_is_read(root: Path) -> None:
     odd = root / "a" / "odd.jpg"
     os.mkfifo(odd)

@@ -51,6 +51,13 @@ def test_colour_pictures_keep_their_colours(tmp_path: Path) -> None:
         ({"test_images": np.zeros((6, 28, 28), np.float32)}, "of 8 bits"),
         ({"test_labels": np.full((6, 1), 1 << 60)}, "no numbers of classes"),
         ({"test_labels": np.full((6, 1), -1)}, "no numbers of classes"),
+        ({"test_labels": np.zeros((5, 1), np.uint8)}, "no whole number for each picture of test"),
+        ({"test_labels": np.full((6, 1), "a")}, "no whole number for each picture of test"),
+        ({"test_labels": np.float64(1)}, "no whole number for each picture of test"),
+        ({"test_images": np.zeros((0, 28, 28), np.uint8)}, "no whole number"),
+        ({"test_images": np.zeros((6, 0, 28), np.uint8)}, "no pictures in test"),
+        ({"test_images": np.zeros((6, 28, 29), np.uint8)}, "several forms"),
+        ({"test_images": np.zeros((6, 28, 28, 3), np.uint8)}, "several forms"),
     ],
 )
 def test_other_kinds_of_arrays_are_refused(
