@@ -26,11 +26,15 @@ from benchmark.core.protocols import PROTOCOLS, Fair, Protocol, Search, Slides, 
 from benchmark.core.store import Results
 from benchmark.scores.metrics import RANKED_BY
 from datasets import InputError, Source, crops, limits
+from datasets.names import readable
 from datasets.pictures import file_stamp
 from deepnets import USUAL_BUDGET
 
 WRONG_INPUT = 2
+LONGEST = 2000  # signs of an error
 DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
+# Something else is where a file or a folder is to be, or there can be none of that name.
+NAME_FAULTS = {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR}
 FOLDER = click.Path(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 POSITIVE = click.IntRange(1)
@@ -80,7 +84,17 @@ class TrainSize(click.ParamType):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as it is meant: 1e-3 is a number, and a date is a word."""
+    """YAML as it is meant: 1e-3 is a number, and a date is a word. Nothing is said twice by name.
+
+    What refers to what was said before may refer to that again, and so stand for terabytes.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose a value, or refuse what stands for another."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.composer.ComposerError(problem="write it out for *", problem_mark=mark)
+        return super().compose_node(parent, index)
 
 
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?e[-+]?\d+", re.IGNORECASE)
@@ -186,7 +200,7 @@ class Options:
         type=TrainSize(),
         help="Pictures fair lets a model learn from, curve at most.",
     )
-    repeats: int = flag(1, type=POSITIVE, help="Runs of each model.")
+    repeats: int = flag(1, type=click.IntRange(1, 1000), help="Runs of each model.")
     size: int = flag(32, type=click.IntRange(8, 1024), help="Pixels.")
     split: tuple[Split, ...] = flag(
         (),
@@ -405,27 +419,36 @@ def stop_at_interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _told(error: object) -> int:
+    """Print an error as one line of what can be seen; return the exit status."""
+    told = " ".join(str(error).split())
+    line = readable(told if len(told) <= LONGEST else f"{told[:LONGEST]}...")
+    click.echo(f"error: {line}", err=True)
+    return WRONG_INPUT
+
+
 def _status(made: click.Command) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     signal.signal(signal.SIGINT, stop_at_interrupt)
     try:
         status = made.main(standalone_mode=False)
     except (click.ClickException, InputError) as error:
-        told = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        click.echo(f"error: {' '.join(told.split())}", err=True)
-        return WRONG_INPUT
+        return _told(error.format_message() if isinstance(error, click.ClickException) else error)
     except OSError as error:
-        if error.errno not in DISK_FAULTS:
+        if error.errno not in DISK_FAULTS | NAME_FAULTS:
             raise
         where = f"{error.filename}: " if error.filename else ""
         remedy = "make room or see to permissions; finished runs are kept, the same command goes on"
-        click.echo(f"error: {where}{error.strerror}: {remedy}", err=True)
+        if error.errno in NAME_FAULTS:
+            remedy = "move it, or name another place"
+        _told(f"{where}{error.strerror}: {remedy}")
         _drop_output()
         return WRONG_INPUT
+    except MemoryError as error:
+        return _told(f"there is not enough memory ({error}): fewer --jobs or pictures take less")
     except ImportError as error:
-        told = f"a library cannot be loaded ({limits.cut(' '.join(str(error).split()))})"
-        click.echo(f"error: {told}: 'python -m benchmark.doctor' says what is wrong", err=True)
-        return WRONG_INPUT
+        why = " ".join(str(error).split())
+        return _told(f"a library cannot be loaded ({why}): 'python -m benchmark.doctor' says more")
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: finished runs are kept, the same command goes on", err=True)
         return 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from datasets import InputError
 
 SHIPPED = Path(__file__).with_name("grids")
 # Points asked for together, whatever the jobs: with another number the sampler asks for others.
+POINTS = 10_000  # of a grid
 AT_ONCE = 4
 
 Settings = dict[str, Any]
@@ -145,6 +147,12 @@ class Space:
                         "--sampler optuna"
                     )
         try:
+            n = sum(math.prod(map(len, part.values())) for part in self.choices)
+            if n > POINTS:
+                raise InputError(
+                    f"{self.name} has {n:,} points, and may have {POINTS:,}: list fewer values, or "
+                    "use --sampler optuna"
+                )
             return list(ParameterGrid(self.choices))
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.name}: {error}") from error

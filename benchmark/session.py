@@ -167,7 +167,9 @@ def make(
             with GrowingBoard(write, partial(display.say, said)) as board:
                 look = board.look if meanwhile else lambda n_done: None
                 asked = wanted, options.results, n, options.limits, display
-                return pool.run_all(*asked, look, _start(options), options.retries_failed)
+                made = pool.run_all(*asked, look, _start(options), options.retries_failed)
+            options.results.put_rows(on_board, options.metric)  # if somebody removed them meanwhile
+            return made
         except KeyboardInterrupt:
             if meanwhile and display.n_ended:
                 signal.signal(signal.SIGINT, stop_at_interrupt)  # once more

@@ -27,7 +27,7 @@ from benchmark.core.protocols import PROTOCOLS
 from benchmark.core.records import OUTSIDE, BoardRow, DataFacts, Record
 from benchmark.core.store import SUMS, Results
 from benchmark.options import command
-from datasets import Dataset, InputError
+from datasets import Dataset, InputError, limits
 
 COLOUR_STEPS = 2  # of 255, by which rounding may change a drawn pixel from one machine to another
 NUMBER = re.compile(rb"-?\d+\.\d+")
@@ -301,7 +301,8 @@ def without_thumbnails(page: bytes) -> bytes:
 
     def unpacked(found: re.Match[bytes]) -> bytes:
         try:
-            answers = json.loads(gzip.decompress(base64.b64decode(found[0])))
+            with gzip.open(io.BytesIO(base64.b64decode(found[0]))) as packed:
+                answers = json.loads(packed.read(limits.PICTURE_BYTES))
             for each in answers["sets"]:
                 del each["pictures"]
         except DAMAGE:
@@ -326,13 +327,13 @@ def same_picture(stored: bytes, computed: bytes) -> bool:
     Bytes may differ where another release of a library packed the same pixels.
     """
     try:
-        one, other = (
-            np.asarray(Image.open(io.BytesIO(each)).convert("RGBA"), np.int16)
-            for each in (stored, computed)
-        )
+        pictures = [Image.open(io.BytesIO(each)) for each in (stored, computed)]
+        if pictures[0].size != pictures[1].size:
+            return False
+        one, other = (np.asarray(each.convert("RGBA"), np.int16) for each in pictures)
     except Exception:  # Pillow raises many kinds; whatever the fault, it is not the picture.
         return False
-    return one.shape == other.shape and bool((np.abs(one - other) <= COLOUR_STEPS).all())
+    return bool((np.abs(one - other) <= COLOUR_STEPS).all())
 
 
 def _other_picture(stored: bytes, computed: bytes) -> str:

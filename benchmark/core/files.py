@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 import sys
 import zipfile
 import zlib
@@ -14,11 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from safetensors import SafetensorError
 
 from benchmark.core.records import without_nan
 from datasets import InputError, cache
+from datasets.pictures import file_stamp
 
 # What json, numpy, zipfile and safetensors raise of a file in which any one byte was changed.
 DAMAGE = (
@@ -36,8 +39,25 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(without_nan(value), sort_keys=True).encode()).hexdigest()
 
 
+def open_arrays(path: Path, most: int) -> Any:
+    """Open a regular file of numpy's arrays that has `most` bytes unpacked at most.
+
+    Raises
+    ------
+    ValueError
+        InputError among them.
+    """
+    file_stamp(path, most)
+    with zipfile.ZipFile(path) as packed:
+        if (unpacked := sum(each.file_size for each in packed.infolist())) > most:
+            raise ValueError(f"{unpacked:,} bytes unpacked, may be {most:,}")
+    return np.load(path, allow_pickle=False)
+
+
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a regular file; raises DamagedError of what is none, and may never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise DamagedError(f"{path} is no regular file")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -49,6 +69,8 @@ def write_file(path: Path, content: str | bytes, lasting: bool = False) -> None:
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "a folder is there", str(path))
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "a pipe, a device or a socket is there", str(path))
     with cache.written_whole(path) as draft:
         draft.write_bytes(as_bytes(content))
         if lasting:

@@ -110,7 +110,7 @@ def read(path: Path, class_names: Iterable[str]) -> Answers:
 def _table(path: Path) -> pd.DataFrame:
     file_stamp(path, limits.TABLE_BYTES)
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
+        return pd.read_csv(path, dtype=str, keep_default_na=False, compression=None)
     except (OSError, ValueError) as error:  # of pandas' parser too
         reason = " ".join(str(error).split())
         raise InputError(f"{path} cannot be read as CSV ({reason})") from error

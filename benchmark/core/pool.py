@@ -18,7 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from multiprocessing.managers import SyncManager
 from multiprocessing.process import BaseProcess
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import joblib
 from pebble import ProcessExpired, ProcessPool
@@ -31,6 +31,7 @@ from benchmark.core.records import Record
 from benchmark.core.runs import Run
 from benchmark.core.shared_card import shared_card
 from benchmark.core.store import Results
+from datasets import InputError
 from datasets import limits as bounds
 
 START = "forkserver" if sys.platform == "linux" else "spawn"  # macOS' libraries mind a fork
@@ -289,8 +290,14 @@ class Processes:
 
     def _begin(self) -> None:
         context = multiprocessing.get_context(START)
-        self._manager = SyncManager(ctx=context)
-        self._manager.start(end_with_parent)
+        for left in reversed(range(MOST_BROKEN)):
+            self._manager = SyncManager(ctx=context)
+            try:
+                self._manager.start(_begin_manager)
+                break
+            except (OSError, EOFError) as error:  # it, or what it is forked from, was ended
+                if not left:
+                    raise InputError(f"no process can be started here ({error})") from error
         self.messages: Any = self._manager.Queue()
         turns = self._manager.Queue()
         turns.put(0)
@@ -447,12 +454,23 @@ def aside(function: Callable[..., object], *arguments: Any) -> BaseProcess:
     return process
 
 
+def _end_in_order(*_: object) -> NoReturn:
+    """Clear drafts away, without a word on what is broken off."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    sys.exit()
+
+
 def _called_aside(
     environment: dict[str, str], function: Callable[..., object], *arguments: Any
 ) -> None:
     _begin_process(environment)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # so that drafts are cleared away
+    signal.signal(signal.SIGTERM, _end_in_order)
     function(*arguments)
+
+
+def _begin_manager() -> None:
+    end_with_parent()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # nobody is left to hear it
 
 
 def end_with_parent() -> None:

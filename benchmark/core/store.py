@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import itertools
 import json
 import logging
 import shutil
@@ -26,6 +27,7 @@ from benchmark.core.files import (
     as_bytes,
     file_digest,
     one_line,
+    open_arrays,
     reading,
     stamp,
     sync,
@@ -41,9 +43,10 @@ from benchmark.core.records import (
     from_json,
     to_text,
 )
-from datasets import Dataset, InputError, cache
+from datasets import Dataset, InputError, cache, limits
 from datasets.dataset import Part
 from datasets.names import readable
+from datasets.pictures import file_stamp, read_whole
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +139,7 @@ class Results:
         path = self.path / name
         if not path.exists():
             return {}
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_whole(path, limits.TABLE_BYTES))
         if not isinstance(found, dict) or found.get("schema") != SCHEMA:
             raise ValueError(f"not of schema {SCHEMA}")
         return found
@@ -216,7 +219,7 @@ class Results:
         It is listed and on the disk before that, so that a run that is there is whole, whenever the
         process or the machine ends.
         """
-        home = self.run_folder(key)
+        home = self._ours(f"runs/{key}")
         home.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=cache.draft_prefix(), dir=home.parent) as aside:
             draft = Path(aside) / home.name
@@ -243,10 +246,10 @@ class Results:
             If another version of the project wrote it.
         """
         path = self.run_folder(key) / "run.json"
-        if not path.is_file():
+        if not path.exists():
             return None
         with reading(path):
-            found = json.loads(path.read_bytes())
+            found = json.loads(read_whole(path, limits.RECORD_BYTES))
             schema = found.pop("schema")
             if schema == SCHEMA:
                 return from_json(Record, found)
@@ -264,7 +267,8 @@ class Results:
             Or not there.
         """
         path = self.run_folder(record.key) / PREDICTIONS
-        with reading(path), np.load(path, allow_pickle=False) as arrays:
+        most = _bytes_of_predictions(record)
+        with reading(path), open_arrays(path, most) as arrays:
             predictions = Predictions(*(arrays[each.name] for each in fields(Predictions)))
             predictions.check(record)
             return predictions
@@ -389,6 +393,7 @@ class Results:
         if not (self.path / name).is_file():
             return None
         with self._checked(name):
+            file_stamp(self.path / name, limits.TABLE_BYTES)
             listed = pd.read_csv(self.path / name, dtype=str, keep_default_na=False)
             return [*listed["file"]]
 
@@ -397,7 +402,7 @@ class Results:
 
         What cannot be made again from the stored runs must be `lasting`, see `write_file`.
         """
-        path = self._inside(name)
+        path = self._ours(name)
         whole = as_bytes(content)
         sum_ = hashlib.sha256(whole).hexdigest()
         if not self.is_written({name: sum_}):
@@ -432,14 +437,14 @@ class Results:
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
         with self._lock:
-            self._inside(name).unlink(missing_ok=True)
+            self._ours(name).unlink(missing_ok=True)
             self._list({}, instead_of=name)
 
     def remove_folder(self, name: str) -> None:
         """Remove a folder with all that is in it, if it is there."""
-        if self._inside(name).is_dir():
+        if (folder := self._ours(name)).is_dir() and not folder.is_symlink():
             with self._lock:
-                shutil.rmtree(self._inside(name))
+                shutil.rmtree(folder)
                 self._list({}, instead_of=f"{name}/")
 
     def sums(self) -> dict[str, str]:
@@ -451,7 +456,7 @@ class Results:
         """
         path = self.path / SUMS
         with reading(path):
-            text = path.read_text() if path.is_file() else ""
+            text = read_whole(path, limits.TABLE_BYTES).decode() if path.exists() else ""
             sums = {line[66:]: line[:64] for line in text.splitlines()}
             if text != _as_text(sums):
                 raise ValueError("not as it was written")
@@ -485,10 +490,24 @@ class Results:
             raise InputError(f"{name!r} is no name of a file in {self.path}: remove board.json")
         return path
 
+    def _ours(self, name: str) -> Path:
+        """Where a file is to be written or removed: not through a link, which may lead anywhere."""
+        path = self._inside(name)
+        for folder in itertools.takewhile(lambda each: each != self.path, path.parents):
+            if folder.is_symlink():
+                raise InputError(f"{folder} is a link, and may lead out of {self.path}: remove it")
+        return path
+
     @functools.cached_property
     def _lock(self) -> filelock.BaseFileLock:
         self.path.mkdir(parents=True, exist_ok=True)
         return filelock.FileLock(self.path / ".lock")  # the same one may be taken again inside
+
+
+def _bytes_of_predictions(record: Record) -> int:
+    """How many bytes what a run said may have unpacked: generous, and never those of a bomb."""
+    n_pictures, n_classes = max(record.dataset.n, 0), len(record.dataset.class_counts)
+    return 2 * n_pictures * (8 * n_classes + 200) + (1 << 20)
 
 
 def list_of_pictures(fingerprint: str) -> str:

@@ -12,8 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from datasets import InputError, images
+from datasets import InputError, images, limits
 from datasets.names import readable
+from datasets.pictures import read_whole
+from datasets.source import expanded
 
 CAMERA = "camera"  # and "camera:1" is the second
 USUAL_RATE = 25.0  # pictures a second, of a film that does not say
@@ -75,7 +77,7 @@ class Given:
             return
         assert self.path is not None
         try:
-            yield Scene(self.name, images.read(self.path.read_bytes()))
+            yield Scene(self.name, images.read(read_whole(self.path, limits.PICTURE_BYTES)))
         except (OSError, ValueError) as error:
             yield Scene(self.name, np.empty((0, 0, 3), np.uint8), fault=str(error))
 
@@ -128,7 +130,7 @@ def given(what: str) -> list[Given]:
     name, _, number = what.partition(":")
     if name == CAMERA and (not number or number.isdecimal()):
         return [Given(what, None, True, int(number or 0))]
-    path = Path(what).expanduser()
+    path = expanded(what)
     if path.is_dir():
         files = sorted(each for each in path.rglob("*") if _is_picture(each))
         if not files:

@@ -24,6 +24,9 @@ from benchmark.view import drawing, markdown, plots, predictions, sections, text
 from benchmark.view.explorer import Explorer
 from benchmark.view.plots import fonts
 from benchmark.view.sections import Picture, Section
+from datasets import limits
+from datasets.names import readable
+from datasets.pictures import read_whole
 
 logger = logging.getLogger(__name__)
 
@@ -139,10 +142,10 @@ def _audit(results: Results, table: pd.DataFrame) -> str:
     if not path.is_file():
         return ""
     try:
-        audit = json.loads(path.read_text())
+        audit = json.loads(read_whole(path, limits.TABLE_BYTES))
         known = audit["data"]["fingerprint"][:12] in set(table["data"])
-        return f"{audit['data']['name']}: {audit['summary']}" if known else ""
-    except (ValueError, KeyError, TypeError) as error:
+        return readable(f"{audit['data']['name']}: {audit['summary']}") if known else ""
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         logger.warning("%s is damaged (%s): audit again", path, error)
         return ""
 

@@ -148,6 +148,7 @@ def test_a_wrong_configuration_file_is_one_line(
     wrong(run_command(run.main, "--config", config({"repeats": {"a": 1}})), "'repeats'", "value")
     wrong(run_command(run.main, "--config", config("a: [")), "YAML")
     wrong(run_command(run.main, "--config", "missing.yaml"), "missing.yaml")
+    wrong(run_command(run.main, "--config", config("model: &a [knn]\nset: *a\n")), "YAML", "*")
 
 
 def test_a_command_without_results_to_report_says_so(run_command: Command, tmp_path: Path) -> None:

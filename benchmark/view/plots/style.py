@@ -201,8 +201,11 @@ def is_current(path: Path, mark: str) -> bool:
     """Whether a picture is there and was drawn from what `mark` stands for."""
     if not path.is_file():
         return False
-    with Image.open(path) as picture:
-        return picture.info.get("Comment") == mark
+    try:
+        with Image.open(path) as picture:
+            return picture.info.get("Comment") == mark
+    except (OSError, ValueError, SyntaxError):  # it is none, or a damaged one
+        return False
 
 
 def shortened(name: str, most: int = 44) -> str:

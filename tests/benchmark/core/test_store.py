@@ -18,8 +18,9 @@ from numpy.f2py import crackfortran
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from benchmark import verify
 from benchmark.core import model_files
-from benchmark.core.files import DamagedError, digest, file_digest
+from benchmark.core.files import DamagedError, digest, file_digest, write_file
 from benchmark.core.records import SCHEMA, Record, from_json
 from benchmark.core.store import Results
 from datasets import Dataset, InputError
@@ -216,6 +217,45 @@ def test_a_row_of_another_version_is_refused_with_the_remedy(tmp_path: Path) -> 
     (tmp_path / "board.json").write_text('{"a/fair/random/knn": {"keys": []}}')
     with pytest.raises(InputError, match="remove it and run the same command"):
         Results(tmp_path).rows()
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    results = Results(tmp_path / "out")
+    results.put_rows([board_row()])
+    (tmp_path / "out" / "confusion").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="is a link"):
+        results.write("confusion/a.csv", "a")
+    assert [*(tmp_path / "elsewhere").iterdir()] == []
+
+
+def test_no_device_is_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileExistsError):
+        write_file(tmp_path / "pipe", "a")
+
+
+@pytest.mark.parametrize("name", ["board.json", "runs/k/run.json", "runs/k/predictions.npz"])
+def test_what_is_no_regular_file_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.put_rows([board_row()])
+    results.put(record(board_row()), predictions(np.zeros(100, int), np.ones(100, bool)))
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    if name == "board.json":
+        with pytest.raises(InputError, match="a pipe"):
+            results.rows()
+    else:
+        assert not results.is_finished("k")
+        assert any("runs/k" in each for each in verify.verify(results).failures)
+
+
+def test_predictions_that_unpack_to_more_than_they_may_are_damaged(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    results.put(record(board_row()), predictions(np.zeros(100, int), np.ones(100, bool)))
+    np.savez_compressed(tmp_path / "runs/k/predictions.npz", labels=np.zeros(10**7))
+    with pytest.raises(DamagedError, match="unpacked"):
+        results.predictions(record(board_row()))
 
 
 def test_a_damaged_list_of_pictures_is_written_again(tmp_path: Path, shapes: Dataset) -> None:
