@@ -35,7 +35,23 @@ LONGEST = 2000  # signs of an error
 DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 # Something else is where a file or a folder is to be, or there can be none of that name.
 NAME_FAULTS = {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR}
-FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+class _Folder(click.Path):
+    """A folder, there or not, that a path can lead to."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Refuse a text without signs, which would be this folder, and links that go round."""
+        if str(value) == "":
+            self.fail("it is empty, and must name a folder", param, ctx)
+        try:
+            Path(value).resolve()
+        except (OSError, RuntimeError) as error:
+            self.fail(str(error), param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FOLDER = _Folder(path_type=Path, file_okay=False)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 POSITIVE = click.IntRange(1)
 TRIALS = 20  # points that Optuna chooses
@@ -430,6 +446,10 @@ def _told(error: object) -> int:
 def _status(made: click.Command) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     signal.signal(signal.SIGINT, stop_at_interrupt)
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return _told("the folder that this was started in is gone: start it in another")
     try:
         status = made.main(standalone_mode=False)
     except (click.ClickException, InputError) as error:

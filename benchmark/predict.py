@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmark.core.files import make_folder, write_table
+from benchmark.core.files import make_folder, write_file, write_table
 from benchmark.options import Options, command, of_pictures
 from benchmark.use import film, fitted, look, scenes
 from benchmark.use.doubt import COVERED, USUAL
@@ -56,7 +57,7 @@ def main(
             lines += one.lines(model)
             if one.parts and not no_pictures:
                 name = f"{scenes.file_name(one.scene.name)}.png"
-                Image.fromarray(one.drawn(model)).save(to / name)
+                write_file(to / name, encoded(one.drawn(model)))
         for each in progress.track([each for each in given if each.is_film], description="films"):
             path = to / f"{scenes.file_name(each.name)}{film.SUFFIX}"
             looker.film(each, every, seconds, None if no_pictures else path, noted)
@@ -64,6 +65,13 @@ def main(
     write_table(to / TABLE, answers)
     _show(answers)
     click.echo(f"written: {to / TABLE}{'' if no_pictures else f', and the pictures in {to}/'}")
+
+
+def encoded(picture: np.ndarray) -> bytes:
+    """Return a picture as a PNG."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return file.getvalue()
 
 
 def told(looker: Looker) -> list[str]:

@@ -146,13 +146,15 @@ class Space:
                         f"{self.name}: {parameter} is a range: list its values, or use "
                         "--sampler optuna"
                     )
+        lists = [
+            [each for each in part.values() if isinstance(each, list)] for part in self.choices
+        ]
+        if (n := sum(math.prod(map(len, some)) for some in lists)) > POINTS:
+            raise InputError(
+                f"{self.name} has {n:,} points, and may have {POINTS:,}: list fewer values, or "
+                "use --sampler optuna"
+            )
         try:
-            n = sum(math.prod(map(len, part.values())) for part in self.choices)
-            if n > POINTS:
-                raise InputError(
-                    f"{self.name} has {n:,} points, and may have {POINTS:,}: list fewer values, or "
-                    "use --sampler optuna"
-                )
             return list(ParameterGrid(self.choices))
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.name}: {error}") from error
@@ -215,7 +217,7 @@ class Space:
             whole = all(isinstance(values[end], int) for end in ("low", "high"))
             suggest = trial.suggest_int if whole else trial.suggest_float
             return suggest(parameter, **values)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(
                 f"{self.name}: {parameter}: {error}: give a list of values, or a range such as "
                 "{low: 0.0001, high: 0.1, log: true}"

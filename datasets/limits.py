@@ -11,6 +11,7 @@ CLASSES = 10_000
 SCANS = 100  # of a JPEG; usual are 1 and, where it comes in passes, 10
 RECORD_BYTES = 1 << 24  # of what a stored run tells of itself
 TEXT_BYTES = 1 << 20  # of a configuration, a grid, or another text that is read whole
+NAME = 80  # signs of a name that files are called by
 SHOWN = 200  # characters of what is wrong, in a message
 
 VARIABLE = "LARGER_INPUTS"  # of the environment: how many times larger all may be

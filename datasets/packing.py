@@ -19,7 +19,7 @@ import cv2
 import joblib
 import numpy as np
 
-from datasets import cache, crops, images
+from datasets import cache, crops, images, limits
 from datasets.dataset import Dataset, Pixels, finished, numbered
 from datasets.errors import InputError, reading
 from datasets.names import readable
@@ -100,7 +100,7 @@ def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
     people, who, parts = listing.people, listing.contributors, listing.parts
     return finished(
         Dataset(
-            name=readable(listing.name),
+            name=readable(listing.name)[: limits.NAME],  # files are called so
             pixels=Pixels((packed.images,), (packed.digest,)),
             labels=np.asarray(listing.labels, dtype=np.int64)[kept],
             class_names=tuple(class_names),

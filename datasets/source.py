@@ -208,6 +208,8 @@ def expanded(given: str) -> Path:
 
 
 def _folder(given: str) -> Path:
+    if not given:
+        raise InputError("a set without a folder is named: give its path after the colon")
     path = expanded(given)
     if not path.is_dir():
         if path.exists():

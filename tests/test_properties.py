@@ -200,6 +200,9 @@ def test_what_is_no_configuration_is_told_in_a_line(
             assert asked or (said.startswith("error: ") and said.count("\n") == 1)
 
 
+# What counts pictures, seconds or bytes.
+st.register_type_strategy(int, st.integers(0, 2**50))
+st.register_type_strategy(float, st.floats(allow_infinity=False))
 RECORDS = st.builds(
     Record,
     key=st.just("k"),
@@ -207,7 +210,8 @@ RECORDS = st.builds(
     dataset=st.builds(
         DataFacts,
         name=st.just("shapes"),
-        class_counts=st.dictionaries(WORDS.map(readable), st.integers(0, 10**6)),
+        class_counts=st.dictionaries(WORDS.map(readable), st.integers(0, 10**6), min_size=1),
+        crop=st.sampled_from(crops.CROPS),
         left_out=st.lists(st.tuples(WORDS.map(readable), st.text())).map(tuple),
     ),
 )

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from datasets import cache
+from datasets import InputError, cache, limits
+from datasets.pictures import read_whole
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +54,11 @@ class Derived:
         name = hashlib.sha256(str(results.resolve()).encode()).hexdigest()
         self._path = cache.folder() / "derived" / name
         try:
-            seal, _, text = self._path.read_bytes().partition(b"\n")
+            seal, _, text = read_whole(self._path, limits.ARRAY_BYTES).partition(b"\n")
             whole = seal == self._seal(text)
         except FileNotFoundError:
             return
-        except OSError as error:
+        except (OSError, InputError) as error:
             logger.warning("%s cannot be read (%s): all is computed anew", self._path, error)
             return
         if whole:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from benchmark.core.files import digest, write_file
 from benchmark.core.records import Environment
-from datasets import cache
+from datasets import cache, limits
+from datasets.pictures import read_whole
 
 HERE = Path(__file__).parents[2]
 GIT_SECONDS = 10
@@ -70,7 +71,7 @@ def remember_bfloat16(apart: float) -> None:
 def bfloat16_apart() -> float | None:
     """Return what was kept for this machine and this release of torch, if anything was."""
     try:
-        return float(json.loads(_kept().read_text()))
+        return float(json.loads(read_whole(_kept(), limits.TEXT_BYTES)))
     except (OSError, ValueError, TypeError):
         return None
 

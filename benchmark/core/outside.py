@@ -61,8 +61,11 @@ class Answers:
 
 def check_name(name: str) -> None:
     """Raise InputError if a model that is not of this project cannot be called so."""
-    if not re.fullmatch(r"[\w.-]+", name):
-        raise InputError(f"'{name}' can be no model's name: use letters, digits, '.', '-' and '_'")
+    if not re.fullmatch(r"[\w.-]+", name) or len(name) > limits.NAME:
+        raise InputError(
+            f"'{name}' can be no model's name: use letters, digits, '.', '-' and '_', "
+            f"{limits.NAME} at most"
+        )
     if name in models():
         raise InputError(f"{name} is a model of this benchmark: choose another --name")
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from datasets import crops
 from datasets.names import readable
 
 SCHEMA = 2  # of run.json, board.json and searches.json
@@ -24,6 +25,8 @@ CLASSICAL, FROZEN, FINE_TUNED, FROM_SCRATCH, FOREIGN = KINDS = (
     *("classical on pixels", "frozen net", "fine-tuned net", "net from scratch"),
     "scored from outside",
 )
+
+MOST = 2**53  # no record counts as far
 
 _hints = functools.cache(typing.get_type_hints)
 
@@ -63,6 +66,8 @@ class DataFacts:
     def __post_init__(self) -> None:
         if "/" in self.name or self.name.startswith("."):
             raise ValueError(f"'{self.name}' is no name of a data set")  # files are called so
+        if not self.class_counts or self.crop not in crops.CROPS:
+            raise ValueError("a data set has classes, and a crop that is known")
         # Pages, tables and pictures rest on this, whoever wrote the record.
         for name in (self.name, *self.class_counts, *(file for file, _ in self.left_out)):
             if readable(name) != name:
@@ -312,8 +317,12 @@ def from_json(kind: Any, value: Any, name: str = "") -> Any:
             return tuple(map(from_json, several, value, [name] * len(value)))
     if origin is dict and isinstance(value, dict):
         return {key: from_json(inner[1], each, f"{name}.{key}") for key, each in value.items()}
-    if kind is float and (value is None or type(value) is int):
-        return math.nan if value is None else float(value)
+    if kind is float and value is None:
+        return math.nan
+    if kind is float and type(value) in (int, float) and abs(value) < math.inf:
+        return float(value)
+    if kind is int and type(value) is int and not 0 <= value < MOST:
+        raise ValueError(f"{name.lstrip('.')} counts something, and cannot be {value:.6g}")
     if type(value) is kind:
         return value
     raise ValueError(f"{name.lstrip('.')} is not of type {getattr(kind, '__name__', kind)}")

@@ -21,7 +21,8 @@ from benchmark.core.fit import prepared
 from benchmark.core.machine import processor
 from benchmark.core.records import Measured
 from benchmark.core.runs import Run, load
-from datasets import cache
+from datasets import cache, limits
+from datasets.pictures import read_whole
 
 logger = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ def measured(run: Run, took: Measured) -> Point:
 def remembered() -> dict[str, list[Point]]:
     """Costs measured on this machine before, by kind."""
     try:
-        stored = json.loads(_file().read_text())
+        stored = json.loads(read_whole(_file(), limits.TABLE_BYTES))
         return {name: [tuple(point) for point in points] for name, points in stored.items()}
     except (OSError, ValueError, AttributeError, TypeError):
         return {}  # never measured, or unreadable: it is measured anew

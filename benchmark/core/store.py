@@ -387,15 +387,19 @@ class Results:
             table.loc[dataset.other, "part"] = "other set"
         self.write(name, table.to_csv(index=False), lasting=True)
 
-    def files(self, fingerprint: str) -> list[str] | None:
-        """Return which file each row of a data set is, or None if that is not kept."""
+    def files(self, fingerprint: str, n: int | None = None) -> list[str] | None:
+        """Return which file each row of a data set, of `n`, is, or None if that is not kept."""
         name = list_of_pictures(fingerprint)
         if not (self.path / name).is_file():
             return None
         with self._checked(name):
             file_stamp(self.path / name, limits.TABLE_BYTES)
             listed = pd.read_csv(self.path / name, dtype=str, keep_default_na=False)
-            return [*listed["file"]]
+            files = [*listed["file"]]
+        if n is not None and len(files) != n:
+            logger.warning("%s lists %s of %s pictures", self.path / name, len(files), n)
+            return None
+        return files
 
     def write(self, name: str, content: str | bytes, lasting: bool = False) -> None:
         """Write a file, named from the results folder on, unless it is there as it should be.

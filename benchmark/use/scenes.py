@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ from datasets.pictures import read_whole
 from datasets.source import expanded
 
 CAMERA = "camera"  # and "camera:1" is the second
+MOST_DIGITS = 3  # of a camera's number
 USUAL_RATE = 25.0  # pictures a second, of a film that does not say
 
 
@@ -128,7 +130,7 @@ def given(what: str) -> list[Given]:
         If it is not there, or a folder without pictures.
     """
     name, _, number = what.partition(":")
-    if name == CAMERA and (not number or number.isdecimal()):
+    if name == CAMERA and (not number or (number.isdecimal() and len(number) <= MOST_DIGITS)):
         return [Given(what, None, True, int(number or 0))]
     path = expanded(what)
     if path.is_dir():
@@ -142,8 +144,15 @@ def given(what: str) -> list[Given]:
 
 
 def several(what: Sequence[str]) -> list[Given]:
-    """List all that is handed in; see `given`."""
-    return [each for one in what for each in given(one)]
+    """List all that is handed in, see `given`; what is called alike is called by its path."""
+    found = [each for one in what for each in given(one)]
+    called = Counter(file_name(each.name) for each in found)
+    return [
+        replace(each, name=str(each.path))
+        if each.path is not None and called[file_name(each.name)] > 1
+        else each
+        for each in found
+    ]
 
 
 def first(found: Iterator[Scene], seconds: float | None) -> Iterator[Scene]:

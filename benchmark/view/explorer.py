@@ -209,7 +209,7 @@ def _set(row: Row, found: Sequence[Sequence[Row]], board: Leaderboard, sets: int
     derived = board.results.derived
     of_tests = [derived.of(f"tested {one[0].stamp}", partial(_tested, one[0])) for one in tests]
     tested = sorted({number for rows, *_ in of_tests for number in rows})
-    files = board.results.files(row.fingerprint)
+    files = board.results.files(row.fingerprint, facts.n)
     pictures = thumbnails.make(thumbnails.find(facts), tests, board.results.path, sets)
     return Set(
         text.data_name(facts),

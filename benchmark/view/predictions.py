@@ -38,7 +38,7 @@ def write(board: Leaderboard) -> None:
     results, written = board.results, set()
     files_of = functools.cache(results.files)
     for row in board.rows:
-        files = files_of(row.fingerprint)
+        files = files_of(row.fingerprint, row.entry.dataset.n)
         if files is None:
             logger.warning("%s is not there: which file is which is not known", row.data)
             continue
