@@ -91,6 +91,21 @@ def test_a_board_of_stored_runs_is_written_in_a_process_of_its_own(
     assert "knn" in (tmp_path / "leaderboard.md").read_text()
 
 
+def test_a_board_that_somebody_removes_meanwhile_is_there_at_the_end(
+    tmp_path: Path, run_command: Command, shapes_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tell = Display.end
+
+    def removed(self: Display, run: runs.Run, record: Record) -> None:
+        tell(self, run, record)
+        (tmp_path / "board.json").unlink(missing_ok=True)
+
+    monkeypatch.setattr(Display, "end", removed)
+    asked = ("--model", "majority,knn", "--data", shapes_folder, "--jobs", "1")
+    assert run_command(run.main, *asked, "--out", tmp_path)[0] == 0
+    assert pd.read_csv(tmp_path / "leaderboard.csv")["status"].tolist() == ["ok", "ok"]
+
+
 def test_an_interrupted_call_leaves_the_leaderboard_of_what_is_done(
     tmp_path: Path, run_command: Command, shapes_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

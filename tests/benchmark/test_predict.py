@@ -110,6 +110,28 @@ def test_whatever_is_handed_in_is_answered_for_or_said_why_not(
     assert turned_one["confidence"] == pytest.approx(upright["confidence"], abs=0.05)
 
 
+def test_pictures_of_one_name_have_an_answer_each(
+    run_command: Command, ran: Path, tmp_path: Path
+) -> None:
+    for folder in "ab":
+        write_picture(tmp_path / folder / "one.png", seed=ord(folder))
+    given = [tmp_path / folder / "one.png" for folder in "ab"]
+    answers, _ = told(run_command, ran, tmp_path / "to", *given)
+    assert answers["file"].tolist() == [str(each) for each in given]
+    assert len([*(tmp_path / "to").glob("*.png")]) == 2
+
+
+def test_an_answer_does_not_take_the_place_of_what_a_link_leads_to(
+    run_command: Command, ran: Path, tmp_path: Path
+) -> None:
+    write_picture(tmp_path / "one.png")
+    (tmp_path / "kept").write_text("kept")
+    (tmp_path / "to").mkdir()
+    (tmp_path / "to" / "one.png.png").symlink_to(tmp_path / "kept")
+    told(run_command, ran, tmp_path / "to", tmp_path / "one.png")
+    assert (tmp_path / "kept").read_text() == "kept"
+
+
 def test_other_pictures_are_said_to_be_unlike(
     run_command: Command, ran: Path, tmp_path: Path
 ) -> None:

@@ -240,6 +240,7 @@ def test_the_documents_grid_is_of_96_points_that_its_nets_take(net: str) -> None
         ("n_neighbors: []", "n_neighbors"),
         ("neighbours: [5]", "knn has no parameter 'neighbours': it has n_neighbors"),
         ("n_neighbors: {low: 1, high: 9}", "use --sampler optuna"),
+        (f"{{n_neighbors: {[*range(999)]}, p: {[*range(999)]}}}", "has 998,001 points"),
     ],
 )
 def test_a_wrong_grid_is_one_line(

@@ -104,6 +104,24 @@ def test_results_are_not_written_among_the_pictures(
     assert sorted(shapes.rglob("*")) == before
 
 
+def test_where_results_go_is_a_folder_that_can_be(
+    run_command: Command, tmp_path: Path, shapes_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("--data", shapes_folder, *FAST, "--out")
+    wrong(run_command(run.main, *asked, ""), "--out", "empty")
+    (tmp_path / "one").symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(tmp_path / "one")
+    wrong(run_command(run.main, *asked, tmp_path / "one"), "--out", "one")
+    wrong(run_command(run.main, *asked, tmp_path / ("a" * 300)), "too long")
+    wrong(run_command(run.main, "--data", "~nobody-is-called-so/x", *FAST), "~nobody")
+    wrong(run_command(run.main, "--data", "folder:", *FAST), "colon")
+    wrong(run_command(run.main, "--repeats", "9" * 5000, *FAST), "--repeats", "...")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    wrong(run_command(run.main, *asked, tmp_path / "out"), "is gone")
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Callable[[Any], Path]:
     def write(content: Any) -> Path:
