@@ -41,7 +41,7 @@ kill-test: $(READY) ## disturb a small grid at 100 random moments and see what i
 	@$(BIN)/python -m tests.kills $(ARGS)
 
 fuzz: $(READY) ## hand made-up values and 20,000 damaged files to all that reads what strangers give (ten minutes or more)
-	@$(BIN)/python -m pytest -m property --hypothesis-profile many -n auto
+	@EXAMPLES=many $(BIN)/python -m pytest -m property -n auto tests/test_properties.py
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 report: $(READY) ## write tables, pictures and page of OUT again, without fitting

@@ -31,7 +31,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.register_profile(
     "many", max_examples=2000, database=None, deadline=None, print_blob=True
 )
-hypothesis.settings.load_profile("some")
+hypothesis.settings.load_profile(os.environ.get("EXAMPLES", "some"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -39,7 +39,7 @@ from datasets.splits import hold_out
 from tests.benchmark.core.test_protocols import data
 from tests.benchmark.made_up import board_row, predictions, record
 
-pytestmark = pytest.mark.property
+pytestmark = [pytest.mark.property, pytest.mark.spread]  # in any order, on any worker
 
 # Words as people write them, as attackers do, and as file systems keep what is not UTF-8.
 WORDS = (

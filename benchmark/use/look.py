@@ -23,6 +23,7 @@ from benchmark.use.fitted import Answers, Fitted, stacked
 from benchmark.use.scenes import Given, Scene
 from datasets import Dataset, InputError, Source, crops
 from datasets.crops import Box
+from datasets.names import readable
 
 WHERE = ("x", "y", "width", "height")  # of a part, in pixels
 NO_FACE, UNLIKE = "no face found", "unlike what it knows"
@@ -102,7 +103,7 @@ class Looked:
 
     def lines(self, model: Fitted) -> Iterator[dict[str, Any]]:
         """A line of the table for each part, by column; one that says why if there is none."""
-        first = {"file": self.scene.name, "seconds": self.scene.seconds}
+        first = {"file": readable(self.scene.name), "seconds": self.scene.seconds}
         if not self.parts:
             yield {**first, "remark": self.remark}
         said, sure = self.answers.said, self.answers.confidence
