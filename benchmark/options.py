@@ -163,7 +163,8 @@ def _read_config(ctx: click.Context, param: click.Parameter, path: Path | None) 
             known = ", ".join(sorted(flags))
             raise click.UsageError(f"{path}: no flag is called '{key}': use {known}")
         several = value if isinstance(value, list) else [value]
-        if any(isinstance(each, list | dict) for each in several):
+        nothing = isinstance(value, list) and None in value
+        if nothing or any(isinstance(each, list | dict) for each in several):
             raise click.UsageError(f"{path}: '{key}' must be a value or a list of values")
         if value is not None:
             together = several if flags[key].multiple else ",".join(map(str, several))

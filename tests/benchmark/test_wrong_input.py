@@ -164,6 +164,7 @@ def test_a_wrong_configuration_file_is_one_line(
     wrong(run_command(run.main, "--config", config({"modle": "knn"})), "'modle'", "model")
     wrong(run_command(run.main, "--config", config("- a\n- b\n")), "flag: value")
     wrong(run_command(run.main, "--config", config({"repeats": {"a": 1}})), "'repeats'", "value")
+    wrong(run_command(run.main, "--config", config({"set": [None]})), "'set'", "value")
     wrong(run_command(run.main, "--config", config("a: [")), "YAML")
     wrong(run_command(run.main, "--config", "missing.yaml"), "missing.yaml")
     wrong(run_command(run.main, "--config", config("model: &a [knn]\nset: *a\n")), "YAML", "*")
