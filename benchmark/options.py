@@ -46,7 +46,7 @@ class _Folder(click.Path):
             self.fail("it is empty, and must name a folder", param, ctx)
         try:
             Path(value).resolve()
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             self.fail(str(error), param, ctx)
         return super().convert(value, param, ctx)
 

@@ -109,6 +109,7 @@ def test_where_results_go_is_a_folder_that_can_be(
 ) -> None:
     asked = ("--data", shapes_folder, *FAST, "--out")
     wrong(run_command(run.main, *asked, ""), "--out", "empty")
+    wrong(run_command(run.main, *asked, "a\udcff\ud800"), "--out")
     (tmp_path / "one").symlink_to(tmp_path / "other")
     (tmp_path / "other").symlink_to(tmp_path / "one")
     wrong(run_command(run.main, *asked, tmp_path / "one"), "--out", "one")
