@@ -37,7 +37,7 @@ def test_every_row_has_its_predictions_with_the_files_they_are_of(
 
 def test_repeats_are_told_apart(tmp_path: Path) -> None:
     put(tmp_path, "knn", [0.8, 0.7], "fair-500")
-    pictures = pd.DataFrame({"row": range(100), "file": [f"{i}.png" for i in range(100)]})
+    pictures = pd.DataFrame({"row": range(1000), "file": [f"{i}.png" for i in range(1000)]})
     Results(tmp_path).write(f"data/{'f' * 12}.csv", pictures.to_csv(index=False))
     publish(Results(tmp_path))
     table = pd.read_csv(tmp_path / "predictions" / "muxspace.fair-500.knn.csv")

@@ -48,7 +48,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     out = tmp_path / "results"
     for model, accuracies in MODELS.items():
         put(out, model, accuracies, "fair-500")
-    pictures = pd.DataFrame({"row": range(100), "file": [f"{i}.png" for i in range(100)]})
+    pictures = pd.DataFrame({"row": range(1000), "file": [f"{i}.png" for i in range(1000)]})
     Results(out).write(f"data/{'f' * 12}.csv", pictures.to_csv(index=False))
     session.publish(Results(out))
     return out
