@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -194,6 +195,23 @@ def read_whole(path: str | Path, most: int) -> bytes:
     size = file_stamp(path, most)[0]
     with Path(path).open("rb") as file:
         return file.read(size) if size else b""  # some of the system's files say 0 and never end
+
+
+def open_arrays(path: Path, most: int) -> Any:
+    """Open a file of numpy's arrays, which may have `most` bytes as they are and unpacked.
+
+    Raises
+    ------
+    ValueError
+        If it has more unpacked, or is damaged; `zipfile` and its codecs raise other kinds.
+    InputError
+        As `file_stamp` does.
+    """
+    file_stamp(path, most)
+    with zipfile.ZipFile(path) as packed:
+        if (unpacked := sum(each.file_size for each in packed.infolist())) > most:
+            raise ValueError(f"{unpacked:,} bytes unpacked, may be {most:,}")
+    return np.load(path, allow_pickle=False)
 
 
 def read_text(path: Path) -> str:

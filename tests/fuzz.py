@@ -243,6 +243,12 @@ def read_one(target: Target, content: bytes) -> str:
     return "read"
 
 
+def an_input(target: Target, seed: str, number: int) -> bytes:
+    """One of a batch's inputs, the same each time."""
+    chance = random.Random(f"{seed} {number}")
+    return changed(chance.choice(target.seeds), chance)
+
+
 def a_batch(target: Target, seed: str, n: int, answers: Any) -> None:
     """Read inputs in a process of its own, and say of each what became of it."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
@@ -252,8 +258,7 @@ def a_batch(target: Target, seed: str, n: int, answers: Any) -> None:
     warnings.simplefilter("ignore")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where decoders say so
     for number in range(n):
-        chance = random.Random(f"{seed} {number}")
-        answers.put((number, read_one(target, changed(chance.choice(target.seeds), chance))))
+        answers.put((number, read_one(target, an_input(target, seed, number))))
 
 
 def batches(each: dict[str, Target], n: int, seed: str) -> Iterator[tuple[str, str, int]]:
@@ -289,11 +294,9 @@ def one_batch(name: str, target: Target, seed: str, n: int, to: Path) -> Tally:
     for number, said in became.items():
         tally.refused[name] += said == "refused"
         if said not in ("read", "refused"):
-            chance = random.Random(f"{seed} {number}")
-            content = changed(chance.choice(target.seeds), chance)
             to.mkdir(parents=True, exist_ok=True)
             file = to / f"{name} {seed} {number}{target.ending}".replace("/", " ")
-            file.write_bytes(content)
+            file.write_bytes(an_input(target, seed, number))
             tally.faults.append(f"{name}: {said} ({file})")
             click.echo(tally.faults[-1])
     return tally

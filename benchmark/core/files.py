@@ -15,13 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from safetensors import SafetensorError
 
 from benchmark.core.records import without_nan
 from datasets import InputError, cache
-from datasets.pictures import file_stamp
 
 # What json, numpy, zipfile and safetensors raise of a file in which any one byte was changed.
 DAMAGE = (
@@ -37,21 +35,6 @@ class DamagedError(ValueError):
 def digest(value: Any) -> str:
     """SHA-256 of a JSON value, the same whatever the order of its keys."""
     return hashlib.sha256(json.dumps(without_nan(value), sort_keys=True).encode()).hexdigest()
-
-
-def open_arrays(path: Path, most: int) -> Any:
-    """Open a regular file of numpy's arrays that has `most` bytes unpacked at most.
-
-    Raises
-    ------
-    ValueError
-        InputError among them.
-    """
-    file_stamp(path, most)
-    with zipfile.ZipFile(path) as packed:
-        if (unpacked := sum(each.file_size for each in packed.infolist())) > most:
-            raise ValueError(f"{unpacked:,} bytes unpacked, may be {most:,}")
-    return np.load(path, allow_pickle=False)
 
 
 def file_digest(path: Path) -> str:

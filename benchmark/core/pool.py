@@ -456,7 +456,7 @@ def aside(function: Callable[..., object], *arguments: Any) -> BaseProcess:
 
 def _end_in_order(*_: object) -> NoReturn:
     """Clear drafts away, without a word on what is broken off."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    _fall_silent()
     sys.exit()
 
 
@@ -470,7 +470,11 @@ def _called_aside(
 
 def _begin_manager() -> None:
     end_with_parent()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # nobody is left to hear it
+    _fall_silent()  # when it has something to say, nobody is left to hear it
+
+
+def _fall_silent() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def end_with_parent() -> None:

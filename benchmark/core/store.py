@@ -27,7 +27,6 @@ from benchmark.core.files import (
     as_bytes,
     file_digest,
     one_line,
-    open_arrays,
     reading,
     stamp,
     sync,
@@ -46,7 +45,7 @@ from benchmark.core.records import (
 from datasets import Dataset, InputError, cache, limits
 from datasets.dataset import Part
 from datasets.names import readable
-from datasets.pictures import file_stamp, read_whole
+from datasets.pictures import file_stamp, open_arrays, read_whole
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,6 @@ picture are read; the files do not name the classes, so they are called by their
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,7 @@ from datasets import limits
 from datasets.dataset import Part
 from datasets.errors import InputError
 from datasets.packing import Listing
-from datasets.pictures import Stack, file_stamp
+from datasets.pictures import Stack, open_arrays
 from datasets.registry import register
 
 PARTS = {"train": Part.TRAINING, "val": Part.VALIDATION, "test": Part.TEST}
@@ -41,14 +40,11 @@ def medmnist(root: Path) -> Listing:
         names = f"holds {', '.join(path.name for path in found)}" if found else "holds none"
         raise InputError(f"{root} {names}: put one of MedMNIST's .npz files in a folder of its own")
     path = found[0]
-    file_stamp(path, limits.ARRAY_BYTES)
     try:
-        with zipfile.ZipFile(path) as packed:
-            unpacked = sum(each.file_size for each in packed.infolist())
-        if unpacked > limits.ARRAY_BYTES:
-            raise ValueError(f"{unpacked:,} bytes unpacked, may be {limits.ARRAY_BYTES:,}")
-        with np.load(path, allow_pickle=False) as file:
+        with open_arrays(path, limits.ARRAY_BYTES) as file:
             arrays = {name: file[name] for name in ARRAYS}
+    except InputError:
+        raise
     except Exception as error:  # whatever else damage makes numpy, zip and its codecs raise
         raise InputError(f"{path} is no file of MedMNIST ({error}): get it again") from error
     images = [np.atleast_1d(arrays[f"{part}_images"]) for part in PARTS]
