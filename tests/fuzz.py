@@ -45,8 +45,8 @@ from tests.datasets import samples
 
 SECONDS = 20  # that reading one input may take
 GIGABYTES = 4  # of address space that a batch may add to what its process has
-BATCH, SLOW = 500, 5  # inputs that one process reads, and of those that take long
-TOLD = 500  # batches, after which it is told how far it is
+BATCH, SLOW, DRAWN = 500, 20, 1  # inputs that one process reads: usual, slow, drawn as a picture
+TOLD = 200  # batches, after which it is told how far it is
 CLASSES = ("bar", "disc", "ring")
 
 
@@ -218,7 +218,8 @@ def targets(folder: Path) -> dict[str, Target]:
                     found["weights"] = Target(seed, start_from, (ValueError,), batch=SLOW)
             elif path.name != "model.json":
                 read = in_a_folder(whole, name)
-                found[f"{row.model.label} {path.name}"] = Target(seed, read, refused, batch=SLOW)
+                batch = DRAWN if path.suffix == ".csv" else SLOW
+                found[f"{row.model.label} {path.name}"] = Target(seed, read, refused, batch=batch)
     return found
 
 
