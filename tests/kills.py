@@ -1,28 +1,28 @@
 """Disturbs a small grid at random moments and checks what is left: ``make kill-test``.
 
-Each grid is begun in a folder of its own and disturbed again and again until it ends by itself: its
-command is killed, or a process below it; it gets many interrupts at once; its disk takes no more;
-or the power is lost, and with it whatever no process had asked the disk to keep. Then no finished
-run may be lost, made twice or half-written, no draft may be left behind, no process may live on,
-and the tables must be those of a grid that nobody disturbed, but for times and memory. Last, grids
-are made by two commands at once in one folder.
+Each grid is begun in a folder of its own, beside others, and disturbed again and again until it
+ends by itself: its command is killed, or a process below it; it gets many interrupts at once; its
+disk takes no more; or the power is lost, and with it whatever no process had asked the disk to
+keep. Then no finished run may be lost, made twice or half-written, no draft may be left behind, no
+process may live on, and the tables must be those of a grid that nobody disturbed, but for times and
+memory. Last, grids are made by two commands at once in one folder.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
+import itertools
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,16 +36,20 @@ from tests.conftest import write_shapes
 MODELS = "majority,knn,decision-tree,logistic-regression"
 TIMES = ("fit_seconds", "predict_ms_per_image", "peak_memory_mb")
 ALONE_SECONDS = 15.0  # that processes below a killed command may take to end
-MOST = 6  # disturbances of a grid
+AT_ONCE = os.cpu_count() or 1  # grids
+MOST = 8  # disturbances of a grid
 INTERRUPTS, APART = 5, 0.03  # of a storm, and the seconds between two of them
 FULL = 100_000  # bytes of a file at most, from where on a full disk takes no more
 KILLED, BELOW, STORM, POWER, DISK = (
     *("the command is killed", "a process below it is killed", "five interrupts"),
     *("the power is lost", "the disk is full"),
 )
-# Put before all else that a command imports: it notes which files the disk was asked to keep.
-NOTES_SYNCED = """
-import os
+# Put before all else that a command imports: it notes which files the disk was asked to keep, and
+# lets no file become larger than it may on a full disk.
+BEFORE_ALL = """
+import os, resource
+if full := os.environ.get("FULL"):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(full), int(full)))
 fsync = os.fsync
 def noted(handle):
     fsync(handle)
@@ -62,19 +66,23 @@ class Tally:
 
     Attributes
     ----------
+    grids : int
     kills : Counter
         By what was done.
     faults : list of str
     """
 
+    grids: int = 0
     kills: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
-    def add(self, of: str, faults: Iterable[str]) -> None:
-        """Tell faults, and keep them."""
-        for fault in faults:
-            self.faults.append(f"{of}: {fault}")
-            click.echo(self.faults[-1], err=True)
+    def add(self, of: Tally) -> None:
+        """Add what was found of another grid, and tell it."""
+        self.grids += of.grids
+        self.kills.update(of.kills)
+        self.faults += of.faults
+        for fault in of.faults:
+            click.echo(fault, err=True)
 
 
 @dataclass(frozen=True)
@@ -94,18 +102,16 @@ class Grid:
 
     def begin(self, full: int | None = None) -> subprocess.Popen[bytes]:
         """Start its command; no file may become larger than `full` bytes, if that is given."""
-        (self.home / "sitecustomize.py").write_text(NOTES_SYNCED)
+        (self.home / "sitecustomize.py").write_text(BEFORE_ALL)
         self.synced.write_text("")
         path = os.pathsep.join([str(self.home), str(Path.cwd())])
-        given = {"PYTHONPATH": path, "SYNCED": str(self.synced)}
-        limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (full, full))
+        given = {"PYTHONPATH": path, "SYNCED": str(self.synced), "FULL": str(full or "")}
         return subprocess.Popen(
             self.command,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
             env={**os.environ, **given, "XDG_CACHE_HOME": str(self.home / "cache")},
-            preexec_fn=limit if full is not None else None,
         )
 
     @property
@@ -195,26 +201,25 @@ def wait_for_all(pids: list[int]) -> int:
     return left
 
 
-def one_grid(
-    grid: Grid, expected: pd.DataFrame, seconds: float, chance: random.Random, tally: Tally
-) -> None:
+def one_grid(grid: Grid, expected: pd.DataFrame, seconds: float, chance: random.Random) -> Tally:
     """Disturb a grid, which by itself takes so long, until it ends by itself, and check it."""
+    kills: Counter[str] = Counter()
     finished: dict[str, str] = {}
     found: list[str] = []
     for number in range(MOST + 1):
         what = chance.choice([KILLED, BELOW, STORM, POWER, DISK]) if number < MOST else ""
         on_disk = {which for _, which in grid.files()}
-        with grid.begin(chance.randrange(FULL) if what == DISK else None) as process:
+        with grid.begin(chance.randrange(1, FULL) if what == DISK else None) as process:
             started: list[int] = []
             if what == DISK:
-                tally.kills[what] += 1
+                kills[what] += 1
             elif what:
                 try:
                     process.wait(chance.uniform(0, seconds))
                     what = ""  # it has ended by itself
                 except subprocess.TimeoutExpired:
                     started = below(process.pid)
-                    tally.kills[what] += 1
+                    kills[what] += 1
                     disturb(process, what, chance)
             _, told = process.communicate()
         if b"Traceback" in told and b"resource_tracker.py" not in told:  # Python's own, if killed
@@ -230,10 +235,11 @@ def one_grid(
             found.append(f"after {what}: runs were lost or made again: {', '.join(lost)}")
         if process.returncode == 0:
             break
-    tally.add(grid.out.name, (*found, *grid.faults(expected)))
+    found += grid.faults(expected)
+    return Tally(1, kills, [f"{grid.out.name}: {fault}" for fault in found])
 
 
-def two_at_once(grid: Grid, expected: pd.DataFrame, chance: random.Random, tally: Tally) -> None:
+def two_at_once(grid: Grid, expected: pd.DataFrame, chance: random.Random) -> Tally:
     """Make a grid by two commands that begin up to a second apart."""
     with grid.begin() as one:
         time.sleep(chance.random())
@@ -244,7 +250,36 @@ def two_at_once(grid: Grid, expected: pd.DataFrame, chance: random.Random, tally
         for each, said in zip((one, other), told, strict=True)
         if each.returncode
     ]
-    tally.add(grid.out.name, (*found, *grid.faults(expected)))
+    found += grid.faults(expected)
+    return Tally(1, faults=[f"{grid.out.name}: {fault}" for fault in found])
+
+
+def undisturbed(grids: list[Grid]) -> tuple[pd.DataFrame, float]:
+    """Make grids at once; return the leaderboard that all have, and the seconds that one took."""
+    start = time.monotonic()
+    for process in [grid.begin() for grid in grids]:
+        _, told = process.communicate()
+        if process.returncode:
+            raise click.ClickException(f"an undisturbed grid failed: {told.decode()[-500:]}")
+    seconds = time.monotonic() - start
+    for grid in grids:
+        for fault in grid.faults(grids[0].leaderboard()):
+            raise click.ClickException(f"an undisturbed grid: {fault}")
+    return grids[0].leaderboard(), seconds
+
+
+def side_by_side(work: Callable[[int], Tally], tally: Tally, kills: int, start: float) -> None:
+    """Disturb grids by their number, some at once, until it were so many kills."""
+    numbers = itertools.count(1)
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        going = {threads.submit(work, next(numbers)) for _ in range(AT_ONCE)}
+        while going:
+            done, going = wait(going, return_when=FIRST_COMPLETED)
+            for each in done:
+                tally.add(each.result())
+                _tell(f"{tally.kills.total()} times disturbed in {tally.grids} grids", start, tally)
+                if tally.kills.total() < kills:
+                    going.add(threads.submit(work, next(numbers)))
 
 
 @click.command()
@@ -253,7 +288,7 @@ def two_at_once(grid: Grid, expected: pd.DataFrame, chance: random.Random, tally
 @click.option("--seed", default=0, show_default=True)
 def main(kills: int, pairs: int, seed: int) -> None:
     """Disturb grids at random moments until it was enough; status 1 if anything was wrong."""
-    chance, tally, start = random.Random(seed), Tally(), time.monotonic()
+    tally, start = Tally(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         data = write_shapes(home / "shapes")
@@ -263,18 +298,21 @@ def main(kills: int, pairs: int, seed: int) -> None:
             beside.mkdir()
             return Grid(data, home / name, beside)
 
-        with (alone := grid("alone")).begin() as process:
-            _, told = process.communicate()
-        if process.returncode:
-            raise click.ClickException(f"the undisturbed grid failed: {told.decode()[-500:]}")
-        expected, seconds, grids = alone.leaderboard(), time.monotonic() - start, 0
-        click.echo(f"undisturbed a grid takes {seconds:.1f} s")
-        while tally.kills.total() < kills:
-            grids += 1
-            one_grid(grid(f"grid-{grids}"), expected, seconds, chance, tally)
-            _tell(f"{tally.kills.total()} times disturbed in {grids} grids", start, tally)
+        def chance(name: str) -> random.Random:
+            return random.Random(f"{seed} {name}")
+
+        def disturbed(number: int) -> Tally:
+            name = f"grid-{number}"
+            return one_grid(grid(name), expected, seconds, chance(name))
+
+        undisturbed([grid("first")])  # as files are read for the first time, it takes longer
+        expected, seconds = undisturbed([grid(f"alone-{i}") for i in range(AT_ONCE)])
+        click.echo(f"undisturbed {AT_ONCE} grids at once take {seconds:.1f} s")
+        if kills:
+            side_by_side(disturbed, tally, kills, start)
         for number in range(1, pairs + 1):
-            two_at_once(grid(f"pair-{number}"), expected, chance, tally)
+            name = f"pair-{number}"
+            tally.add(two_at_once(grid(name), expected, chance(name)))
             _tell(f"{number} grids made by two commands at once", start, tally)
     for what, times in tally.kills.items():
         click.echo(f"{times:5} times: {what}")
