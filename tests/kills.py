@@ -35,6 +35,7 @@ from tests.conftest import write_shapes
 
 MODELS = "majority,knn,decision-tree,logistic-regression"
 TIMES = ("fit_seconds", "predict_ms_per_image", "peak_memory_mb")
+BEGUN = 0.2  # seconds in which Python itself starts, and tells an interrupt in its own way
 ALONE_SECONDS = 15.0  # that processes below a killed command may take to end
 AT_ONCE = os.cpu_count() or 1  # grids
 MOST = 8  # disturbances of a grid
@@ -215,7 +216,7 @@ def one_grid(grid: Grid, expected: pd.DataFrame, seconds: float, chance: random.
                 kills[what] += 1
             elif what:
                 try:
-                    process.wait(chance.uniform(0, seconds))
+                    process.wait(chance.uniform(BEGUN, seconds))
                     what = ""  # it has ended by itself
                 except subprocess.TimeoutExpired:
                     started = below(process.pid)

@@ -36,7 +36,7 @@ from datasets import limits as bounds
 
 START = "forkserver" if sys.platform == "linux" else "spawn"  # macOS' libraries mind a fork
 # Modules that workers find imported; skops, which stores models, brings all of scikit-learn.
-FOR_ALL = ["__main__", "benchmark.core.execute", "skops.io"]
+FOR_ALL = ["__main__", "benchmark.core.orphans", "benchmark.core.execute", "skops.io"]
 FOR_NETS = ["deepnets.training.classifier"]
 POLL_SECONDS = 0.2
 TRIAL_SECONDS = 60.0  # a model that takes longer for a few pictures counts as the longest

@@ -1,0 +1,18 @@
+"""Lets a process end in silence that was begun for a command which has ended meanwhile.
+
+Only the process from which workers are forked imports this, see `pool.prepare`: what a command
+hands its workers (locks, pipes, sockets) is gone with it, and one that had not begun by then would
+tell so by a traceback, after the line with which the command itself ended.
+"""
+
+import sys
+from types import TracebackType
+
+
+def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Tell an error that ends a process before its work begins, but not that its work is gone."""
+    if not issubclass(kind, (OSError, EOFError)):
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = tell
