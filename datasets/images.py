@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import warnings
-import zlib
 from io import BytesIO
 
 import cv2
@@ -12,11 +11,10 @@ import numpy as np
 import simplejpeg
 from PIL import Image, ImageOps
 
-from datasets import limits
+from datasets import limits, png
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
-PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
 SCAN = b"\xff\xda"  # begins one of the passes over a JPEG's pixels
 
@@ -59,9 +57,11 @@ def read(data: bytes) -> np.ndarray:
         picture = _read_jpeg(data)
         if picture is not None:
             return picture
-    _check_header(data)
-    if data.startswith(PNG):
-        _check_png(data)
+    if data.startswith(png.BEGIN):
+        _check_size(*png.size(data))
+        data = png.plain(data)
+    else:
+        _check_header(data)
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error as error:
@@ -131,27 +131,6 @@ def _read_damaged(data: bytes) -> np.ndarray:
     except Exception as error:  # whatever damage makes Pillow say
         raise ValueError("not a readable picture (damaged)") from error
     raise ValueError("not a readable picture (damaged)")
-
-
-def _check_png(data: bytes) -> None:
-    """Raise ValueError unless all chunks of a PNG are there and whole.
-
-    libpng would find the same faults, but writes them to standard error by itself.
-    """
-    start = len(PNG)
-    while True:
-        head = data[start : start + 8]
-        if len(head) < 8:
-            raise ValueError("the picture is truncated")
-        n = int.from_bytes(head[:4], "big")
-        body, stored = data[start + 4 : start + 8 + n], data[start + 8 + n : start + 12 + n]
-        if len(stored) < 4:
-            raise ValueError("the picture is truncated")
-        if zlib.crc32(body) != int.from_bytes(stored, "big"):
-            raise ValueError("the picture is damaged, not readable")
-        if head[4:] == b"IEND":
-            return
-        start += 12 + n
 
 
 def stretch(picture: np.ndarray, size: int) -> np.ndarray:

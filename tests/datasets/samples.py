@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 import datasets
-from datasets import InputError, images
+from datasets import InputError, images, png
 
 USAGES = ("Training",) * 4 + ("PublicTest", "PrivateTest")
 
@@ -18,6 +20,14 @@ USAGES = ("Training",) * 4 + ("PublicTest", "PrivateTest")
 def face(seed: int, shape: tuple[int, int] = (48, 48)) -> np.ndarray:
     """Grey values of a made-up picture."""
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def png_of(*parts: tuple[bytes, bytes]) -> bytes:
+    """A PNG file of parts with these names and contents, sound or not."""
+    return png.BEGIN + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in parts
+    )
 
 
 def write_face(path: Path, seed: int, shape: tuple[int, int] = (48, 48)) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from datasets import InputError, images, limits, packing
 from datasets.pictures import Files
 from tests.conftest import Command
 from tests.datasets import samples
-from tests.datasets.samples import refused
+from tests.datasets.samples import png_of, refused
 
 
 @pytest.fixture
@@ -133,14 +132,8 @@ def test_a_legend_leads_to_no_picture_outside_its_folder(
 
 def png_header(side: int) -> bytes:
     """A PNG of one bit a pixel, black."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    return images.PNG + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    return png_of((b"IHDR", header), (b"IDAT", b""), (b"IEND", b""))
 
 
 def bmp_header(side: int) -> bytes:
