@@ -6,6 +6,7 @@ PICTURE_BYTES = 1 << 28  # of one file
 PIXELS = 1 << 26  # of one picture, 8192 x 8192, by its header
 TABLE_BYTES = 1 << 30  # of a table that goes with pictures, or of predictions
 PIXEL_TABLE_BYTES = 1 << 32  # of a table that has the pictures in it
+LINE = 1 << 20  # bytes of a line of a table
 ARRAY_BYTES = 1 << 34  # of a file of arrays, and of what is packed in it
 CLASSES = 10_000
 SCANS = 100  # of a JPEG; usual are 1 and, where it comes in passes, 10
@@ -18,7 +19,7 @@ VARIABLE = "LARGER_INPUTS"  # of the environment: how many times larger all may 
 _USUAL = {
     **{"PICTURE_BYTES": PICTURE_BYTES, "PIXELS": PIXELS, "TABLE_BYTES": TABLE_BYTES},
     **{"PIXEL_TABLE_BYTES": PIXEL_TABLE_BYTES, "ARRAY_BYTES": ARRAY_BYTES, "CLASSES": CLASSES},
-    **{"RECORD_BYTES": RECORD_BYTES, "TEXT_BYTES": TEXT_BYTES},
+    **{"RECORD_BYTES": RECORD_BYTES, "TEXT_BYTES": TEXT_BYTES, "LINE": LINE},
 }
 
 

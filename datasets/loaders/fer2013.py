@@ -78,7 +78,7 @@ class Table(Pictures):
         """Text of a row's pixels."""
         with self.path.open("rb") as file:
             file.seek(self.starts[row])
-            cells = _cells(file.readline())
+            cells = _cells(file.readline(limits.LINE))
         return cells[self.column] if self.column < len(cells) else b""
 
     def decode(self, content: bytes) -> np.ndarray:
@@ -98,7 +98,8 @@ def read_table(path: Path) -> Table:
     file_stamp(path, limits.PIXEL_TABLE_BYTES)
     rows: list[tuple[int, int, int, int]] = []
     with path.open("rb") as file:
-        header = file.readline(limits.TEXT_BYTES)
+        lines = tables.whole_lines(file, path)
+        header = next(lines, b"")
         named = [c.decode(errors="replace").lower() for c in _cells(header.removeprefix(BOM))]
         if sorted(named) != sorted(COLUMNS):
             raise InputError(
@@ -107,7 +108,7 @@ def read_table(path: Path) -> Table:
             )
         emotions, pixels, usages = map(named.index, COLUMNS)
         start = len(header)
-        for line, text in enumerate(file, start=2):
+        for line, text in enumerate(lines, start=2):
             if not text.isspace():
                 where = f"{path}, line {line}"
                 cells = _cells(text)

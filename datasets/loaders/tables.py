@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO, AnyStr
 
 from datasets import limits
 from datasets.errors import InputError
@@ -14,6 +15,16 @@ from datasets.pictures import file_stamp
 def first_there(root: Path, names: Sequence[str]) -> Path | None:
     """Return the first of some files that a folder has, or None."""
     return next((root / name for name in names if (root / name).is_file()), None)
+
+
+def whole_lines(file: IO[AnyStr], path: Path) -> Iterator[AnyStr]:
+    """Go through the lines of an open table; raises InputError for one that is too long."""
+    number = 0
+    while line := file.readline(limits.LINE):
+        number += 1
+        if len(line) == limits.LINE:
+            raise InputError(f"{path}, line {number}: it is too long, get the file again")
+        yield line
 
 
 def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
@@ -40,7 +51,7 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     file_stamp(path, limits.TABLE_BYTES)
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
-            reader, file = csv.reader(lines), str(path)
+            reader, file = csv.reader(whole_lines(lines, path)), str(path)
             header = [name.strip() for name in next(reader, [])]
             if [name.lower() for name in header] != [name.lower() for name in columns]:
                 raise InputError(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import datasets
+from datasets import limits
 from datasets.dataset import Part
 from datasets.loaders import fer2013
 from tests.datasets import samples
@@ -119,6 +120,15 @@ def test_a_row_that_is_wrong_is_named(
     samples.write_fer2013(tmp_path)
     change(tmp_path, line, old, new)
     refused(tmp_path, "fer2013.csv", *words)
+
+
+def test_a_line_without_end_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples.write_fer2013(tmp_path)
+    change(tmp_path, 9, " ", " " * 20_000)
+    monkeypatch.setattr(limits, "LINE", 20_000)
+    refused(tmp_path, "line 9", "too long")
 
 
 def test_an_empty_csv_is_refused(tmp_path: Path) -> None:
