@@ -98,7 +98,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=draft_prefix(), dir=path.parent))
     try:
-        draft = aside / "whole"
+        draft = aside / f"whole{path.suffix}"
         yield draft
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

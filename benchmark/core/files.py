@@ -46,20 +46,27 @@ def file_digest(path: Path) -> str:
 
 
 def write_file(path: Path, content: str | bytes, lasting: bool = False) -> None:
-    """Write a file whole or not at all; a folder of that name is left alone.
+    """Write a file whole or not at all, see `written`.
 
     Only what is `lasting` is sure to be there after a loss of power; it takes longer.
     """
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "a folder is there", str(path))
-    if path.exists() and not path.is_file():
-        raise FileExistsError(errno.EEXIST, "a pipe, a device or a socket is there", str(path))
-    with cache.written_whole(path) as draft:
+    with written(path) as draft:
         draft.write_bytes(as_bytes(content))
         if lasting:
             sync(draft)
     if lasting:
         sync(path.parent)
+
+
+@contextlib.contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """Give a draft that becomes a file at the end; nothing but a file or a link makes room."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "a folder is there", str(path))
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "a pipe, a device or a socket is there", str(path))
+    with cache.written_whole(path) as draft:
+        yield draft
 
 
 def as_bytes(content: str | bytes) -> bytes:

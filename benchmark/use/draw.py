@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from datasets.crops import Box
 
 LEAST_SIDE = 320  # pixels; smaller pictures are enlarged, so that what is written can be read
+MOST_SIDE = 4096  # pixels; longer ones are not, nor does a picture become longer than that
 LETTERS = 1 / 22  # height of what is written, of the shorter side
 PAPER, INK = (0, 0, 0), (255, 255, 255)
 # Of places that speak for a class and against it: two that all eyes tell apart, lighter and darker.
@@ -39,7 +40,7 @@ def labelled(picture: np.ndarray, labels: Sequence[Label]) -> np.ndarray:
         RGB; small pictures are enlarged.
     """
     image = Image.fromarray(picture[..., 0] if picture.shape[2] == 1 else picture).convert("RGB")
-    scale = max(LEAST_SIDE / min(image.size), 1.0)
+    scale = max(min(LEAST_SIDE / min(image.size), MOST_SIDE / max(image.size)), 1.0)
     if scale > 1:
         image = image.resize([round(side * scale) for side in image.size])
     letters = max(round(min(image.size) * LETTERS), 10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,13 +10,16 @@ from typing import Self
 import cv2
 import numpy as np
 
+from benchmark.core.files import written
 from datasets import InputError
 
 SUFFIX, CODEC = ".mp4", "mp4v"
 
 
 class Film:
-    """A film that is being written; use as a context manager. It has no sound.
+    """A film that is being written; use as a context manager, at whose end it is there, whole.
+
+    It has no sound.
 
     Parameters
     ----------
@@ -27,13 +31,20 @@ class Film:
     def __init__(self, path: Path, rate: float) -> None:
         self.path, self.rate = path, rate
         self.writer: cv2.VideoWriter | None = None
+        self.draft = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self.writer is not None:
             self.writer.release()
+        self.draft.__exit__(kind, error, trace)
 
     def add(self, picture: np.ndarray) -> None:
         """Add a picture ``(height, width, 3)`` of RGB, all of one size.
@@ -46,7 +57,8 @@ class Film:
         if self.writer is None:
             height, width = picture.shape[:2]
             code = cv2.VideoWriter.fourcc(*CODEC)
-            self.writer = cv2.VideoWriter(str(self.path), code, self.rate, (width, height))
+            draft = self.draft.enter_context(written(self.path))
+            self.writer = cv2.VideoWriter(str(draft), code, self.rate, (width, height))
             if not self.writer.isOpened():
                 raise InputError(f"{self.path} cannot be written: name another --to")
         self.writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

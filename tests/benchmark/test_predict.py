@@ -152,6 +152,9 @@ def test_a_film_is_answered_for_scene_by_scene_and_written_again(
     for _ in range(12):
         writer.write(shown)
     writer.release()
+    (tmp_path / "theirs").write_text("kept")
+    (tmp_path / "said").mkdir()
+    (tmp_path / "said" / "film.avi.mp4").symlink_to(tmp_path / "theirs")
     asked = ("--model", "hog-svm", "--every", 2, "--seconds", 0.9, tmp_path / "film.avi")
     table, _ = told(run_command, ran, tmp_path / "said", *asked)
     assert table["seconds"].tolist() == pytest.approx([0, 0.2, 0.4, 0.6, 0.8])
@@ -159,6 +162,14 @@ def test_a_film_is_answered_for_scene_by_scene_and_written_again(
     film = cv2.VideoCapture(str(tmp_path / "said" / "film.avi.mp4"))
     assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 5
     assert film.get(cv2.CAP_PROP_FPS) == pytest.approx(5)
+    assert (tmp_path / "theirs").read_text() == "kept", "no film is written through a link"
+
+
+def test_a_long_picture_is_not_drawn_as_a_huge_one() -> None:
+    label = draw.Label(Box(0, 0, 60_000, 1), ["ring"])
+    assert draw.labelled(np.zeros((1, 60_000, 3), np.uint8), [label]).shape == (1, 60_000, 3)
+    assert draw.labelled(np.zeros((8, 2_000, 3), np.uint8), [label]).shape == (16, 4_096, 3)
+    assert draw.labelled(np.zeros((32, 40, 3), np.uint8), [label]).shape == (320, 400, 3)
 
 
 def test_a_row_is_found_by_name_board_and_key_and_the_winner_without(ran: Path) -> None:
