@@ -1,13 +1,15 @@
 """Hands damaged files to all that reads what strangers give: ``make fuzz``.
 
 Each input is a sound file that was changed at random: bits turned, parts cut out, repeated, put in
-or filled with one value. What reads it may refuse it, by the errors that it names, and nothing else
-may happen: no other error, no end of the process, no reading for longer than `SECONDS`, and no more
-memory than `GIGABYTES`. What breaks that rule is kept in a file and told.
+or filled with one value; in JSON also one value put in another's place. What reads it may refuse
+it, by the errors that it names, and nothing else may happen: no other error, no end of the process,
+no reading for longer than `SECONDS`, and no more memory than `GIGABYTES`. What breaks that rule is
+kept in a file and told.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import multiprocessing
 import os
@@ -47,6 +49,12 @@ SECONDS = 20  # that reading one input may take
 GIGABYTES = 4  # of address space that a batch may add to what its process has
 BATCH, SLOW, DRAWN = 500, 20, 1  # inputs that one process reads: usual, slow, drawn as a picture
 TOLD = 200  # batches, after which it is told how far it is
+# What is put in the place of a value.
+VALUES: tuple[Any, ...] = (
+    *(None, True, 0, 1, -1, 3, 10**6, 2**53, 10**400, 0.5, -0.5, 1e308, float("nan"), float("inf")),
+    *("", "a", "..", "/", "ok", "failed", "x" * 10_000, "\x1b[31m", "\ud800", "2020-01-01"),
+    *([], {}, [[]], {"": 0}),
+)
 CLASSES = ("bar", "disc", "ring")
 
 
@@ -109,6 +117,21 @@ def changed(content: bytes, chance: random.Random) -> bytes:
         else:
             del made[start:]
     return bytes(made)
+
+
+def with_another_value(content: bytes, chance: random.Random) -> bytes:
+    """Change what a file of JSON says in one place, where it is read as what it was."""
+    told = json.loads(content)
+    places: list[tuple[Any, Any]] = []
+    waiting = [told]
+    while waiting:
+        inside = waiting.pop()
+        keys = inside if isinstance(inside, dict) else range(len(inside))
+        places += [(inside, key) for key in keys]
+        waiting += [inside[key] for key in keys if isinstance(inside[key], dict | list)]
+    inside, key = chance.choice(places)
+    inside[key] = chance.choice((*VALUES, [inside[key]]))
+    return json.dumps(told).encode()
 
 
 def pictures() -> tuple[bytes, ...]:
@@ -247,7 +270,10 @@ def read_one(target: Target, content: bytes) -> str:
 def an_input(target: Target, seed: str, number: int) -> bytes:
     """One of a batch's inputs, the same each time."""
     chance = random.Random(f"{seed} {number}")
-    return changed(chance.choice(target.seeds), chance)
+    content = chance.choice(target.seeds)
+    if content.startswith(b"{") and chance.randrange(2):
+        return with_another_value(content, chance)
+    return changed(content, chance)
 
 
 def a_batch(target: Target, seed: str, n: int, answers: Any) -> None:

@@ -56,7 +56,7 @@ class Predictions:
         ValueError
             What is wrong with them.
         """
-        n, n_classes = len(self.rows), len(record.dataset.class_counts)
+        n, n_classes = len(self.rows), record.dataset.n_classes
         whole = all(each.shape == (n,) for each in (self.rows, self.labels, self.groups, self.part))
         numbers = all(each.dtype == np.int64 for each in (self.rows, self.labels, self.groups))
         kinds = self.probabilities.dtype == np.float32 and self.part.dtype.kind == "U"

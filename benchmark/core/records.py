@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import json
 import math
+import sys
 import types
 import typing
 from collections.abc import Sequence
@@ -62,6 +63,11 @@ class DataFacts:
     left_out: tuple[tuple[str, str], ...] = ()  # files that could not be read, and why
     remarks: tuple[str, ...] = ()  # what was done to a set as it came
     source: str = ""  # what `datasets.Source.parse` reads as what it was loaded from, if recorded
+
+    @property
+    def n_classes(self) -> int:
+        """Classes, with pictures or without."""
+        return len(self.class_counts)
 
     def __post_init__(self) -> None:
         if "/" in self.name or self.name.startswith("."):
@@ -188,6 +194,21 @@ class Record(_OfRow):
     seconds: float | None = None  # until it failed
     traceback: str = ""  # of the failure
     measured: Measured | None = None  # if it is ``ok``
+
+    def __post_init__(self) -> None:
+        measured = self.measured
+        if (self.status == "ok") != (measured is not None):
+            raise ValueError("what was measured is told of runs that are ok, and of no others")
+        if measured is None:
+            return
+        if (
+            not measured.n_test
+            or max(measured.trained_classes, default=0) >= self.dataset.n_classes
+        ):
+            raise ValueError("there is no test picture, or no such class to learn")
+        took = measured.fit_seconds, measured.predict_seconds, measured.peak_memory_mb
+        if not all(each >= 0 or self.model.kind == FOREIGN for each in took):
+            raise ValueError("what a run took is not known, or less than nothing")
 
     @property
     def took(self) -> float | None:
@@ -319,7 +340,7 @@ def from_json(kind: Any, value: Any, name: str = "") -> Any:
         return {key: from_json(inner[1], each, f"{name}.{key}") for key, each in value.items()}
     if kind is float and value is None:
         return math.nan
-    if kind is float and type(value) in (int, float) and abs(value) < math.inf:
+    if kind is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:
         return float(value)
     if kind is int and type(value) is int and not 0 <= value < MOST:
         raise ValueError(f"{name.lstrip('.')} counts something, and cannot be {value:.6g}")

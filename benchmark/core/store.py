@@ -294,7 +294,10 @@ class Results:
     def history(self, key: str) -> pd.DataFrame | None:
         """Return a net's epochs, a row each, or None for a model that has none."""
         path = self.run_folder(key) / "history.csv"
-        return pd.read_csv(path) if path.is_file() else None
+        if not path.is_file():
+            return None
+        file_stamp(path, limits.RECORD_BYTES)
+        return pd.read_csv(path)
 
     def model_file(self, key: str) -> Path | None:
         """Return where the fitted model of a run lies, or None if it was not kept."""
@@ -509,7 +512,7 @@ class Results:
 
 def _bytes_of_predictions(record: Record) -> int:
     """How many bytes what a run said may have unpacked: generous, and never those of a bomb."""
-    n_pictures, n_classes = max(record.dataset.n, 0), len(record.dataset.class_counts)
+    n_pictures, n_classes = max(record.dataset.n, 0), record.dataset.n_classes
     return 2 * n_pictures * (8 * n_classes + 200) + (1 << 20)
 
 

@@ -383,7 +383,7 @@ def _stamp(results: Results, records: Sequence[Record], part: str) -> str:
         (
             repeat,
             record.dataset.n,
-            len(record.dataset.class_counts),
+            record.dataset.n_classes,
             record.measured.n_test,
             record.measured.has_probabilities,
             results.digest(f"runs/{record.key}/{PREDICTIONS}"),

@@ -99,7 +99,7 @@ def test_of_pretrained_weights_the_content_counts_and_the_reader_is_told(
     )
     assert len({anew.key, others[0].key, others[2].key}) == 3
     assert others[1].key == others[0].key, "a copy under another name"
-    assert str(tmp_path) not in str(dataclasses.asdict(others[0].record("ok")))
+    assert str(tmp_path) not in str(dataclasses.asdict(others[0].record("failed")))
     assert others[0].label == "timm:test_resnet[max_epochs=1,pretrained=a.safetensors]"
     hub = dataclasses.replace(anew, settings={"pretrained": True})
     assert hub.label == "timm:test_resnet[pretrained]"

@@ -21,7 +21,7 @@ from sklearn.preprocessing import FunctionTransformer
 from benchmark import verify
 from benchmark.core import model_files
 from benchmark.core.files import DamagedError, digest, file_digest, write_file
-from benchmark.core.records import SCHEMA, Record, from_json
+from benchmark.core.records import OUTSIDE, SCHEMA, Record, from_json
 from benchmark.core.store import Results
 from datasets import Dataset, InputError
 from tests.benchmark.made_up import board_row, predictions, record
@@ -34,8 +34,31 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert from_json(Record, json.loads(json.dumps(dataclasses.asdict(ran)))) == ran
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"measured": None}, "of runs that are ok"),
+        ({"status": "failed"}, "of runs that are ok"),
+        ({"measured.n_test": 0}, "no test picture"),
+        ({"measured.trained_classes": [0, 2]}, "no such class"),
+        ({"measured.fit_seconds": None}, "not known"),
+        ({"measured.predict_seconds": -1}, "less than nothing"),
+        ({"measured.peak_memory_mb": 10**400}, "not of type float"),
+    ],
+)
+def test_a_record_that_no_run_can_leave_is_refused(changes: dict[str, object], words: str) -> None:
+    told = dataclasses.asdict(record(board_row()))
+    for where, value in changes.items():
+        *inside, name = where.split(".")
+        (told[inside[0]] if inside else told)[name] = value
+    with pytest.raises(ValueError, match=words):
+        from_json(Record, json.loads(json.dumps(told)))
+
+
 def test_what_is_not_known_is_nan_and_null_in_json(tmp_path: Path) -> None:
-    Results(tmp_path).put(record(board_row(), fit_seconds=math.nan))
+    row = board_row()
+    elsewhere = dataclasses.replace(row, model=dataclasses.replace(row.model, family=OUTSIDE))
+    Results(tmp_path).put(record(elsewhere, fit_seconds=math.nan))
     stored = (tmp_path / "runs" / "k" / "run.json").read_text()
     assert json.loads(stored)["measured"]["fit_seconds"] is None
     assert "NaN" not in stored
