@@ -9,7 +9,10 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, NoReturn
+
+ADDRESSES = 5e9  # bytes that torch takes, and OpenBLAS waits for without end where they are not
 
 
 def _leave(*_: object) -> None:
@@ -17,11 +20,41 @@ def _leave(*_: object) -> None:
     os._exit(130)
 
 
+def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, (ImportError, MemoryError)):
+        why = " ".join(str(error).split()) or "there is not enough memory"
+        _refuse(f"a library cannot be loaded ({why}): 'python -m benchmark.doctor' says more")
+    sys.__excepthook__(kind, error, trace)
+
+
+def _refuse(why: str) -> NoReturn:
+    sys.stderr.write(f"error: {why}\n")
+    sys.stderr.flush()
+    os._exit(2)
+
+
+def _check_addresses() -> None:
+    if sys.platform != "win32":
+        import resource
+
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if most != resource.RLIM_INFINITY and most < ADDRESSES:
+            _refuse(
+                f"a process may have {most / 1e9:.1f} GB of addresses here (ulimit -v), and "
+                f"libraries take {ADDRESSES / 1e9:.0f}: allow more"
+            )
+
+
 # While Python locates the module of a command, the first argument is "-m" and nothing else. What a
 # command imports takes seconds, in which somebody at a terminal is to see that it is on its way,
-# and may think better of it.
+# and may think better of it. Pictures are drawn into files, whatever a screen would need, and with
+# no date in them.
 if sys.argv[:1] == ["-m"]:
     signal.signal(signal.SIGINT, _leave)
+    sys.excepthook = _tell
+    _check_addresses()
+    os.environ["MPLBACKEND"] = "agg"
+    os.environ.pop("SOURCE_DATE_EPOCH", None)
     if sys.stderr.isatty():
         print("starting ...", file=sys.stderr, flush=True)
 

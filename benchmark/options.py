@@ -473,4 +473,8 @@ def _status(made: click.Command) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: finished runs are kept, the same command goes on", err=True)
         return 130
+    except RuntimeError as error:
+        if "can't start new thread" not in str(error):
+            raise
+        return _told("no more threads can be started here (ulimit -u): fewer --jobs take less")
     return status if isinstance(status, int) else 0

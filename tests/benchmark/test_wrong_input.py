@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -205,6 +207,36 @@ def test_a_disk_that_takes_no_more_is_one_line(run_command: Command, number: int
 def test_a_library_that_cannot_be_loaded_is_one_line(run_command: Command) -> None:
     error = ImportError("libtorch.so: failed to map segment\nfrom shared object")
     wrong(run_command(raising(error)), "failed to map segment", "benchmark.doctor")
+
+
+@pytest.mark.parametrize("error", [ImportError("libtorch.so: failed to map"), MemoryError()])
+def test_a_library_that_a_command_cannot_import_is_one_line(error: Exception) -> None:
+    code = f"import sys; sys.argv[0] = '-m'; import benchmark; raise {error!r}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: a library cannot be loaded (")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such limit")
+def test_a_command_that_may_have_too_few_addresses_is_refused_before_it_loads_anything() -> None:
+    command = f"ulimit -v 400000; exec {sys.executable} -m benchmark.run --list"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "error: a process may have 0.4 GB of addresses here (ulimit -v), and libraries take 5: "
+        "allow more\n"
+    )
+
+
+def test_what_the_environment_says_of_drawing_is_not_followed() -> None:
+    code = "import sys; sys.argv[0] = '-m'; import benchmark, matplotlib, numpy.f2py"
+    nonsense = {**os.environ, "MPLBACKEND": "nonsense", "SOURCE_DATE_EPOCH": "nonsense"}
+    subprocess.run([sys.executable, "-c", code], env=nonsense, check=True)
+
+
+def test_too_few_threads_are_one_line(run_command: Command) -> None:
+    wrong(run_command(raising(RuntimeError("can't start new thread"))), "ulimit -u")
 
 
 def test_an_error_of_ours_is_no_wrong_input(run_command: Command) -> None:
