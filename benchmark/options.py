@@ -439,8 +439,8 @@ def stop_at_interrupt(*_: object) -> NoReturn:
 def _told(error: object) -> int:
     """Print an error as one line of what can be seen; return the exit status."""
     told = " ".join(str(error).split())
-    line = readable(told if len(told) <= LONGEST else f"{told[:LONGEST]}...")
-    click.echo(f"error: {line}", err=True)
+    line = told if len(told) <= LONGEST else f"{told[:LONGEST]}..."
+    click.echo(readable(f"error: {line}"), err=True)
     return WRONG_INPUT
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from benchmark import advise, audit, report, run
 from benchmark.options import command
+from datasets import InputError
 from tests.conftest import FAST, Command, write_shapes
 
 
@@ -207,6 +208,11 @@ def test_a_disk_that_takes_no_more_is_one_line(run_command: Command, number: int
 def test_a_library_that_cannot_be_loaded_is_one_line(run_command: Command) -> None:
     error = ImportError("libtorch.so: failed to map segment\nfrom shared object")
     wrong(run_command(raising(error)), "failed to map segment", "benchmark.doctor")
+
+
+def test_an_error_that_begins_with_a_flag_is_no_formula(run_command: Command) -> None:
+    _, _, err = run_command(raising(InputError("--data names nothing")))
+    assert err == "error: --data names nothing\n"
 
 
 @pytest.mark.parametrize("error", [ImportError("libtorch.so: failed to map"), MemoryError()])
