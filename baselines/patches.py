@@ -164,7 +164,7 @@ class PatchEncoder(TransformerMixin, BaseEstimator):
         encoded = []
         with full_precision(), torch.inference_mode():
             for start in range(0, len(X), at_once):
-                block = np.ascontiguousarray(X[start : start + at_once])
+                block = np.array(X[start : start + at_once])  # torch minds what is read only
                 pictures = torch.from_numpy(block).to(place).float()
                 patches = torch.nn.functional.unfold(pictures, self.width, stride=stride)
                 patches = (_normalised(patches).transpose(1, 2) - mean) @ whitening

@@ -55,6 +55,17 @@ def test_arrays_lie_in_memory_as_they_will_when_they_are_read_from_the_file(
     assert all(one.strides == other.strides for one, other in pairs)
 
 
+@pytest.mark.filterwarnings("error:.*not writable")
+@pytest.mark.parametrize("name", BASELINES)
+def test_pictures_that_cannot_be_written_to_are_taken_as_they_are(
+    name: str, shapes: Dataset
+) -> None:
+    pictures = shapes.images.copy()
+    pictures.flags.writeable = False
+    model = BASELINES[name].estimator().fit(pictures, shapes.labels)
+    assert model.predict_proba(pictures).shape == (len(pictures), 3)
+
+
 @pytest.mark.parametrize(
     ("max_iter", "note"),
     [(2, "2 lbfgs iterations, stopped at its limit, not converged"), (1000, "converged")],
