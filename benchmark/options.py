@@ -23,6 +23,7 @@ import datasets
 from benchmark.core.memory import Limits
 from benchmark.core.models import Model
 from benchmark.core.protocols import PROTOCOLS, Fair, Protocol, Search, Slides, Split, Whole
+from benchmark.core.records import REPEATS
 from benchmark.core.store import Results
 from benchmark.scores.metrics import RANKED_BY
 from datasets import InputError, Source, crops, limits
@@ -217,7 +218,7 @@ class Options:
         type=TrainSize(),
         help="Pictures fair lets a model learn from, curve at most.",
     )
-    repeats: int = flag(1, type=click.IntRange(1, 1000), help="Runs of each model.")
+    repeats: int = flag(1, type=click.IntRange(1, REPEATS), help="Runs of each model.")
     size: int = flag(32, type=click.IntRange(8, 1024), help="Pixels.")
     split: tuple[Split, ...] = flag(
         (),

@@ -30,7 +30,7 @@ from benchmark.options import command
 from datasets import Dataset, InputError, limits
 
 COLOUR_STEPS = 2  # of 255, by which rounding may change a drawn pixel from one machine to another
-NUMBER = re.compile(rb"-?\d+\.\d+")
+NUMBER = re.compile(rb"-?(?<!\d)\d+\.\d+")
 ROUNDING = 0.05  # of such numbers in a page, among them places in its pictures, in points
 LAST_DIGITS = 1e-6  # of a table's number, which another processor may sum in another order
 RUN_AGAIN = "remove that folder and run its command again"

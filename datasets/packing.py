@@ -87,13 +87,18 @@ def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
     Raises
     ------
     InputError
-        If more than one picture in a thousand cannot be read, a class has a single picture, or
-        fewer than two classes have any.
+        If more than one picture in a thousand cannot be read, a class has a single picture, fewer
+        than two classes have any, or there are too many.
     """
     class_names = [*map(readable, listing.class_names)]
     for name, times in Counter(class_names).items():
         if times > 1:
             raise InputError(f"{times} classes are written '{name}': call them otherwise")
+    if len(class_names) > limits.CLASSES:
+        raise InputError(
+            f"{len(class_names):,} classes are more than {limits.CLASSES:,}: leave some out, or "
+            "allow more by --larger"
+        )
     packed = pack(listing.pictures, size, crop)
     unreadable = {row for row, _ in packed.unreadable}
     kept = [row for row in range(len(listing.ids)) if row not in unreadable]

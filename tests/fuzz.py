@@ -154,14 +154,16 @@ def results(folder: Path) -> Path:
     return out
 
 
-def in_a_folder(whole: Path, name: str) -> Callable[[Path], object]:
-    """Verify a results folder in which a file has another content, sealed as if it were its own."""
+def in_a_folder(
+    whole: Path, name: str, look: Callable[[Results], object] = verify.verify
+) -> Callable[[Path], object]:
+    """Look at a results folder in which a file has another content, sealed as if it were sound."""
 
     def read(file: Path) -> object:
         with tempfile.TemporaryDirectory() as temporary:
             out = Path(shutil.copytree(whole, Path(temporary) / "out"))
             Results(out).write(name, file.read_bytes())
-            return verify.verify(Results(out))
+            return look(Results(out))
 
     return read
 
@@ -231,6 +233,8 @@ def targets(folder: Path) -> dict[str, Target]:
     for name in ("board.json", "SHA256SUMS"):
         seed = ((whole / name).read_bytes(),)
         found[name] = Target(seed, in_a_folder(whole, name), refused, batch=SLOW)
+        shown = in_a_folder(whole, name, page.publish)
+        found[f"page of {name}"] = Target(seed, shown, refused, batch=DRAWN)
     for row in Results(whole).rows():
         for path in sorted(Results(whole).run_folder(row.keys[0]).iterdir()):
             seed, name = (path.read_bytes(),), f"runs/{row.keys[0]}/{path.name}"
@@ -242,7 +246,10 @@ def targets(folder: Path) -> dict[str, Target]:
             elif path.name != "model.json":
                 read = in_a_folder(whole, name)
                 batch = DRAWN if path.suffix == ".csv" else SLOW
-                found[f"{row.model.label} {path.name}"] = Target(seed, read, refused, batch=batch)
+                of = f"{row.model.label} {path.name}"
+                found[of] = Target(seed, read, refused, batch=batch)
+                shown = in_a_folder(whole, name, page.publish)
+                found[f"page of {of}"] = Target(seed, shown, refused, batch=DRAWN)
     return found
 
 

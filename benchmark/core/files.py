@@ -19,7 +19,7 @@ import pandas as pd
 from safetensors import SafetensorError
 
 from benchmark.core.records import without_nan
-from datasets import InputError, cache
+from datasets import InputError, cache, limits
 
 # What json, numpy, zipfile and safetensors raise of a file in which any one byte was changed.
 DAMAGE = (
@@ -38,9 +38,10 @@ def digest(value: Any) -> str:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a regular file; raises DamagedError of what is none, and may never end."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise DamagedError(f"{path} is no regular file")
+    """SHA-256 of a file; raises DamagedError of what is none and may never end, or is too large."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode) or found.st_size > limits.ARRAY_BYTES:
+        raise DamagedError(f"{path} is no regular file, or too large")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

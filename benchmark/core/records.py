@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from datasets import crops
+from datasets import crops, limits
 from datasets.names import readable
 
 SCHEMA = 2  # of run.json, board.json and searches.json
@@ -28,6 +28,11 @@ CLASSICAL, FROZEN, FINE_TUNED, FROM_SCRATCH, FOREIGN = KINDS = (
 )
 
 MOST = 2**53  # no record counts as far
+# Columns of a net's epochs, those of `deepnets.training.engine.Epoch`, which has torch imported.
+EPOCHS = [
+    *("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
+]
+REPEATS = 1000  # of a row at most
 
 _hints = functools.cache(typing.get_type_hints)
 
@@ -42,6 +47,14 @@ class Place(NamedTuple):
 
     def __str__(self) -> str:
         return "/".join(self)
+
+
+@functools.lru_cache(maxsize=4096)
+def _check_written(*names: str) -> None:
+    # Pages, tables and pictures rest on this, whoever wrote the record.
+    for name in names:
+        if readable(name) != name:
+            raise ValueError(f"'{readable(name)}' was not written as names are")
 
 
 @dataclass(frozen=True)
@@ -72,12 +85,10 @@ class DataFacts:
     def __post_init__(self) -> None:
         if "/" in self.name or self.name.startswith("."):
             raise ValueError(f"'{self.name}' is no name of a data set")  # files are called so
-        if not self.class_counts or self.crop not in crops.CROPS:
-            raise ValueError("a data set has classes, and a crop that is known")
-        # Pages, tables and pictures rest on this, whoever wrote the record.
-        for name in (self.name, *self.class_counts, *(file for file, _ in self.left_out)):
-            if readable(name) != name:
-                raise ValueError(f"'{readable(name)}' was not written as names are")
+        if not 0 < self.n_classes <= limits.CLASSES or self.crop not in crops.CROPS:
+            raise ValueError("a data set has classes, not too many, and a crop that is known")
+        said = self.name, self.described, self.fingerprint
+        _check_written(*said, *self.class_counts, *(file for file, _ in self.left_out))
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,9 @@ class ModelFacts:
     family: str
     deep: bool
     pretrained_on: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_written(self.label, self.family, self.pretrained_on or "")
 
     @property
     def kind(self) -> str:
@@ -112,6 +126,9 @@ class ProtocolFacts:
     usual_split: str  # the one that the protocol uses by itself on these data
     selected_on: str  # ``test``, ``validation`` or ``nothing``
     note: str = ""  # what a reader of the row must know, if anything
+
+    def __post_init__(self) -> None:
+        _check_written(self.name, self.label, self.split, self.usual_split, self.note)
 
     @property
     def board(self) -> str:
@@ -235,6 +252,10 @@ class BoardRow(_OfRow):
 
     keys: tuple[str, ...]
     tried: tuple[Tried, ...] = ()  # settings that are chosen from in each repeat, if several
+
+    def __post_init__(self) -> None:
+        if len(self.keys) > REPEATS:
+            raise ValueError(f"a row has {REPEATS:,} repeats at most")
 
     @property
     def settings(self) -> list[BoardRow]:

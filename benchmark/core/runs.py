@@ -34,6 +34,7 @@ from benchmark.core.records import (
     Tried,
 )
 from datasets import Dataset, InputError, Source, duplicates, splits
+from datasets.names import readable
 
 if TYPE_CHECKING:
     from deepnets.training.pretrained import Weights
@@ -80,7 +81,8 @@ class Run:
         if "weights" in changed:  # by the file's name, whatever folder it is in
             changed["pretrained"] = Path(changed.pop("weights")).name
         words = [k if (k, v) == ("pretrained", True) else f"{k}={v}" for k, v in changed.items()]
-        return f"{self.model.name}[{','.join(sorted(words))}]" if words else self.model.name
+        changes = f"[{','.join(sorted(words))}]" if words else ""
+        return readable(f"{self.model.name}{changes}")
 
     @functools.cached_property
     def protocol_facts(self) -> ProtocolFacts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import io
 import itertools
 import json
 import logging
@@ -34,6 +35,7 @@ from benchmark.core.files import (
 )
 from benchmark.core.predictions import Predictions
 from benchmark.core.records import (
+    EPOCHS,
     SCHEMA,
     Asked,
     BoardRow,
@@ -292,12 +294,19 @@ class Results:
         return False
 
     def history(self, key: str) -> pd.DataFrame | None:
-        """Return a net's epochs, a row each, or None for a model that has none."""
+        """Return a net's epochs, a row each, or None for a model of which none are known."""
         path = self.run_folder(key) / "history.csv"
         if not path.is_file():
             return None
-        file_stamp(path, limits.RECORD_BYTES)
-        return pd.read_csv(path)
+        try:
+            with reading(path):
+                table = pd.read_csv(io.BytesIO(read_whole(path, limits.RECORD_BYTES)))
+                if [*table] != EPOCHS or np.isinf(table.to_numpy(np.float64)).any():
+                    raise ValueError("it is no table of epochs")
+                return table
+        except DamagedError as error:
+            logger.warning("%s: its epochs are not shown", error)
+            return None
 
     def model_file(self, key: str) -> Path | None:
         """Return where the fitted model of a run lies, or None if it was not kept."""

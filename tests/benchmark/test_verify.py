@@ -170,6 +170,16 @@ def test_a_table_may_differ_in_the_last_digits_alone(
     assert len(verify.verify(Results(results)).failures) == n_failures
 
 
+def test_numbers_are_found_in_a_line_of_digits_without_end() -> None:
+    assert verify.NUMBER.findall(b"a-1.50 2.5.3.25 x7 12:30.0") == [
+        b"-1.50",
+        b"2.5",
+        b"3.25",
+        b"30.0",
+    ]
+    assert not verify.NUMBER.findall(b"1" * 3_000_000)
+
+
 def test_a_page_may_differ_by_rounding_and_where_pictures_lie_and_in_nothing_else(
     results: Path,
 ) -> None:

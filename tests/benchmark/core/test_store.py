@@ -21,9 +21,10 @@ from sklearn.preprocessing import FunctionTransformer
 from benchmark import verify
 from benchmark.core import model_files
 from benchmark.core.files import DamagedError, digest, file_digest, write_file
-from benchmark.core.records import OUTSIDE, SCHEMA, Record, from_json
+from benchmark.core.records import EPOCHS, OUTSIDE, SCHEMA, Record, from_json
 from benchmark.core.store import Results
 from datasets import Dataset, InputError
+from deepnets.training.engine import Epoch
 from tests.benchmark.made_up import board_row, predictions, record
 
 
@@ -53,6 +54,42 @@ def test_a_record_that_no_run_can_leave_is_refused(changes: dict[str, object], w
         (told[inside[0]] if inside else told)[name] = value
     with pytest.raises(ValueError, match=words):
         from_json(Record, json.loads(json.dumps(told)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\xff\xfe,", id="no text"),
+        pytest.param(b"epoch,seconds\n1,2\n", id="other columns"),
+        pytest.param(f"{','.join(EPOCHS)}\n1,2,3,4,5,soon\n".encode(), id="a word"),
+        pytest.param(f"{','.join(EPOCHS)}\n1,2,3,4,5,1e999\n".encode(), id="no end"),
+    ],
+)
+def test_epochs_that_are_none_are_not_shown(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Results(tmp_path).put_files("k", {"history.csv": content})
+    assert Results(tmp_path).history("k") is None
+    assert "its epochs are not shown" in caplog.text
+
+
+def test_the_columns_of_epochs_are_those_that_are_written() -> None:
+    assert [each.name for each in dataclasses.fields(Epoch)] == EPOCHS
+
+
+@pytest.mark.parametrize("where", ["model.label", "protocol.note", "dataset.fingerprint"])
+def test_what_a_record_says_holds_no_code_for_a_terminal(where: str) -> None:
+    told = dataclasses.asdict(record(board_row()))
+    part, name = where.split(".")
+    told[part][name] = "\x1b[31mred"
+    with pytest.raises(ValueError, match=r"\\x1b\[31mred' was not written"):
+        from_json(Record, json.loads(json.dumps(told)))
+
+
+def test_a_row_has_no_repeats_without_end() -> None:
+    with pytest.raises(ValueError, match="1,000 repeats"):
+        board_row(keys=("k",) * 1001)
 
 
 def test_what_is_not_known_is_nan_and_null_in_json(tmp_path: Path) -> None:
