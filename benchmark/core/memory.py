@@ -45,7 +45,7 @@ class Peak:
 
     def megabytes(self) -> float:
         """What was held more at the peak than at the beginning, in units of 10**6 bytes."""
-        return (_peak() - self.before) / 1e6
+        return max(_peak() - self.before, 0) / 1e6  # the system counts to some pages
 
 
 def _peak() -> int:

@@ -223,8 +223,10 @@ class Record(_OfRow):
             or max(measured.trained_classes, default=0) >= self.dataset.n_classes
         ):
             raise ValueError("there is no test picture, or no such class to learn")
-        took = measured.fit_seconds, measured.predict_seconds, measured.peak_memory_mb
-        if not all(each >= 0 or self.model.kind == FOREIGN for each in took):
+        took = measured.fit_seconds, measured.predict_seconds
+        if self.model.kind != FOREIGN and (
+            not all(each >= 0 for each in took) or math.isnan(measured.peak_memory_mb)
+        ):
             raise ValueError("what a run took is not known, or less than nothing")
 
     @property
