@@ -27,7 +27,15 @@ from hypothesis import strategies as st
 
 from benchmark.core import outside
 from benchmark.core.protocols import Fair, Split
-from benchmark.core.records import DataFacts, Record, from_json, to_text
+from benchmark.core.records import (
+    DataFacts,
+    Measured,
+    ModelFacts,
+    ProtocolFacts,
+    Record,
+    from_json,
+    to_text,
+)
 from benchmark.core.store import Results
 from benchmark.options import Options, command
 from benchmark.scores.leaderboard import Leaderboard
@@ -203,18 +211,39 @@ def test_what_is_no_configuration_is_told_in_a_line(
 # What counts pictures, seconds or bytes.
 st.register_type_strategy(int, st.integers(0, 2**50))
 st.register_type_strategy(float, st.floats(allow_infinity=False))
-RECORDS = st.builds(
-    Record,
-    key=st.just("k"),
-    parts=st.dictionaries(st.text(max_size=5), JSON, max_size=3),
-    dataset=st.builds(
+WRITTEN = st.text().map(readable)
+SPENT = st.floats(0, allow_infinity=False)
+FACTS = {
+    "model": st.builds(
+        ModelFacts, label=WRITTEN, family=WRITTEN, pretrained_on=st.none() | WRITTEN
+    ),
+    "protocol": st.builds(
+        ProtocolFacts,
+        **dict.fromkeys(("name", "label", "split", "usual_split", "note"), WRITTEN),
+    ),
+    "dataset": st.builds(
         DataFacts,
         name=st.just("shapes"),
+        described=WRITTEN,
+        fingerprint=WRITTEN,
         class_counts=st.dictionaries(WORDS.map(readable), st.integers(0, 10**6), min_size=1),
         crop=st.sampled_from(crops.CROPS),
         left_out=st.lists(st.tuples(WORDS.map(readable), st.text())).map(tuple),
     ),
+    "key": st.just("k"),
+    "parts": st.dictionaries(st.text(max_size=5), JSON, max_size=3),
+}
+MEASURED = st.builds(
+    Measured,
+    n_test=st.integers(1, 2**50),
+    trained_classes=st.just((0,)),
+    fit_seconds=SPENT,
+    predict_seconds=SPENT,
+    peak_memory_mb=SPENT,
 )
+GOOD = st.builds(Record, **FACTS, status=st.just("ok"), measured=MEASURED)
+BAD = st.builds(Record, **FACTS, status=st.just("failed"), measured=st.none())
+RECORDS = GOOD | BAD
 
 
 @given(RECORDS)
