@@ -23,6 +23,7 @@ PASSES = (
     *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
 )
 PARTS = 100_000  # at most; usual are 4 to 10,000
+DAMAGED = "the picture is damaged, not readable"
 AT_ONCE = 1 << 26  # bytes that are unpacked
 
 
@@ -39,7 +40,7 @@ def size(data: bytes) -> tuple[int, int]:
         raise ValueError("the picture is truncated")
     width, height = struct.unpack(">II", head[8:])
     if head[:8] != b"\0\0\0\rIHDR" or not width or not height:
-        raise ValueError("the picture is damaged, not readable")
+        raise ValueError(DAMAGED)
     return width, height
 
 
@@ -56,20 +57,20 @@ def plain(data: bytes) -> bytes:
     head, needed = chunks[0], [chunks[0]]
     (width, height), (depth, colours, *ways, interlaced) = size(data), head.body[8:]
     if depth not in DEPTHS.get(colours, ()) or any(ways) or interlaced > 1:
-        raise ValueError("the picture is damaged, not readable")
+        raise ValueError(DAMAGED)
     first = names.index(b"IDAT") if b"IDAT" in names else len(names)
     last = next((i for i in range(first, len(names)) if names[i] != b"IDAT"), first)
     for i, each in enumerate(chunks):
         if each.name == b"PLTE" and colours == PALETTE and i < first:
             if len(each.body) % 3 or not 3 <= len(each.body) <= 3 << depth:
-                raise ValueError("the picture is damaged, not readable")
+                raise ValueError(DAMAGED)
             needed.append(each)
         elif i and each.name[:1].isupper() and each.name not in (b"PLTE", b"IDAT", b"IEND"):
             raise ValueError("the picture has parts that are not known, not readable")
         elif each.name == b"eXIf" and bytes(each.body[:4]) in EXIF_BEGINS:
             needed.append(each)  # which may turn it
     if [each.name for each in needed].count(b"PLTE") != (colours == PALETTE):
-        raise ValueError("the picture is damaged, not readable")
+        raise ValueError(DAMAGED)
     pixels = chunks[first:last]
     rows = _rows(width, height, depth * CHANNELS[colours], bool(interlaced))
     _check_pixels(b"".join(each.body for each in pixels), rows)
@@ -85,7 +86,7 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
         if len(whole) < 12 + n:
             raise ValueError("the picture is truncated")
         if zlib.crc32(whole[4:-4]) != int.from_bytes(whole[-4:], "big"):
-            raise ValueError("the picture is damaged, not readable")
+            raise ValueError(DAMAGED)
         name = bytes(whole[4:8])
         yield _Chunk(name, whole[8:-4], whole)
         if name == b"IEND":
@@ -115,8 +116,8 @@ def _check_pixels(packed: bytes, rows: list[tuple[int, int]]) -> None:
                 if len(block) < length * min(step, n - some):
                     raise ValueError("the picture is truncated")
                 if max(block[::length]) > FILTERS:
-                    raise ValueError("the picture is damaged, not readable")
+                    raise ValueError(DAMAGED)
         if unpack.decompress(packed, 1) or not unpack.eof or unpack.unused_data:
-            raise ValueError("the picture is damaged, not readable")
+            raise ValueError(DAMAGED)
     except zlib.error as error:
-        raise ValueError("the picture is damaged, not readable") from error
+        raise ValueError(DAMAGED) from error
