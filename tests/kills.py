@@ -34,6 +34,8 @@ from benchmark.core.store import Results
 from tests.conftest import write_shapes
 
 MODELS = "majority,knn,decision-tree,logistic-regression"
+REPEATS = 3
+RUNS = REPEATS * len(MODELS.split(","))
 TIMES = ("fit_seconds", "predict_ms_per_image", "peak_memory_mb")
 BEGUN = 0.2  # seconds in which Python itself starts, and tells an interrupt in its own way
 ALONE_SECONDS = 15.0  # that processes below a killed command may take to end
@@ -45,6 +47,7 @@ KILLED, BELOW, STORM, POWER, DISK = (
     *("the command is killed", "a process below it is killed", "five interrupts"),
     *("the power is lost", "the disk is full"),
 )
+MOMENTARY = [KILLED, BELOW, STORM, POWER]  # what is done to a command that runs
 # Put before all else that a command imports: it notes which files the disk was asked to keep, and
 # lets no file become larger than it may on a full disk.
 BEFORE_ALL = """
@@ -97,9 +100,10 @@ class Grid:
     @property
     def command(self) -> list[str]:
         """What makes it."""
-        asked = ["--model", MODELS, "--data", str(self.data), "--train-size", "40"]
-        flags = ["--repeats", "3", "--jobs", "2", "--no-predictions", "--out", str(self.out)]
-        return [sys.executable, "-m", "benchmark.run", *asked, *flags]
+        grid = ["--model", MODELS, "--train-size", "40", "--repeats", str(REPEATS)]
+        how = ["--device", "cpu", "--jobs", "2", "--no-predictions"]  # begins without torch
+        where = ["--data", str(self.data), "--out", str(self.out)]
+        return [sys.executable, "-m", "benchmark.run", *grid, *how, *where]
 
     def begin(self, full: int | None = None) -> subprocess.Popen[bytes]:
         """Start its command; no file may become larger than `full` bytes, if that is given."""
@@ -152,6 +156,27 @@ class Grid:
         yield from verify.verify(Results(self.out)).failures
 
 
+@dataclass(frozen=True)
+class Undisturbed:
+    """What grids are that nobody disturbs.
+
+    Attributes
+    ----------
+    leaderboard : DataFrame
+        But for times and memory.
+    seconds, again : float
+        That the command takes, and that it takes once all runs are finished.
+    """
+
+    leaderboard: pd.DataFrame
+    seconds: float
+    again: float
+
+    def left(self, finished: int) -> float:
+        """The seconds that the command takes if so many runs are finished."""
+        return self.again + (self.seconds - self.again) * (1 - finished / RUNS)
+
+
 def below(pid: int) -> list[int]:
     """Return the processes that a process has started, and those that they have."""
     children: dict[int, list[int]] = {}
@@ -202,41 +227,47 @@ def wait_for_all(pids: list[int]) -> int:
     return left
 
 
-def one_grid(grid: Grid, expected: pd.DataFrame, seconds: float, chance: random.Random) -> Tally:
-    """Disturb a grid, which by itself takes so long, until it ends by itself, and check it."""
+def one_grid(grid: Grid, undisturbed: Undisturbed, chance: random.Random) -> Tally:
+    """Disturb a grid until it ends by itself, or was disturbed often enough, and check it."""
     kills: Counter[str] = Counter()
     finished: dict[str, str] = {}
     found: list[str] = []
-    for number in range(MOST + 1):
-        what = chance.choice([KILLED, BELOW, STORM, POWER, DISK]) if number < MOST else ""
+    ended = False
+    while not ended:
+        what = chance.choice([*MOMENTARY, DISK]) if kills.total() < MOST else ""
         on_disk = {which for _, which in grid.files()}
         with grid.begin(chance.randrange(1, FULL) if what == DISK else None) as process:
-            started: list[int] = []
+            done, started = "", list[int]()
             if what == DISK:
                 kills[what] += 1
-            elif what:
+                done, what = what, ""
+            while what:
                 try:
-                    process.wait(chance.uniform(BEGUN, seconds))
-                    what = ""  # it has ended by itself
+                    process.wait(chance.uniform(BEGUN, undisturbed.left(len(finished))))
+                    break  # it has ended by itself
                 except subprocess.TimeoutExpired:
-                    started = below(process.pid)
+                    started += below(process.pid)
                     kills[what] += 1
                     disturb(process, what, chance)
+                # It goes on without the process below it, and is disturbed again.
+                goes_on = what == BELOW and kills.total() < MOST
+                done, what = what, chance.choice(MOMENTARY) if goes_on else ""
             _, told = process.communicate()
+        ended = process.returncode == 0
         if b"Traceback" in told and b"resource_tracker.py" not in told:  # Python's own, if killed
-            found.append(f"after {what}: a traceback: {told.decode()[-3000:]}")
+            found.append(f"after {done}: a traceback: {told.decode()[-3000:]}")
         if left := wait_for_all(started):
-            found.append(f"after {what}: {left} processes live on")
+            found.append(f"after {done}: {left} processes live on")
         due = grid.finished() | finished
-        if what == POWER:
+        if done == POWER:
             lose_power(grid, on_disk)
         finished = grid.finished()
-        lost = [key for key, digest in due.items() if finished.get(key) != digest]
-        if lost:
-            found.append(f"after {what}: runs were lost or made again: {', '.join(lost)}")
-        if process.returncode == 0:
+        if lost := [key for key, digest in due.items() if finished.get(key) != digest]:
+            found.append(f"after {done}: runs were lost or made again: {', '.join(lost)}")
+        if not (ended or done):
+            found.append(f"undisturbed, status {process.returncode}: {told.decode()[-500:]}")
             break
-    found += grid.faults(expected)
+    found += grid.faults(undisturbed.leaderboard)
     return Tally(1, kills, [f"{grid.out.name}: {fault}" for fault in found])
 
 
@@ -255,18 +286,21 @@ def two_at_once(grid: Grid, expected: pd.DataFrame, chance: random.Random) -> Ta
     return Tally(1, faults=[f"{grid.out.name}: {fault}" for fault in found])
 
 
-def undisturbed(grids: list[Grid]) -> tuple[pd.DataFrame, float]:
-    """Make grids at once; return the leaderboard that all have, and the seconds that one took."""
-    start = time.monotonic()
-    for process in [grid.begin() for grid in grids]:
-        _, told = process.communicate()
-        if process.returncode:
-            raise click.ClickException(f"an undisturbed grid failed: {told.decode()[-500:]}")
-    seconds = time.monotonic() - start
+def undisturbed(grids: list[Grid]) -> Undisturbed:
+    """Make grids at once, and once more; raise if anything is wrong with one of them."""
+    seconds = []
+    for _ in range(2):
+        start = time.monotonic()
+        for process in [grid.begin() for grid in grids]:
+            _, told = process.communicate()
+            if process.returncode:
+                raise click.ClickException(f"an undisturbed grid failed: {told.decode()[-500:]}")
+        seconds.append(time.monotonic() - start)
+    leaderboard = grids[0].leaderboard()
     for grid in grids:
-        for fault in grid.faults(grids[0].leaderboard()):
+        for fault in grid.faults(leaderboard):
             raise click.ClickException(f"an undisturbed grid: {fault}")
-    return grids[0].leaderboard(), seconds
+    return Undisturbed(leaderboard, *seconds)
 
 
 def side_by_side(work: Callable[[int], Tally], tally: Tally, kills: int, start: float) -> None:
@@ -304,16 +338,17 @@ def main(kills: int, pairs: int, seed: int) -> None:
 
         def disturbed(number: int) -> Tally:
             name = f"grid-{number}"
-            return one_grid(grid(name), expected, seconds, chance(name))
+            return one_grid(grid(name), alone, chance(name))
 
         undisturbed([grid("first")])  # as files are read for the first time, it takes longer
-        expected, seconds = undisturbed([grid(f"alone-{i}") for i in range(AT_ONCE)])
-        click.echo(f"undisturbed {AT_ONCE} grids at once take {seconds:.1f} s")
+        alone = undisturbed([grid(f"alone-{i}") for i in range(AT_ONCE)])
+        took = f"{alone.seconds:.1f} s, and {alone.again:.1f} s again"
+        click.echo(f"undisturbed {AT_ONCE} grids at once take {took}")
         if kills:
             side_by_side(disturbed, tally, kills, start)
         for number in range(1, pairs + 1):
             name = f"pair-{number}"
-            tally.add(two_at_once(grid(name), expected, chance(name)))
+            tally.add(two_at_once(grid(name), alone.leaderboard, chance(name)))
             _tell(f"{number} grids made by two commands at once", start, tally)
     for what, times in tally.kills.items():
         click.echo(f"{times:5} times: {what}")
