@@ -197,17 +197,31 @@ def prepare(nets: bool = False) -> None:
     touches a card. Of what a later call asks it knows nothing.
     """
     if START == "forkserver":
-        from multiprocessing import forkserver, resource_tracker  # not everywhere
+        from multiprocessing import forkserver  # not everywhere
 
         context = multiprocessing.get_context(START)
         context.set_forkserver_preload([*FOR_ALL, *(FOR_NETS if nets else ())])
-        resource_tracker.ensure_running()  # or it would be started within, and let them in again
-        # It and all that is forked from it hear no interrupt, which is this process's to act on.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with _deaf():
             forkserver.ensure_running()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Let what is started meanwhile hear no interrupt, which is this process's to act on.
+
+    It goes for threads and processes, and for all that these start, now or once another has died.
+    """
+    if START != "forkserver":
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # or it would be started within, and let them in again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
@@ -289,15 +303,20 @@ class Processes:
         self._begin()
 
     def _begin(self) -> None:
-        context = multiprocessing.get_context(START)
         for left in reversed(range(MOST_BROKEN)):
-            self._manager = SyncManager(ctx=context)
             try:
-                self._manager.start(_begin_manager)
+                with _deaf():
+                    self._begin_once()
                 break
-            except (OSError, EOFError) as error:  # it, or what it is forked from, was ended
+            except (OSError, EOFError, BrokenProcessPool) as error:  # one of them was ended
                 if not left:
-                    raise InputError(f"no process can be started here ({error})") from error
+                    why = error.__cause__ or error
+                    raise InputError(f"no process can be started here ({why})") from error
+
+    def _begin_once(self) -> None:
+        context = multiprocessing.get_context(START)
+        self._manager = SyncManager(ctx=context)
+        self._manager.start(_begin_manager)
         self.messages: Any = self._manager.Queue()
         turns = self._manager.Queue()
         turns.put(0)
@@ -306,6 +325,7 @@ class Processes:
         self.pool = ProcessPool(
             self.jobs, initializer=_start_worker, initargs=given, context=context
         )
+        self.pool.active  # noqa: B018 - pebble starts it when it is looked at
 
     def stop(self) -> None:
         """End all processes, whatever they do, for good."""
@@ -450,7 +470,8 @@ def aside(function: Callable[..., object], *arguments: Any) -> BaseProcess:
     context: Any = multiprocessing.get_context(START)  # typeshed knows no Process of it
     given = dict(os.environ), function, *arguments
     process: BaseProcess = context.Process(target=_called_aside, args=given, daemon=True)
-    process.start()
+    with _deaf():
+        process.start()
     return process
 
 

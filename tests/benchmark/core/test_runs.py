@@ -32,7 +32,7 @@ from benchmark.core.protocols import Fair, Slides
 from benchmark.core.records import SCHEMA
 from benchmark.core.store import Results
 from benchmark.scores.leaderboard import Leaderboard
-from datasets import Dataset, Source, duplicates, splits
+from datasets import Dataset, InputError, Source, duplicates, splits
 from datasets.loaders.drawn import faces
 from deepnets.training.classifier import NetClassifier
 from tests.datasets import samples
@@ -430,17 +430,61 @@ def _die(*_: Any) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux lists them")
 @pytest.mark.skipif(pool.START != "forkserver", reason="workers are not forked here")
-def test_what_workers_are_forked_from_hears_no_interrupt() -> None:
+def test_what_starts_workers_hears_no_interrupt_and_neither_does_what_takes_its_place() -> None:
     told = """
+import os, signal, threading
 from multiprocessing import forkserver
 from pathlib import Path
 from benchmark.core import pool
+def tell(folder):
+    print(Path(f"/proc/{folder}/status").read_text())
+of = forkserver._forkserver
+pool.FOR_ALL.clear()  # it begins at once
 pool.prepare()
-print(Path(f"/proc/{forkserver._forkserver._forkserver_pid}/status").read_text())
+tell(of._forkserver_pid)
+workers, first = pool.Processes(1), of._forkserver_pid
+os.kill(first, signal.SIGKILL)
+workers._end()
+workers._begin()
+assert of._forkserver_pid != first
+tell(of._forkserver_pid)
+for thread in {*threading.enumerate()} - {threading.main_thread()}:
+    tell(f"self/task/{thread.native_id}")
+workers.stop()
 """
     done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True)
-    (blocked,) = (line.split()[1] for line in done.stdout.splitlines() if "SigBlk" in line)
-    assert int(blocked, 16) & 1 << (signal.SIGINT - 1)
+    blocked = [line.split()[1] for line in done.stdout.splitlines() if "SigBlk" in line]
+    assert len(blocked) > 2
+    assert all(int(each, 16) & 1 << (signal.SIGINT - 1) for each in blocked)
+
+
+@pytest.mark.parametrize("of", [pool.SyncManager, pool.ProcessPool])
+def test_processes_are_begun_again_where_one_of_them_is_ended(
+    of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "start" if of is pool.SyncManager else "_start_pool"
+    begin, n_begun = getattr(of, name), 0
+
+    def ended_at_first(*given: Any) -> None:
+        nonlocal n_begun
+        n_begun += 1
+        if n_begun == 1:
+            raise pool.BrokenProcessPool from EOFError("it has ended")
+        begin(*given)
+
+    monkeypatch.setattr(of, name, ended_at_first)
+    workers = pool.Processes(1)
+    assert workers.call(os.getpid) != os.getpid()
+    workers.stop()
+
+
+def test_processes_that_never_begin_are_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(*_: Any) -> None:
+        raise pool.BrokenProcessPool from EOFError("it has ended")
+
+    monkeypatch.setattr(pool.ProcessPool, "_start_pool", ended)
+    with pytest.raises(InputError, match=r"no process can be started here \(it has ended\)"):
+        pool.Processes(1)
 
 
 def test_no_process_outlives_a_killed_command(shapes_folder: Path, tmp_path: Path) -> None:
