@@ -5,6 +5,7 @@ those of a folder, see `benchmark.api`; each command is a module, see ``python -
 """
 
 import importlib.util
+import io
 import os
 import signal
 import sys
@@ -45,15 +46,29 @@ def _check_addresses() -> None:
             )
 
 
+def _check_cores() -> None:
+    """Refuse what joblib, which counts the cores, would end at."""
+    given = os.environ.get("LOKY_MAX_CPU_COUNT", "1")
+    if not given.isdecimal() or int(given) < 1:
+        _refuse(f"LOKY_MAX_CPU_COUNT is {given!r}: set it to a number of cores, or unset it")
+
+
 # While Python locates the module of a command, the first argument is "-m" and nothing else. What a
 # command imports takes seconds, in which somebody at a terminal is to see that it is on its way,
-# and may think better of it. Pictures are drawn into files, whatever a screen would need, and with
-# no date in them.
+# and may think better of it. Pictures are drawn into files, whatever a screen would need and
+# however somebody likes theirs, with no date in them. What a screen cannot show is spelled out.
 if sys.argv[:1] == ["-m"]:
     signal.signal(signal.SIGINT, _leave)
     sys.excepthook = _tell
     _check_addresses()
+    _check_cores()
+    for _stream in (sys.stdout, sys.stderr):
+        if isinstance(_stream, io.TextIOWrapper):  # it may be closed
+            _stream.reconfigure(errors="backslashreplace")
     os.environ["MPLBACKEND"] = "agg"
+    if (_drawing := importlib.util.find_spec("matplotlib")) and _drawing.origin:
+        _as_it_comes = Path(_drawing.origin).parent / "mpl-data" / "matplotlibrc"
+        os.environ["MATPLOTLIBRC"] = str(_as_it_comes)
     os.environ.pop("SOURCE_DATE_EPOCH", None)
     if sys.stderr.isatty():
         print("starting ...", file=sys.stderr, flush=True)

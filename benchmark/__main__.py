@@ -25,7 +25,7 @@ def commands() -> Iterator[tuple[str, str]]:
         file = HERE / (f"{found.name}/__main__.py" if found.ispkg else f"{found.name}.py")
         if file == Path(__file__) or not file.is_file():
             continue
-        tree = ast.parse(file.read_text())
+        tree = ast.parse(file.read_bytes())
         if any(isinstance(each, ast.FunctionDef) and each.name == "main" for each in tree.body):
             first, *_ = (ast.get_docstring(tree) or "").splitlines()
             yield f"python -m benchmark.{found.name}", TO_START.sub("", first).rstrip(".")

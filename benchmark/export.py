@@ -79,7 +79,7 @@ def _audit(results: Results, model: Fitted) -> str:
     """What an audit in the results folder found in the model's data, or nothing."""
     path = results.path / "audit.json"
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_bytes())
         same = found["data"]["fingerprint"] == model.record.dataset.fingerprint
         return str(found["summary"]) if same else ""
     except FileNotFoundError:

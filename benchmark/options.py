@@ -131,7 +131,7 @@ def read_yaml(path: Path) -> Any:
     """Read a YAML file, or raise click.UsageError."""
     try:
         file_stamp(path, limits.TEXT_BYTES)
-        return _parse(path.read_text())
+        return _parse(path.read_text(encoding="utf-8"))
     except InputError as error:
         raise click.UsageError(str(error)) from error
     except (OSError, *NO_YAML) as error:
@@ -467,7 +467,8 @@ def _status(made: click.Command) -> int:
         _drop_output()
         return WRONG_INPUT
     except MemoryError as error:
-        return _told(f"there is not enough memory ({error}): fewer --jobs or pictures take less")
+        why = f" ({error})" if str(error) else ""
+        return _told(f"there is not enough memory{why}: fewer --jobs or pictures take less")
     except ImportError as error:
         why = " ".join(str(error).split())
         return _told(f"a library cannot be loaded ({why}): 'python -m benchmark.doctor' says more")

@@ -30,7 +30,9 @@ import platformdirs
 from rich.console import Console
 from rich.progress import track
 
+from datasets import limits
 from datasets.errors import InputError
+from datasets.pictures import read_whole
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +69,19 @@ class Packed:
 
 
 def folder() -> Path:
-    """Return the project's folder under the user's cache folder."""
-    return Path(platformdirs.user_cache_dir("classical-or-deep", appauthor=False))
+    """Return the project's folder under the user's cache folder.
+
+    Raises
+    ------
+    InputError
+        If nothing says where that is.
+    """
+    try:
+        return Path(platformdirs.user_cache_dir("classical-or-deep", appauthor=False))
+    except RuntimeError as error:  # no such user, and no HOME
+        raise InputError(
+            "no folder of yours is known to keep prepared pictures in: set XDG_CACHE_HOME to one"
+        ) from error
 
 
 def remembered(stamp: object, make: Callable[[], str]) -> str:
@@ -78,8 +91,8 @@ def remembered(stamp: object, make: Callable[[], str]) -> str:
     """
     path = folder() / "seen" / _hash(stamp)
     try:
-        digest = path.read_bytes().decode(errors="replace")
-    except OSError:
+        digest = read_whole(path, limits.TEXT_BYTES).decode(errors="replace")
+    except (OSError, InputError):
         digest = ""
     if not DIGEST.fullmatch(digest):
         digest = make()
@@ -203,7 +216,7 @@ def _open(home: Path, size: int) -> Packed | None:
     if not (home / "meta.json").exists():
         return None
     try:
-        sealed = json.loads((home / "meta.json").read_text())
+        sealed = json.loads(read_whole(home / "meta.json", limits.ARRAY_BYTES))
         meta = sealed["meta"]
         if _hash([meta, *_blocks(home / "images.u8")]) != sealed["seal"]:
             raise ValueError("its checksum does not match")
@@ -214,7 +227,7 @@ def _open(home: Path, size: int) -> Packed | None:
             pictures = np.memmap(home / "images.u8", np.uint8, mode="r", shape=shape)
         unreadable = tuple((int(row), str(reason)) for row, reason in meta["unreadable"])
         crop_found = np.array(meta["crop_found"], bool) if meta["crop_found"] else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, InputError) as error:
         logger.warning("the picture cache %s is damaged (%s): building it again", home, error)
         return None
     return Packed(pictures, meta["sha256"], unreadable, crop_found)

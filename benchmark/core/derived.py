@@ -11,6 +11,7 @@ import hashlib
 import importlib.metadata
 import json
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class Derived:
 
     def open_for(self, results: Path) -> None:
         """Begin with what was remembered of a results folder, if that is whole and of this code."""
-        name = hashlib.sha256(str(results.resolve()).encode()).hexdigest()
+        name = hashlib.sha256(os.fsencode(results.resolve())).hexdigest()
         self._path = cache.folder() / "derived" / name
         try:
             seal, _, text = read_whole(self._path, limits.ARRAY_BYTES).partition(b"\n")
@@ -83,7 +84,7 @@ class Derived:
 
     def _seal(self, text: bytes) -> bytes:
         """SHA-256 of values, the results folder they are of, and what computed them."""
-        whole = hashlib.sha256(f"{self._path} {_made_by()}\n".encode())
+        whole = hashlib.sha256(os.fsencode(f"{self._path} {_made_by()}\n"))
         whole.update(text)
         return whole.hexdigest().encode()
 

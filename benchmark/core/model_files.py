@@ -23,7 +23,7 @@ def save(draft: Path, model: Any, record: Record) -> None:
         "crop": record.dataset.crop,
         "pictures": "uint8, RGB planes, (n, 3, size, size), cropped and stretched to the size",
     }
-    (draft / "model.json").write_text(to_text(use))
+    (draft / "model.json").write_text(to_text(use), encoding="utf-8")
     if hasattr(model, "save"):
         model.save(draft / "model.safetensors")
     else:

@@ -97,7 +97,7 @@ def code_hash(*files: str) -> str:
 
 @functools.cache
 def _wordless(file: str) -> str:
-    return ast.dump(_Wordless().visit(ast.parse(Path(file).read_text())))
+    return ast.dump(_Wordless().visit(ast.parse(Path(file).read_bytes())))
 
 
 OWN_PACKAGES = ("baselines", "benchmark", "datasets", "deepnets")

@@ -194,7 +194,9 @@ class Results:
         The files are ``run.json``, ``predictions.npz``, ``history.csv`` and those of `model_files`.
         """
         with self._placed(record.key) as draft:
-            (draft / "run.json").write_text(to_text({"schema": SCHEMA, **asdict(record)}))
+            (draft / "run.json").write_text(
+                to_text({"schema": SCHEMA, **asdict(record)}), encoding="utf-8"
+            )
             if predictions is not None:
                 np.savez_compressed(draft / PREDICTIONS, **vars(predictions))
             if history:

@@ -241,6 +241,49 @@ def test_what_the_environment_says_of_drawing_is_not_followed() -> None:
     subprocess.run([sys.executable, "-c", code], env=nonsense, check=True)
 
 
+def in_environment(code: str, **given: str) -> subprocess.CompletedProcess[str]:
+    """Import the package as a command does, under another environment, and run code."""
+    begin = f"import sys; sys.argv[0] = '-m'; import benchmark; {code}"
+    command = [sys.executable, "-c", begin]
+    return subprocess.run(
+        command, env={**os.environ, **given}, capture_output=True, text=True, check=False
+    )
+
+
+def test_how_somebody_likes_pictures_to_be_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "liked").write_text("figure.dpi: 7\n")
+    code = "import matplotlib; print(matplotlib.rcParams['figure.dpi'])"
+    for liked in (str(tmp_path / "liked"), os.devnull):
+        assert in_environment(code, MATPLOTLIBRC=liked).stdout == "100.0\n"
+
+
+def test_what_a_screen_cannot_show_is_spelled_out() -> None:
+    done = in_environment("print('caf\u00e9')", PYTHONIOENCODING="ascii")
+    assert (done.stdout, done.stderr) == ("caf\\xe9\n", "")
+
+
+@pytest.mark.parametrize("given", ["abc", "0", "-1", ""])
+def test_a_number_of_cores_that_is_none_is_refused(given: str) -> None:
+    done = in_environment("print('on')", LOKY_MAX_CPU_COUNT=given)
+    assert (done.returncode, done.stdout) == (2, "")
+    expected = f"error: LOKY_MAX_CPU_COUNT is {given!r}: set it to a number of cores, or unset it\n"
+    assert done.stderr == expected
+
+
+def test_texts_are_utf_8_whatever_the_locale(shapes_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("model: majority  # caf\u00e9\n", encoding="utf-8")
+    given = ["--data", str(shapes_folder), "--config", str(tmp_path / "c.yaml")]
+    other = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark.run", *given, "--out", str(tmp_path / "out")],
+        env={**os.environ, **other},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"error" not in done.stderr.lower()
+
+
 def test_too_few_threads_are_one_line(run_command: Command) -> None:
     wrong(run_command(raising(RuntimeError("can't start new thread"))), "ulimit -u")
 

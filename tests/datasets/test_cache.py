@@ -187,7 +187,10 @@ def test_taking_pictures_copies_them_and_leaves_no_page_of_the_map_in_memory() -
     assert dataset.images[rows].any()
 
 
-@pytest.mark.parametrize("damage", ["flip a bit", "cut", "remove", "garble the notes"])
+DAMAGES = ["flip a bit", "cut", "remove", "garble the notes", "pipe in place of the notes"]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_entry_is_rebuilt(
     files: list[Path], damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -202,6 +205,9 @@ def test_a_damaged_entry_is_rebuilt(
         pixels.write_bytes(data[:-10])
     elif damage == "remove":
         pixels.unlink()
+    elif damage == "pipe in place of the notes":
+        (entry / "meta.json").unlink()
+        os.mkfifo(entry / "meta.json")
     else:
         (entry / "meta.json").write_text("{")
     assert (pack(files, 16).images == whole).all()
@@ -209,6 +215,31 @@ def test_a_damaged_entry_is_rebuilt(
     caplog.clear()
     pack(files, 16)
     assert caplog.text == ""
+
+
+def test_a_digest_is_remembered_and_made_again_where_a_pipe_is_in_its_place() -> None:
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"{len(made)}" * 64)
+        return made[-1]
+
+    assert cache.remembered("stamp", make) == cache.remembered("stamp", make) == "0" * 64
+    (path,) = (cache.folder() / "seen").iterdir()
+    path.unlink()
+    os.mkfifo(path)
+    assert cache.remembered("stamp", make) == cache.remembered("stamp", make) == "1" * 64
+
+
+def test_where_nothing_says_where_the_cache_is_the_remedy_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown(*_: object, **__: object) -> str:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr(cache.platformdirs, "user_cache_dir", unknown)
+    with pytest.raises(InputError, match="set XDG_CACHE_HOME"):
+        cache.folder()
 
 
 def test_nothing_half_written_stays_when_the_making_fails(files: list[Path]) -> None:
