@@ -23,9 +23,14 @@ def _leave(*_: object) -> None:
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     if issubclass(kind, (ImportError, MemoryError)):
-        why = " ".join(str(error).split()) or "there is not enough memory"
-        _refuse(f"a library cannot be loaded ({why}): 'python -m benchmark.doctor' says more")
+        _refuse(not_loaded(error))
     sys.__excepthook__(kind, error, trace)
+
+
+def not_loaded(error: BaseException) -> str:
+    """Say in a line why a library cannot be loaded, and who knows more."""
+    why = " ".join(str(error).split()) or "there is not enough memory"
+    return f"a library cannot be loaded ({why}): 'python -m benchmark.doctor' says more"
 
 
 def _refuse(why: str) -> NoReturn:

@@ -13,7 +13,7 @@ import numpy as np
 from click.core import ParameterSource
 
 from benchmark import session
-from benchmark.core import models, pool
+from benchmark.core import models, processes
 from benchmark.core.protocols import Curve, Search, possible_splits
 from benchmark.core.records import Asked, Record
 from benchmark.core.runs import Run, on_board
@@ -252,7 +252,7 @@ def main(options: Options) -> int:
     """Say in five lines which model suits the pictures, how good it is and what it costs."""
     start = time.monotonic()
     if not options.estimate and options.cluster is None:
-        pool.prepare()
+        processes.prepare()
     (dataset,) = session.load(options)
     protocols = steps(dataset, options.train_size, options.repeats)
     found = stages(options, protocols)

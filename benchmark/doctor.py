@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from packaging.requirements import Requirement
 
-from benchmark.core import machine, pool
+from benchmark.core import machine, processes
 from benchmark.options import Options, command
 from benchmark.view import console
 from datasets import cache, images
@@ -187,7 +187,7 @@ def cached() -> Iterator[Finding]:
 
 def workers() -> Iterator[Finding]:
     """A process beside this one starts and ends."""
-    process = pool.aside(os.getpid)
+    process = processes.aside(os.getpid)
     process.join(WORKER_SECONDS)
     if process.exitcode == 0:
         yield Finding("workers", "a process starts and ends")

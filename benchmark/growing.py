@@ -8,7 +8,7 @@ from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from typing import Self
 
-from benchmark.core import pool
+from benchmark.core import processes
 
 FIRST_SECONDS = 10.0  # from the first run on; then there is something to see
 AGAIN_SECONDS = 120.0  # at least, from one leaderboard to the next
@@ -55,7 +55,10 @@ class GrowingBoard:
             self.process = None
             self.due = now + max(AGAIN_SECONDS, SHARE * (now - self.began))
         if n_done > self.shown and now >= self.due:
-            self.began, self.process = now, pool.aside(_nicely, self.write, NICE * bool(self.shown))
+            self.began, self.process = (
+                now,
+                processes.aside(_nicely, self.write, NICE * bool(self.shown)),
+            )
             self.shown = n_done
 
 

@@ -20,6 +20,7 @@ import click
 import yaml
 
 import datasets
+from benchmark import not_loaded
 from benchmark.core.memory import Limits
 from benchmark.core.models import Model
 from benchmark.core.protocols import PROTOCOLS, Fair, Protocol, Search, Slides, Split, Whole
@@ -470,8 +471,7 @@ def _status(made: click.Command) -> int:
         why = f" ({error})" if str(error) else ""
         return _told(f"there is not enough memory{why}: fewer --jobs or pictures take less")
     except ImportError as error:
-        why = " ".join(str(error).split())
-        return _told(f"a library cannot be loaded ({why}): 'python -m benchmark.doctor' says more")
+        return _told(not_loaded(error))
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: finished runs are kept, the same command goes on", err=True)
         return 130

@@ -10,7 +10,7 @@ import pandas as pd
 
 import datasets
 from benchmark import session
-from benchmark.core import models, pool
+from benchmark.core import models, processes
 from benchmark.options import Options, command
 from benchmark.view import catalogue, console
 from benchmark.view import tensorboard as events
@@ -35,7 +35,7 @@ def main(options: Options) -> int:
     if options.tensorboard:
         events.check_installed()
     if options.cluster is None:
-        pool.prepare(nets=any(model.deep for model in models.find(options.model)))
+        processes.prepare(nets=any(model.deep for model in models.find(options.model)))
     runs = session.plan(options)
     if options.estimate:
         session.estimate(runs, options)

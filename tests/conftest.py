@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import datasets
-from benchmark.core import pool
+from benchmark.core import processes
 from datasets import Dataset, cache
 
 REAL = os.environ.get("MUXSPACE_DIR")
@@ -45,9 +45,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _warm_workers() -> None:
     """Fork the processes of every command from one that has imported what nets need."""
-    if pool.START == "forkserver":
-        context = multiprocessing.get_context(pool.START)
-        context.set_forkserver_preload([*pool.FOR_ALL, *pool.FOR_NETS])
+    if processes.START == "forkserver":
+        context = multiprocessing.get_context(processes.START)
+        context.set_forkserver_preload([*processes.FOR_ALL, *processes.FOR_NETS])
         forkserver.ensure_running()
 
 

@@ -20,8 +20,9 @@ from typing import Any, cast
 
 from distributed import Client, Future, KilledWorker, as_completed
 
-from benchmark.core import pool, worker
+from benchmark.core import schedule, worker
 from benchmark.core.memory import Limits
+from benchmark.core.processes import not_stored
 from benchmark.core.progress import Display
 from benchmark.core.records import Record
 from benchmark.core.runs import Run, load
@@ -151,7 +152,7 @@ class Cluster:
                 self.client.cancel([*futures])
         return records
 
-    def measure(self, runs: Mapping[str, Run], display: Display) -> pool.Points:
+    def measure(self, runs: Mapping[str, Run], display: Display) -> schedule.Points:
         """Try a run of each kind for a moment; a kind whose trial fails is left out."""
         trials = self._submit(worker.trial, [*runs.values()], project(), self.name)
         found = {}
@@ -216,7 +217,7 @@ def _stored(run: Run, made: Made | BaseException, results: Results) -> Record:
         else:
             results.put(record)
     except OSError as fault:
-        return pool.not_stored(run, fault)
+        return not_stored(run, fault)
     return record
 
 

@@ -1,6 +1,6 @@
 """Lets processes end, and in silence, that were begun for a command which has ended meanwhile.
 
-Only the process from which workers are forked imports this, see `pool.prepare`: what a command
+Only the process from which workers are forked imports this, see `processes.prepare`: what a command
 hands its workers (locks, pipes, sockets) is gone with it, and one that had not begun by then would
 tell so by a traceback, after the line with which the command itself ended.
 """

@@ -39,6 +39,7 @@ OPERATIONS_A_SECOND = 2e14
 
 # One measurement: training pictures, seconds to fit, seconds to predict a picture.
 Point = tuple[int, float, float]
+Points = dict[str, list[Point]]  # costs by kind, see `kind`
 
 
 def kind(run: Run) -> str:
@@ -131,7 +132,7 @@ def measured(run: Run, took: Measured) -> Point:
     return took.n_train, took.fit_seconds / passes, took.predict_seconds / took.n_test
 
 
-def remembered() -> dict[str, list[Point]]:
+def remembered() -> Points:
     """Costs measured on this machine before, by kind."""
     try:
         stored = json.loads(read_whole(_file(), limits.TABLE_BYTES))
@@ -140,7 +141,7 @@ def remembered() -> dict[str, list[Point]]:
         return {}  # never measured, or unreadable: it is measured anew
 
 
-def remember(found: dict[str, list[Point]]) -> None:
+def remember(found: Points) -> None:
     """Keep costs for later calls; one of the same kind and size takes the place of an earlier."""
     try:
         _file().parent.mkdir(parents=True, exist_ok=True)

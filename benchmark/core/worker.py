@@ -26,6 +26,7 @@ import deepnets
 from baselines.device import choose
 from benchmark.core import pool, schedule
 from benchmark.core.memory import Limits
+from benchmark.core.processes import TRIAL_SECONDS, Processes, attempt, prepare, work
 from benchmark.core.records import Record
 from benchmark.core.runs import Run
 from benchmark.core.store import Results
@@ -61,16 +62,16 @@ class Slots(WorkerPlugin):
         """Begin to import what processes need."""
         # A nanny's worker is a daemon, which may not start processes; these end with it anyway.
         multiprocessing.current_process().daemon = False
-        self.free: SimpleQueue[pool.Processes] = SimpleQueue()
+        self.free: SimpleQueue[Processes] = SimpleQueue()
         self.started = contextlib.ExitStack()
-        pool.prepare(self.nets)
+        prepare(self.nets)
 
     async def teardown(self, worker: Worker) -> None:
         """End the processes, and with them the runs under way."""
         await asyncio.to_thread(self.started.close)
 
     @contextlib.contextmanager
-    def one(self, run: Run | None = None) -> Iterator[pool.Processes]:
+    def one(self, run: Run | None = None) -> Iterator[Processes]:
         """Give a process that nothing else uses meanwhile."""
         try:
             processes = self.free.get_nowait()
@@ -115,8 +116,8 @@ def make(run: Run, code: str, limits: Limits, name: str) -> Made:
         tempfile.TemporaryDirectory(dir=worker.local_directory) as aside,
         _named(worker),
     ):
-        results, work = Results(Path(aside)), functools.partial(_work, code=code)
-        record = processes.make([run], results, limits, _Told(worker, name), work=work)[run.key]
+        results, checked = Results(Path(aside)), functools.partial(_work, code=code)
+        record = processes.make([run], results, limits, _Told(worker, name), work=checked)[run.key]
         return record, results.files_of_run(run.key)
 
 
@@ -125,7 +126,7 @@ def trial(run: Run, code: str, name: str) -> list[schedule.Point]:
     worker = get_worker()
     with _slots(worker, name).one(run) as processes, _named(worker):
         processes.call(check, code, run)
-        points: list[schedule.Point] = processes.call(pool.attempt, run, limit=pool.TRIAL_SECONDS)
+        points: list[schedule.Point] = processes.call(attempt, run, limit=TRIAL_SECONDS)
         return points
 
 
@@ -150,7 +151,7 @@ async def ask(function: Callable[..., Any], args: Any, name: str, dask_worker: W
 
 def _work(run: Run, results: Results, code: str) -> Record:
     check(code, run)
-    return pool.work(run, results)
+    return work(run, results)
 
 
 def check(code: str, *runs: Run) -> None:

@@ -28,6 +28,7 @@ import deepnets
 from baselines.device import choose
 from benchmark.core import models, pool
 from benchmark.core.memory import Limits
+from benchmark.core.processes import START, end_with_parent
 from benchmark.core.progress import Display
 from benchmark.core.protocols import Fair, Slides
 from benchmark.core.runs import Run, describe, load
@@ -69,7 +70,7 @@ def in_turn(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, lis
 @contextmanager
 def processes(n: int, threads: int) -> Iterator[ProcessPool]:
     """Processes of so many threads each, warm and waiting."""
-    context = multiprocessing.get_context(pool.START)
+    context = multiprocessing.get_context(START)
     with ProcessPool(n, initializer=_limit, initargs=(threads,), context=context) as workers:
         yield workers
 
@@ -77,7 +78,7 @@ def processes(n: int, threads: int) -> Iterator[ProcessPool]:
 def _limit(threads: int) -> None:
     import torch
 
-    pool.end_with_parent()
+    end_with_parent()
     torch.set_num_threads(threads)
 
 

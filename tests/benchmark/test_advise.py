@@ -12,7 +12,7 @@ import pytest
 
 import datasets
 from benchmark import advise, session, verify
-from benchmark.core import pool
+from benchmark.core import processes
 from benchmark.core.memory import Limits
 from benchmark.core.models import find
 from benchmark.core.protocols import Curve
@@ -284,7 +284,7 @@ def test_without_a_finished_run_there_is_no_advice_and_the_status_says_so(
         results.put(record)
         return record
 
-    monkeypatch.setattr(pool.Processes, "_outcome", late)
+    monkeypatch.setattr(processes.Processes, "_outcome", late)
     limited = ("--data", shapes_folder, "--time-limit", 1, "--out", tmp_path)
     status, out, err = run_command(advise.main, *limited, "--model", "knn", "--jobs", 1)
     assert status == 1

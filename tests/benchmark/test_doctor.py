@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmark import doctor
-from benchmark.core import machine, pool
+from benchmark.core import machine, processes
 from datasets import cache, images
 
 Command = Callable[..., tuple[int, str, str]]
@@ -104,7 +104,7 @@ def test_a_machine_that_starts_no_process_is_at_fault(monkeypatch: pytest.Monkey
         def join(self, seconds: float) -> None: ...
         def kill(self) -> None: ...
 
-    monkeypatch.setattr(pool, "aside", lambda function: Dead())
+    monkeypatch.setattr(processes, "aside", lambda function: Dead())
     (found,) = doctor.workers()
     assert found.is_fault
     assert "/dev/shm" in found.remedy

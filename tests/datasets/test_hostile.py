@@ -13,7 +13,7 @@ import pytest
 
 import datasets
 from benchmark import audit
-from benchmark.core import pool
+from benchmark.core import processes
 from datasets import InputError, images, limits, packing
 from datasets.pictures import Files
 from tests.conftest import Command
@@ -191,7 +191,7 @@ def test_larger_pictures_are_read_where_that_is_asked_for(
     assert run_command(audit.main, *missing)[0] == 2
     with pytest.raises(ValueError, match="truncated"):  # it is a header only
         images.read(picture)
-    process = pool.aside(write_bound, tmp_path / "bound")
+    process = processes.aside(write_bound, tmp_path / "bound")
     process.join()
     assert int((tmp_path / "bound").read_text()) == limits.PIXELS == 1 << 27
 

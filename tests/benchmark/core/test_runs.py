@@ -24,7 +24,7 @@ from sklearn.base import clone
 
 import baselines
 from benchmark.core import execute as execution
-from benchmark.core import fit, memory, models, pool
+from benchmark.core import fit, memory, models, pool, processes
 from benchmark.core import runs as work
 from benchmark.core.memory import Limits
 from benchmark.core.progress import Display
@@ -333,14 +333,14 @@ def _register_failing(*given: Any) -> None:
     _start_worker(*given)
 
 
-_start_worker = pool._start_worker
+_start_worker = processes._start_worker
 
 
 @pytest.mark.usefixtures("failing")
 def test_a_killed_process_is_a_row_and_the_others_go_on(
     shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "_start_worker", _register_failing)
+    monkeypatch.setattr(processes, "_start_worker", _register_failing)
     runs = [
         a_run(shapes_folder, shapes, "failing", settings={"end": "killed"}),
         a_run(shapes_folder, shapes, "knn"),
@@ -361,7 +361,7 @@ def test_a_killed_process_is_a_row_and_the_others_go_on(
 def test_a_run_that_holds_too_much_is_ended_and_the_others_go_on(
     shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "_start_worker", _register_failing)
+    monkeypatch.setattr(processes, "_start_worker", _register_failing)
     runs = [
         a_run(shapes_folder, shapes, "failing", settings={"end": "hungry"}),
         a_run(shapes_folder, shapes, "knn"),
@@ -416,7 +416,7 @@ def test_runs_go_on_where_nobody_carries_what_they_tell(
 def test_where_no_process_lives_long_enough_each_run_is_a_row(
     shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "_start_worker", _die)
+    monkeypatch.setattr(processes, "_start_worker", _die)
     run = a_run(shapes_folder, shapes, "majority")
     with Display(Console(quiet=True)) as display:
         (record,) = pool.run_all([run], Results(tmp_path), 1, Limits(), display)
@@ -429,20 +429,20 @@ def _die(*_: Any) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux lists them")
-@pytest.mark.skipif(pool.START != "forkserver", reason="workers are not forked here")
+@pytest.mark.skipif(processes.START != "forkserver", reason="workers are not forked here")
 def test_what_starts_workers_hears_no_interrupt_and_neither_does_what_takes_its_place() -> None:
     told = """
 import os, signal, threading
 from multiprocessing import forkserver
 from pathlib import Path
-from benchmark.core import pool
+from benchmark.core import processes
 def tell(folder):
     print(Path(f"/proc/{folder}/status").read_text())
 of = forkserver._forkserver
-pool.FOR_ALL.clear()  # it begins at once
-pool.prepare()
+processes.FOR_ALL.clear()  # it begins at once
+processes.prepare()
 tell(of._forkserver_pid)
-workers, first = pool.Processes(1), of._forkserver_pid
+workers, first = processes.Processes(1), of._forkserver_pid
 os.kill(first, signal.SIGKILL)
 workers._end()
 workers._begin()
@@ -458,33 +458,33 @@ workers.stop()
     assert all(int(each, 16) & 1 << (signal.SIGINT - 1) for each in blocked)
 
 
-@pytest.mark.parametrize("of", [pool.SyncManager, pool.ProcessPool])
+@pytest.mark.parametrize("of", [processes.SyncManager, processes.ProcessPool])
 def test_processes_are_begun_again_where_one_of_them_is_ended(
     of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = "start" if of is pool.SyncManager else "_start_pool"
+    name = "start" if of is processes.SyncManager else "_start_pool"
     begin, n_begun = getattr(of, name), 0
 
     def ended_at_first(*given: Any) -> None:
         nonlocal n_begun
         n_begun += 1
         if n_begun == 1:
-            raise pool.BrokenProcessPool from EOFError("it has ended")
+            raise processes.BrokenProcessPool from EOFError("it has ended")
         begin(*given)
 
     monkeypatch.setattr(of, name, ended_at_first)
-    workers = pool.Processes(1)
+    workers = processes.Processes(1)
     assert workers.call(os.getpid) != os.getpid()
     workers.stop()
 
 
 def test_processes_that_never_begin_are_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def ended(*_: Any) -> None:
-        raise pool.BrokenProcessPool from EOFError("it has ended")
+        raise processes.BrokenProcessPool from EOFError("it has ended")
 
-    monkeypatch.setattr(pool.ProcessPool, "_start_pool", ended)
+    monkeypatch.setattr(processes.ProcessPool, "_start_pool", ended)
     with pytest.raises(InputError, match=r"no process can be started here \(it has ended\)"):
-        pool.Processes(1)
+        processes.Processes(1)
 
 
 def test_no_process_outlives_a_killed_command(shapes_folder: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from benchmark import run
-from benchmark.core import models, pool, schedule
+from benchmark.core import models, pool, processes, schedule
 from benchmark.core import runs as work
 from benchmark.core.memory import Limits
 from benchmark.core.progress import Display
@@ -252,7 +252,7 @@ def test_of_unknown_cost_nets_come_first(
         order.extend(run.model.name for run in runs)
         return {run.key: run.record("skipped") for run in runs}
 
-    monkeypatch.setattr(pool.Processes, "make", make)
+    monkeypatch.setattr(processes.Processes, "make", make)
     monkeypatch.setattr(pool, "QUICK_TRAINING", 0)
     with Display(Console(quiet=True)) as display:
         pool.run_all(runs, Results(tmp_path), 3, Limits(), display)
@@ -271,7 +271,7 @@ class Told:
         self.order += [run.model.name for run in runs]
         return {run.key: run.record("skipped") for run in runs}
 
-    def measure(self, *_: object) -> pool.Points:
+    def measure(self, *_: object) -> schedule.Points:
         raise AssertionError("nothing is to be tried")
 
 
@@ -303,11 +303,11 @@ def test_on_a_card_nothing_is_tried_and_nets_are_counted(
 def test_processes_take_the_cards_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     turns: queue.Queue[int] = queue.Queue()
     turns.put(0)
-    monkeypatch.setattr(pool, "_begin_process", lambda environment: None)
+    monkeypatch.setattr(processes, "_begin_process", lambda environment: None)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
     seen = []
     for _ in range(3):
-        pool._start_worker(None, {}, turns, ["2", "5"])
+        processes._start_worker(None, {}, turns, ["2", "5"])
         seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
     assert seen == ["2", "5", "2"]
 
