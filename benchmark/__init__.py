@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
+ROOMS = ("benchmark", "baselines", "deepnets", "datasets")
 ADDRESSES = 5e9  # bytes that torch takes, and OpenBLAS waits for without end where they are not
 
 
@@ -22,15 +23,28 @@ def _leave(*_: object) -> None:
 
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if issubclass(kind, (ImportError, MemoryError)):
-        _refuse(not_loaded(error))
+    if told := not_loaded(error):
+        _refuse(told)
     sys.__excepthook__(kind, error, trace)
 
 
 def not_loaded(error: BaseException) -> str:
-    """Say in a line why a library cannot be loaded, and who knows more."""
+    """Say in a line which library cannot be loaded and why; nothing if that is not the error.
+
+    What is wrong may also be what a library is told by the environment.
+    """
+    ours = tuple(f"{Path(__file__).parents[1] / name}{os.sep}" for name in ROOMS)
+    trace, loaded = error.__traceback__, []
+    while trace is not None:
+        code, names = trace.tb_frame.f_code, trace.tb_frame.f_globals
+        if code.co_name == "<module>" and not code.co_filename.startswith(("<", *ours)):
+            loaded.append(f"{names.get('__name__')}: ")
+        trace = trace.tb_next
+    if not loaded and not isinstance(error, (ImportError, MemoryError)):
+        return ""
     why = " ".join(str(error).split()) or "there is not enough memory"
-    return f"a library cannot be loaded ({why}): 'python -m benchmark.doctor' says more"
+    which = loaded[-1] if loaded and not isinstance(error, ImportError) else ""
+    return f"a library cannot be loaded ({which}{why}): 'python -m benchmark.doctor' says more"
 
 
 def _refuse(why: str) -> NoReturn:

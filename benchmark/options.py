@@ -470,12 +470,12 @@ def _status(made: click.Command) -> int:
     except MemoryError as error:
         why = f" ({error})" if str(error) else ""
         return _told(f"there is not enough memory{why}: fewer --jobs or pictures take less")
-    except ImportError as error:
-        return _told(not_loaded(error))
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: finished runs are kept, the same command goes on", err=True)
         return 130
-    except RuntimeError as error:
+    except Exception as error:
+        if told := not_loaded(error):
+            return _told(told)
         if "can't start new thread" not in str(error):
             raise
         return _told("no more threads can be started here (ulimit -u): fewer --jobs take less")

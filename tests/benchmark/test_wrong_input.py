@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import json
 import os
 import signal
@@ -268,6 +269,32 @@ def test_a_number_of_cores_that_is_none_is_refused(given: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     expected = f"error: LOKY_MAX_CPU_COUNT is {given!r}: set it to a number of cores, or unset it\n"
     assert done.stderr == expected
+
+
+def test_a_library_that_the_environment_is_wrong_for_is_told_in_a_line() -> None:
+    done = in_environment("import sklearn", SKLEARN_WORKING_MEMORY="much")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(
+        "error: a library cannot be loaded (sklearn._config: invalid literal for"
+    )
+
+
+def test_a_library_that_cannot_be_loaded_in_a_command_is_told_in_a_line(
+    run_command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken_library.py").write_text("int('much')")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    @command()
+    def broken() -> None:
+        importlib.import_module("broken_library")
+
+    wrong(
+        run_command(broken),
+        "a library cannot be loaded (broken_library: invalid",
+        "benchmark.doctor",
+    )
 
 
 def test_texts_are_utf_8_whatever_the_locale(shapes_folder: Path, tmp_path: Path) -> None:
