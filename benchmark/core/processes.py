@@ -122,7 +122,8 @@ class Processes:
             except (OSError, EOFError, BrokenProcessPool) as error:  # one of them was ended
                 if not left:
                     why = error.__cause__ or error
-                    raise InputError(f"no process can be started here ({why})") from error
+                    remedy = "see what is limited (ulimit -a)"
+                    raise InputError(f"no process can be started here ({why}): {remedy}") from error
 
     def _begin_once(self) -> None:
         context = multiprocessing.get_context(START)
