@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
-ROOMS = ("benchmark", "baselines", "deepnets", "datasets")
+OWN_PACKAGES = ("baselines", "benchmark", "datasets", "deepnets")
 ADDRESSES = 5e9  # bytes that torch takes, and OpenBLAS waits for without end where they are not
 
 
@@ -31,18 +31,20 @@ def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType 
 def not_loaded(error: BaseException) -> str:
     """Say in a line which library cannot be loaded and why; nothing if that is not the error.
 
-    What is wrong may also be what a library is told by the environment.
+    It may be there and mind what the environment tells it.
     """
-    ours = tuple(f"{Path(__file__).parents[1] / name}{os.sep}" for name in ROOMS)
+    ours = tuple(f"{Path(__file__).parents[1] / name}{os.sep}" for name in OWN_PACKAGES)
     trace, loaded = error.__traceback__, []
     while trace is not None:
-        code, names = trace.tb_frame.f_code, trace.tb_frame.f_globals
-        if code.co_name == "<module>" and not code.co_filename.startswith(("<", *ours)):
-            loaded.append(f"{names.get('__name__')}: ")
+        code, name = trace.tb_frame.f_code, trace.tb_frame.f_globals.get("__name__")
+        foreign = name != "__main__" and not code.co_filename.startswith(("<", *ours))
+        if code.co_name == "<module>" and foreign:
+            loaded.append(f"{name}: {type(error).__name__}: ")
         trace = trace.tb_next
     if not loaded and not isinstance(error, (ImportError, MemoryError)):
         return ""
-    why = " ".join(str(error).split()) or "there is not enough memory"
+    nothing = "there is not enough memory" if isinstance(error, MemoryError) else "it does not say"
+    why = " ".join(str(error).split()) or nothing
     which = loaded[-1] if loaded and not isinstance(error, ImportError) else ""
     return f"a library cannot be loaded ({which}{why}): 'python -m benchmark.doctor' says more"
 
@@ -66,24 +68,24 @@ def _check_addresses() -> None:
 
 
 def _check_cores() -> None:
-    """Refuse what joblib, which counts the cores, would end at."""
+    """Refuse a number of cores that is none: joblib, which counts them, ends at it or takes one."""
     given = os.environ.get("LOKY_MAX_CPU_COUNT", "1")
-    if not given.isdecimal() or int(given) < 1:
+    if not given.strip().isdecimal() or int(given) < 1:
         _refuse(f"LOKY_MAX_CPU_COUNT is {given!r}: set it to a number of cores, or unset it")
 
 
 # While Python locates the module of a command, the first argument is "-m" and nothing else. What a
 # command imports takes seconds, in which somebody at a terminal is to see that it is on its way,
-# and may think better of it. Pictures are drawn into files, whatever a screen would need and
-# however somebody likes theirs, with no date in them. What a screen cannot show is spelled out.
+# and may think better of it. Pictures are drawn into files, whatever a screen would need, with
+# no date in them and not as another file says that the environment names. What standard output
+# cannot encode is spelled out.
 if sys.argv[:1] == ["-m"]:
     signal.signal(signal.SIGINT, _leave)
     sys.excepthook = _tell
     _check_addresses()
     _check_cores()
-    for _stream in (sys.stdout, sys.stderr):
-        if isinstance(_stream, io.TextIOWrapper):  # it may be closed
-            _stream.reconfigure(errors="backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # it may be closed
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does
     os.environ["MPLBACKEND"] = "agg"
     if (_drawing := importlib.util.find_spec("matplotlib")) and _drawing.origin:
         _as_it_comes = Path(_drawing.origin).parent / "mpl-data" / "matplotlibrc"

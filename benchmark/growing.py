@@ -55,10 +55,8 @@ class GrowingBoard:
             self.process = None
             self.due = now + max(AGAIN_SECONDS, SHARE * (now - self.began))
         if n_done > self.shown and now >= self.due:
-            self.began, self.process = (
-                now,
-                processes.aside(_nicely, self.write, NICE * bool(self.shown)),
-            )
+            self.began = now
+            self.process = processes.aside(_nicely, self.write, NICE * bool(self.shown))
             self.shown = n_done
 
 

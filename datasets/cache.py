@@ -77,11 +77,14 @@ def folder() -> Path:
         If nothing says where that is.
     """
     try:
-        return Path(platformdirs.user_cache_dir("classical-or-deep", appauthor=False))
-    except RuntimeError as error:  # no such user, and no HOME
+        found = platformdirs.user_cache_dir("classical-or-deep", appauthor=False)
+    except RuntimeError:
+        found = "~"
+    if found.startswith("~"):  # no such user, and no HOME
         raise InputError(
             "no folder of yours is known to keep prepared pictures in: set XDG_CACHE_HOME to one"
-        ) from error
+        )
+    return Path(found)
 
 
 def remembered(stamp: object, make: Callable[[], str]) -> str:

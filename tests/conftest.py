@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 from collections.abc import Callable
-from multiprocessing import forkserver
 from pathlib import Path
 
 import cv2
@@ -45,10 +43,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _warm_workers() -> None:
     """Fork the processes of every command from one that has imported what nets need."""
-    if processes.START == "forkserver":
-        context = multiprocessing.get_context(processes.START)
-        context.set_forkserver_preload([*processes.FOR_ALL, *processes.FOR_NETS])
-        forkserver.ensure_running()
+    processes.prepare(nets=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 
 import baselines
 import deepnets
+from benchmark import OWN_PACKAGES
 from datasets import InputError
 
 
@@ -98,9 +99,6 @@ def code_hash(*files: str) -> str:
 @functools.cache
 def _wordless(file: str) -> str:
     return ast.dump(_Wordless().visit(ast.parse(Path(file).read_bytes())))
-
-
-OWN_PACKAGES = ("baselines", "benchmark", "datasets", "deepnets")
 
 
 class _Wordless(ast.NodeTransformer):

@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.managers import SyncManager
@@ -57,10 +57,16 @@ def prepare(nets: bool = False) -> None:
     touches a card. Of what a later call asks it knows nothing.
     """
     if START == "forkserver":
-        from multiprocessing import forkserver  # not everywhere
-
         context = multiprocessing.get_context(START)
         context.set_forkserver_preload([*FOR_ALL, *(FOR_NETS if nets else ())])
+        _see_to_source()
+
+
+def _see_to_source() -> None:
+    """Begin what workers are forked from, if it does not run; it imports beside other work."""
+    if START == "forkserver":
+        from multiprocessing import forkserver  # not everywhere
+
         with _deaf():
             forkserver.ensure_running()
 
@@ -69,7 +75,10 @@ def prepare(nets: bool = False) -> None:
 def _deaf() -> Iterator[None]:
     """Let what is started meanwhile hear no interrupt, which is this process's to act on.
 
-    It goes for threads and processes, and for all that these start, now or once another has died.
+    It goes for threads and processes, and for all that these start, now or once another has died;
+    but not once Python's tracker of shared memory has, which undoes it where it is begun again.
+    This process hears none meanwhile either: it must be short. Workers that are not forked ignore
+    interrupts by themselves, from when they have begun.
     """
     if START != "forkserver":
         yield
@@ -116,19 +125,20 @@ class Processes:
     def _begin(self) -> None:
         for left in reversed(range(MOST_BROKEN)):
             try:
-                with _deaf():
-                    self._begin_once()
+                self._begin_once()
                 break
             except (OSError, EOFError, BrokenProcessPool) as error:  # one of them was ended
                 if not left:
-                    why = error.__cause__ or error
-                    remedy = "see what is limited (ulimit -a)"
+                    cause = error.__cause__ or error
+                    why = str(cause) or type(cause).__name__
+                    remedy = "see what is limited (ulimit -a), and what ends processes"
                     raise InputError(f"no process can be started here ({why}): {remedy}") from error
 
     def _begin_once(self) -> None:
         context = multiprocessing.get_context(START)
+        _see_to_source()
         self._manager = SyncManager(ctx=context)
-        self._manager.start(_begin_manager)
+        self._manager.start(_begin_manager)  # waits until the source has imported all
         self.messages: Any = self._manager.Queue()
         turns = self._manager.Queue()
         turns.put(0)
@@ -137,7 +147,12 @@ class Processes:
         self.pool = ProcessPool(
             self.jobs, initializer=_start_worker, initargs=given, context=context
         )
-        self.pool.active  # noqa: B018 - pebble starts it when it is looked at
+        try:
+            with _deaf():
+                self.pool.active  # noqa: B018 - pebble starts it when it is looked at
+        except BrokenProcessPool:
+            self._end()  # some of its processes may have begun
+            raise
 
     def stop(self) -> None:
         """End all processes, whatever they do, for good."""
@@ -163,9 +178,6 @@ class Processes:
         records: dict[str, Record] = {}
         left, broken = [*runs], 0
         while left and broken < MOST_BROKEN:
-            if not self.pool.active and not self._stopped:
-                self._end()
-                self._begin()
             n_before = len(records)
             for run, future in self._ended(left, results, limits, display, meanwhile, work):
                 if isinstance(future.exception(), BrokenProcessPool):
@@ -192,8 +204,7 @@ class Processes:
     ) -> Iterator[tuple[Run, Any]]:
         """Begin runs in the order given, and yield each as it ends, with its future."""
         futures: dict[Any, Run] = {
-            self.pool.schedule(work, args=(run, results), timeout=limits.seconds): run
-            for run in runs
+            self._schedule(work, run, results, limit=limits.seconds): run for run in runs
         }
         waiting: set[Any] = set(futures)
         makes: dict[str, int] = {}  # which process makes which run
@@ -251,9 +262,32 @@ class Processes:
             raise BrokenProcessPool("the processes were stopped while they had work")
         return done, left
 
+    def _schedule(self, function: Callable[..., Any], *args: Any, limit: float | None) -> Any:
+        """Have a function called in one of the processes; return what will hold what it gives.
+
+        Processes that have died while they had nothing to do are begun again.
+
+        Raises
+        ------
+        BrokenProcessPool
+            If they were stopped.
+        """
+        for _ in range(MOST_BROKEN):
+            if not self.pool.active and not self._stopped:
+                self._end()
+                self._begin()
+            try:
+                return self.pool.schedule(function, args=args, timeout=limit)
+            except RuntimeError as error:
+                if self._stopped:
+                    raise BrokenProcessPool("the processes were stopped") from error
+        never: Future[Any] = Future()
+        never.set_exception(BrokenProcessPool("the processes end as soon as they have begun"))
+        return never
+
     def call(self, function: Callable[..., Any], *args: Any, limit: float | None = None) -> Any:
         """Call a function in one of the processes; return what it gives, or raise what it does."""
-        future = self.pool.schedule(function, args=args, timeout=limit)
+        future = self._schedule(function, *args, limit=limit)
         left: set[Any] = {future}
         while left:
             _, left = self._waited(left)
@@ -262,8 +296,7 @@ class Processes:
     def measure(self, runs: Mapping[str, Run], display: Display) -> schedule.Points:
         """Try a run of each kind for a moment; a kind whose trial fails is left out."""
         trials = {
-            kind: self.pool.schedule(attempt, args=(run,), timeout=TRIAL_SECONDS)
-            for kind, run in runs.items()
+            kind: self._schedule(attempt, run, limit=TRIAL_SECONDS) for kind, run in runs.items()
         }
         found = {}
         for kind in display.measuring([*trials]):

@@ -469,7 +469,7 @@ def test_processes_are_begun_again_where_one_of_them_is_ended(
         nonlocal n_begun
         n_begun += 1
         if n_begun == 1:
-            raise processes.BrokenProcessPool from EOFError("it has ended")
+            raise processes.BrokenProcessPool from EOFError
         begin(*given)
 
     monkeypatch.setattr(of, name, ended_at_first)
@@ -478,12 +478,32 @@ def test_processes_are_begun_again_where_one_of_them_is_ended(
     workers.stop()
 
 
+def test_processes_that_end_with_nothing_to_do_are_begun_again(
+    shapes_folder: Path, shapes: Dataset
+) -> None:
+    run = a_run(shapes_folder, shapes, "majority")
+    workers = processes.Processes(1)
+
+    def end() -> None:
+        os.kill(workers.call(os.getpid), signal.SIGKILL)
+        time.sleep(1)  # until it is seen that none is left
+
+    with Display(Console(quiet=True)) as display:
+        end()
+        assert [*workers.measure({"a kind": run}, display)] == ["a kind"]
+        end()
+        assert workers.call(os.getppid) > 0
+    workers.stop()
+    with pytest.raises(processes.BrokenProcessPool, match="stopped"):
+        workers.call(os.getpid)
+
+
 def test_processes_that_never_begin_are_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def ended(*_: Any) -> None:
-        raise processes.BrokenProcessPool from EOFError("it has ended")
+        raise processes.BrokenProcessPool from EOFError
 
     monkeypatch.setattr(processes.ProcessPool, "_start_pool", ended)
-    with pytest.raises(InputError, match=r"no process can be started here \(it has ended\)"):
+    with pytest.raises(InputError, match=r"no process can be started here \(EOFError\): see"):
         processes.Processes(1)
 
 
