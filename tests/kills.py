@@ -15,13 +15,14 @@ import hashlib
 import itertools
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,7 @@ RUNS = REPEATS * len(MODELS.split(","))
 TIMES = ("fit_seconds", "predict_ms_per_image", "peak_memory_mb")
 BEGUN = 0.2  # seconds in which Python itself starts, and tells an interrupt in its own way
 ALONE_SECONDS = 15.0  # that processes below a killed command may take to end
+HANGS_SECONDS = 180.0  # that a command may take, with much other work beside it
 AT_ONCE = os.cpu_count() or 1  # grids
 MOST = 8  # disturbances of a grid
 INTERRUPTS, APART = 5, 0.03  # of a storm, and the seconds between two of them
@@ -48,6 +50,18 @@ KILLED, BELOW, STORM, POWER, DISK = (
     *("the power is lost", "the disk is full"),
 )
 MOMENTARY = [KILLED, BELOW, STORM, POWER]  # what is done to a command that runs
+STATUSES = {  # that a command may have, by what was done to it last, before its end or at it
+    KILLED: (-signal.SIGKILL, 0, 1),
+    BELOW: (0, 1),
+    STORM: (130, -signal.SIGINT, 0, 1),
+    POWER: (-signal.SIGKILL, 0, 1),
+    DISK: (0, 1, 2),
+    "": (0,),
+}
+# What Python's tracker of shared memory says itself, as it is killed.
+TRACKER = re.compile(
+    r"Traceback(?:(?!Traceback).)*resource_tracker\.py(?:(?!Traceback).)*", re.DOTALL
+)
 # Put before all else that a command imports: it notes which files the disk was asked to keep, and
 # lets no file become larger than it may on a full disk.
 BEFORE_ALL = """
@@ -157,8 +171,8 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Undisturbed:
-    """What grids are that nobody disturbs.
+class Alone:
+    """What a grid is that nobody disturbs.
 
     Attributes
     ----------
@@ -219,7 +233,16 @@ def lose_power(grid: Grid, before: set[str]) -> None:
             os.truncate(path, 0)
 
 
-def wait_for_all(pids: list[int]) -> int:
+def told_at_end(process: subprocess.Popen[bytes]) -> tuple[str, bool]:
+    """Wait for a command; return what it told, and whether it had to be ended."""
+    try:
+        return process.communicate(timeout=HANGS_SECONDS)[1].decode(), False
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.communicate()[1].decode(), True
+
+
+def wait_for_all(pids: Collection[int]) -> int:
     """Wait until processes have ended; return how many live on."""
     end = time.monotonic() + ALONE_SECONDS
     while (left := sum(Path(f"/proc/{pid}").exists() for pid in pids)) and time.monotonic() < end:
@@ -227,7 +250,7 @@ def wait_for_all(pids: list[int]) -> int:
     return left
 
 
-def one_grid(grid: Grid, undisturbed: Undisturbed, chance: random.Random) -> Tally:
+def one_grid(grid: Grid, alone: Alone, chance: random.Random) -> Tally:
     """Disturb a grid until it ends by itself, or was disturbed often enough, and check it."""
     kills: Counter[str] = Counter()
     finished: dict[str, str] = {}
@@ -237,37 +260,41 @@ def one_grid(grid: Grid, undisturbed: Undisturbed, chance: random.Random) -> Tal
         what = chance.choice([*MOMENTARY, DISK]) if kills.total() < MOST else ""
         on_disk = {which for _, which in grid.files()}
         with grid.begin(chance.randrange(1, FULL) if what == DISK else None) as process:
-            done, started = "", list[int]()
+            done, started = "", set[int]()
             if what == DISK:
                 kills[what] += 1
                 done, what = what, ""
             while what:
                 try:
-                    process.wait(chance.uniform(BEGUN, undisturbed.left(len(finished))))
+                    process.wait(chance.uniform(BEGUN, alone.left(len(grid.finished()))))
                     break  # it has ended by itself
                 except subprocess.TimeoutExpired:
-                    started += below(process.pid)
+                    started |= {*below(process.pid)}
                     kills[what] += 1
                     disturb(process, what, chance)
                 # It goes on without the process below it, and is disturbed again.
                 goes_on = what == BELOW and kills.total() < MOST
                 done, what = what, chance.choice(MOMENTARY) if goes_on else ""
-            _, told = process.communicate()
-        ended = process.returncode == 0
-        if b"Traceback" in told and b"resource_tracker.py" not in told:  # Python's own, if killed
-            found.append(f"after {done}: a traceback: {told.decode()[-3000:]}")
+            told, hangs = told_at_end(process)
+        of = f"after {done or 'nothing'}"
+        if hangs:
+            found.append(f"{of}: it, or a process below it, has not ended: {told[-500:]}")
+        elif process.returncode not in STATUSES[done]:
+            found.append(f"{of}: status {process.returncode}: {told[-500:]}")
+        if "Traceback" in TRACKER.sub("", told):
+            found.append(f"{of}: a traceback: {told[-3000:]}")
         if left := wait_for_all(started):
-            found.append(f"after {done}: {left} processes live on")
+            found.append(f"{of}: {left} processes live on")
+        ended = process.returncode == 0 and done != POWER
         due = grid.finished() | finished
         if done == POWER:
             lose_power(grid, on_disk)
         finished = grid.finished()
         if lost := [key for key, digest in due.items() if finished.get(key) != digest]:
-            found.append(f"after {done}: runs were lost or made again: {', '.join(lost)}")
-        if not (ended or done):
-            found.append(f"undisturbed, status {process.returncode}: {told.decode()[-500:]}")
+            found.append(f"{of}: runs were lost or made again: {', '.join(lost)}")
+        if hangs or not (ended or done):
             break
-    found += grid.faults(undisturbed.leaderboard)
+    found += grid.faults(alone.leaderboard)
     return Tally(1, kills, [f"{grid.out.name}: {fault}" for fault in found])
 
 
@@ -286,8 +313,14 @@ def two_at_once(grid: Grid, expected: pd.DataFrame, chance: random.Random) -> Ta
     return Tally(1, faults=[f"{grid.out.name}: {fault}" for fault in found])
 
 
-def undisturbed(grids: list[Grid]) -> Undisturbed:
-    """Make grids at once, and once more; raise if anything is wrong with one of them."""
+def measure_alone(grids: list[Grid]) -> Alone:
+    """Make grids at once, and once more; return their leaderboard and how long that took.
+
+    Raises
+    ------
+    click.ClickException
+        If anything is wrong with one of them.
+    """
     seconds = []
     for _ in range(2):
         start = time.monotonic()
@@ -300,7 +333,7 @@ def undisturbed(grids: list[Grid]) -> Undisturbed:
     for grid in grids:
         for fault in grid.faults(leaderboard):
             raise click.ClickException(f"an undisturbed grid: {fault}")
-    return Undisturbed(leaderboard, *seconds)
+    return Alone(leaderboard, *seconds)
 
 
 def side_by_side(work: Callable[[int], Tally], tally: Tally, kills: int, start: float) -> None:
@@ -340,8 +373,8 @@ def main(kills: int, pairs: int, seed: int) -> None:
             name = f"grid-{number}"
             return one_grid(grid(name), alone, chance(name))
 
-        undisturbed([grid("first")])  # as files are read for the first time, it takes longer
-        alone = undisturbed([grid(f"alone-{i}") for i in range(AT_ONCE)])
+        measure_alone([grid("first")])  # as files are read for the first time, it takes longer
+        alone = measure_alone([grid(f"alone-{i}") for i in range(AT_ONCE)])
         took = f"{alone.seconds:.1f} s, and {alone.again:.1f} s again"
         click.echo(f"undisturbed {AT_ONCE} grids at once take {took}")
         if kills:
