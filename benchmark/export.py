@@ -15,7 +15,8 @@ from benchmark.use import card, fitted, onnx_files
 from benchmark.use.fitted import Fitted
 from benchmark.use.onnx_files import TOLERANCE, Exported
 from benchmark.view import console
-from datasets import InputError
+from datasets import InputError, limits
+from datasets.pictures import read_whole
 
 SUFFIX = ".onnx"
 
@@ -79,7 +80,7 @@ def _audit(results: Results, model: Fitted) -> str:
     """What an audit in the results folder found in the model's data, or nothing."""
     path = results.path / "audit.json"
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_whole(path, limits.TABLE_BYTES))
         same = found["data"]["fingerprint"] == model.record.dataset.fingerprint
         return str(found["summary"]) if same else ""
     except FileNotFoundError:

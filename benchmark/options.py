@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import errno
 import functools
@@ -11,6 +12,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -28,7 +30,7 @@ from benchmark.core.records import REPEATS
 from benchmark.core.store import Results
 from benchmark.scores.metrics import RANKED_BY
 from datasets import InputError, Source, crops, limits
-from datasets.names import readable
+from datasets.names import readable, visible
 from datasets.pictures import file_stamp
 from deepnets import USUAL_BUDGET
 
@@ -53,9 +55,21 @@ class _Folder(click.Path):
         return super().convert(value, param, ctx)
 
 
+class _File(click.Path):
+    """A file that is there."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Refuse a name that no file can have."""
+        try:
+            return super().convert(value, param, ctx)
+        except ValueError as error:  # of a configuration, which may hold any sign
+            return self.fail(f"{value!r}: {error}", param, ctx)
+
+
 FOLDER = _Folder(path_type=Path, file_okay=False)
-FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+FILE = _File(path_type=Path, exists=True, dir_okay=False)
 POSITIVE = click.IntRange(1)
+AGAIN_SECONDS = 0.05  # after which an interrupt that was lost comes again
 TRIALS = 20  # points that Optuna chooses
 SCORED_ON_TEST = [name for name in PROTOCOLS if name != Search.name]
 
@@ -101,8 +115,16 @@ class TrainSize(click.ParamType):
         return self.fail(f"'{value}' is {told}", param, ctx)
 
 
+NO_BASE_60 = {
+    "tag:yaml.org,2002:int": re.compile(r"[-+]?(0b[0-1_]+|0x[0-9a-fA-F_]+|0[0-7_]*|[1-9][0-9_]*)$"),
+    "tag:yaml.org,2002:float": re.compile(
+        r"[-+]?(\d[\d_]*\.[\d_]*([eE][-+]\d+)?|\.[\d_]+([eE][-+]\d+)?|\.(inf|Inf|INF))$|\.(nan|NaN|NAN)$"
+    ),
+}
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML as it is meant: 1e-3 is a number, and a date is a word. Nothing is said twice by name.
+    """YAML as it is meant: 1e-3 is a number, a date or 1:30 is a word. Nothing is said by name.
 
     What refers to what was said before may refer to that again, and so stand for terabytes.
     """
@@ -115,6 +137,11 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+# Numbers of base 60 take the square of their length, and nobody means them.
+_Loader.yaml_implicit_resolvers = {
+    sign: [(tag, NO_BASE_60.get(tag, form)) for tag, form in forms]
+    for sign, forms in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?e[-+]?\d+", re.IGNORECASE)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", NUMBER, [*"-+0123456789"])
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: node.value)
@@ -438,6 +465,18 @@ def stop_at_interrupt(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
+def _interrupt_again(tell: Callable[[Any], object], unraised: Any) -> None:
+    """Interrupt once more where the first came in a place that Python lets no error out of.
+
+    Such are callbacks of weak references and what objects do at their end.
+    """
+    if not isinstance(unraised.exc_value, KeyboardInterrupt):
+        tell(unraised)
+        return
+    signal.signal(signal.SIGINT, stop_at_interrupt)
+    threading.Timer(AGAIN_SECONDS, _thread.interrupt_main).start()
+
+
 def _told(error: object) -> int:
     """Print an error as one line of what can be seen; return the exit status."""
     told = " ".join(str(error).split())
@@ -446,9 +485,20 @@ def _told(error: object) -> int:
     return WRONG_INPUT
 
 
+class _Visible(logging.Formatter):
+    """Spells out what a warning, which may name a stranger's file, has for a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
+
+
 def _status(made: click.Command) -> int:
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    shown = logging.StreamHandler()
+    shown.setFormatter(_Visible("%(message)s"))
+    logging.basicConfig(handlers=[shown], level=logging.WARNING)
     signal.signal(signal.SIGINT, stop_at_interrupt)
+    usual = sys.unraisablehook
+    sys.unraisablehook = functools.partial(_interrupt_again, usual)
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -479,4 +529,6 @@ def _status(made: click.Command) -> int:
         if "can't start new thread" not in str(error):
             raise
         return _told("no more threads can be started here (ulimit -u): fewer --jobs take less")
+    finally:
+        sys.unraisablehook = usual
     return status if isinstance(status, int) else 0

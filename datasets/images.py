@@ -99,6 +99,8 @@ def _read_jpeg(data: bytes) -> np.ndarray | None:
     ValueError
         If the data end early, are too damaged, or are of more pixels than are decoded.
     """
+    if data.count(SCAN) > limits.SCANS:
+        raise ValueError("not a readable picture: it goes over its pixels too often")
     try:
         height, width, colours, _ = simplejpeg.decode_jpeg_header(data)
     except ValueError:
@@ -106,8 +108,6 @@ def _read_jpeg(data: bytes) -> np.ndarray | None:
     except KeyError:  # it has no name for 4:4:1
         return None
     _check_size(width, height)
-    if data.count(SCAN) > limits.SCANS:
-        raise ValueError("not a readable picture: it goes over its pixels too often")
     try:
         picture = simplejpeg.decode_jpeg(data, PLAIN_COLOURS.get(colours, "CMYK"))
     except ValueError as error:

@@ -8,11 +8,13 @@ TABLE_BYTES = 1 << 30  # of a table that goes with pictures, or of predictions
 PIXEL_TABLE_BYTES = 1 << 32  # of a table that has the pictures in it
 LINE = 1 << 20  # bytes of a line of a table
 ARRAY_BYTES = 1 << 34  # of a file of arrays, and of what is packed in it
+PICTURES = 1 << 20  # in a file of arrays
 CLASSES = 1000  # of a data set; ImageNet has as many
 SCANS = 100  # of a JPEG; usual are 1 and, where it comes in passes, 10
 RECORD_BYTES = 1 << 24  # of what a stored run tells of itself
 TEXT_BYTES = 1 << 20  # of a configuration, a grid, or another text that is read whole
 NAME = 80  # signs of a name that files are called by
+NAME_BYTES = 100  # of it, and of a model with its settings: with a protocol a file may have 255
 SHOWN = 200  # characters of what is wrong, in a message
 
 VARIABLE = "LARGER_INPUTS"  # of the environment: how many times larger all may be
@@ -20,6 +22,7 @@ _USUAL = {
     **{"PICTURE_BYTES": PICTURE_BYTES, "PIXELS": PIXELS, "TABLE_BYTES": TABLE_BYTES},
     **{"PIXEL_TABLE_BYTES": PIXEL_TABLE_BYTES, "ARRAY_BYTES": ARRAY_BYTES, "CLASSES": CLASSES},
     **{"RECORD_BYTES": RECORD_BYTES, "TEXT_BYTES": TEXT_BYTES, "LINE": LINE},
+    "PICTURES": PICTURES,
 }
 
 

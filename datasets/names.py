@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 
@@ -21,6 +22,20 @@ def readable(name: str) -> str:
     """
     shown = "".join(map(_shown, name))
     return f"'{shown}" if FORMULA.fullmatch(shown) else shown
+
+
+def visible(text: str) -> str:
+    """Write what cannot be seen of a text of several lines as `readable` does."""
+    return "".join(sign if sign == "\n" else _shown(sign) for sign in text)
+
+
+def short(name: str, most: int) -> str:
+    """Cut a name to so many bytes, the last of which then tell it from others that begin alike."""
+    whole = name.encode(errors="surrogateescape")
+    if len(whole) <= most:
+        return name
+    digest = hashlib.sha256(whole).hexdigest()[:8]
+    return f"{whole[: most - 9].decode(errors='ignore')}-{digest}"
 
 
 def _shown(sign: str) -> str:

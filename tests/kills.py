@@ -59,9 +59,8 @@ STATUSES = {  # that a command may have, by what was done to it last, before its
     "": (0,),
 }
 # What Python's tracker of shared memory says itself, as it is killed.
-TRACKER = re.compile(
-    r"Traceback(?:(?!Traceback).)*resource_tracker\.py(?:(?!Traceback).)*", re.DOTALL
-)
+NO_OTHER = "(?:(?!Traceback).)*"
+TRACKER = re.compile(rf"Traceback{NO_OTHER}resource_tracker\.py{NO_OTHER}", re.DOTALL)
 # Put before all else that a command imports: it notes which files the disk was asked to keep, and
 # lets no file become larger than it may on a full disk.
 BEFORE_ALL = """
@@ -303,7 +302,7 @@ def two_at_once(grid: Grid, expected: pd.DataFrame, chance: random.Random) -> Ta
     with grid.begin() as one:
         time.sleep(chance.random())
         with grid.begin() as other:
-            told = [each.communicate()[1].decode() for each in (one, other)]
+            told = [told_at_end(each)[0] for each in (one, other)]  # one that was ended has a status
     found = [
         f"status {each.returncode}: {said[-500:]}"
         for each, said in zip((one, other), told, strict=True)

@@ -20,7 +20,7 @@ from benchmark.core.files import digest
 from benchmark.core.models import models
 from benchmark.core.predictions import SUM_TOLERANCE, Predictions, probability_column
 from benchmark.core.protocols import Protocol, Rows
-from benchmark.core.records import OUTSIDE, Environment, Measured, ModelFacts, Record
+from benchmark.core.records import OUTSIDE, REPEATS, Environment, Measured, ModelFacts, Record
 from benchmark.core.runs import describe, facts_of
 from datasets import Dataset, InputError, limits
 from datasets.pictures import file_stamp
@@ -61,7 +61,7 @@ class Answers:
 
 def check_name(name: str) -> None:
     """Raise InputError if a model that is not of this project cannot be called so."""
-    if not re.fullmatch(r"[\w.-]+", name) or len(name) > limits.NAME:
+    if not re.fullmatch(r"[\w.-]+", name) or len(name.encode()) > limits.NAME:
         raise InputError(
             f"'{name}' can be no model's name: use letters, digits, '.', '-' and '_', "
             f"{limits.NAME} at most"
@@ -182,6 +182,8 @@ def _repeats(path: Path, table: pd.DataFrame) -> np.ndarray:
         return np.zeros(len(table), np.int64)
     numbers = pd.to_numeric(table["repeat"], errors="coerce").to_numpy(np.float64)
     there = np.unique(numbers)
+    if len(there) > REPEATS:
+        raise InputError(f"{path} has {len(there):,} repeats: give {REPEATS:,} at most")
     if not np.array_equal(there, np.arange(1, len(there) + 1)):
         raise InputError(
             f"{path} has repeats {', '.join(sorted(set(table['repeat']))[:5])}: "

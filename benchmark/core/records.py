@@ -49,6 +49,11 @@ class Place(NamedTuple):
         return "/".join(self)
 
 
+# Texts of a record that are shown to people; the other ones are names, which are checked.
+TOLD = {"system", "machine", "processor", "commit", "device", "note", "remarks", "reason"}
+TOLD |= {"selected_on", "left_out", "space", "sampler", "metric"}
+
+
 @functools.lru_cache(maxsize=4096)
 def _check_written(*names: str) -> None:
     # Pages, tables and pictures rest on this, whoever wrote the record.
@@ -368,7 +373,7 @@ def from_json(kind: Any, value: Any, name: str = "") -> Any:
     if kind is int and type(value) is int and not 0 <= value < MOST:
         raise ValueError(f"{name.lstrip('.')} counts something, and cannot be {value:.6g}")
     if type(value) is kind:
-        return value
+        return readable(value) if name.rpartition(".")[2] in TOLD else value
     raise ValueError(f"{name.lstrip('.')} is not of type {getattr(kind, '__name__', kind)}")
 
 

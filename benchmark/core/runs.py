@@ -33,8 +33,8 @@ from benchmark.core.records import (
     Record,
     Tried,
 )
-from datasets import Dataset, InputError, Source, duplicates, splits
-from datasets.names import readable
+from datasets import Dataset, InputError, Source, duplicates, limits, splits
+from datasets.names import readable, short
 
 if TYPE_CHECKING:
     from deepnets.training.pretrained import Weights
@@ -82,7 +82,7 @@ class Run:
             changed["pretrained"] = Path(changed.pop("weights")).name
         words = [k if (k, v) == ("pretrained", True) else f"{k}={v}" for k, v in changed.items()]
         changes = f"[{','.join(sorted(words))}]" if words else ""
-        return readable(f"{self.model.name}{changes}")
+        return short(readable(f"{self.model.name}{changes}"), limits.NAME_BYTES)
 
     @functools.cached_property
     def protocol_facts(self) -> ProtocolFacts:

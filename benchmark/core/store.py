@@ -475,6 +475,9 @@ class Results:
         with reading(path):
             text = read_whole(path, limits.TABLE_BYTES).decode() if path.exists() else ""
             sums = {line[66:]: line[:64] for line in text.splitlines()}
+            for name in sums:
+                if readable(name) != name or Path(name).is_absolute() or ".." in Path(name).parts:
+                    raise ValueError(f"'{readable(name)}' is no name of a file in it")
             if text != _as_text(sums):
                 raise ValueError("not as it was written")
             return sums
@@ -523,8 +526,8 @@ class Results:
 
 def _bytes_of_predictions(record: Record) -> int:
     """How many bytes what a run said may have unpacked: generous, and never those of a bomb."""
-    n_pictures, n_classes = max(record.dataset.n, 0), record.dataset.n_classes
-    return 2 * n_pictures * (8 * n_classes + 200) + (1 << 20)
+    n_pictures, n_classes = record.dataset.n, record.dataset.n_classes
+    return min(2 * n_pictures * (8 * n_classes + 200) + (1 << 20), limits.TABLE_BYTES)
 
 
 def list_of_pictures(fingerprint: str) -> str:

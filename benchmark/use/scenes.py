@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from datasets import InputError, images, limits
-from datasets.names import readable
+from datasets.names import readable, short
 from datasets.pictures import read_whole
 from datasets.source import expanded
 
@@ -99,7 +99,7 @@ class Given:
             while film.grab():
                 if number % every == 0:
                     there, picture = film.retrieve()
-                    if not there:
+                    if not there or picture.shape[0] * picture.shape[1] > limits.PIXELS:
                         break
                     rgb = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
                     seconds = number / rate if self.path else time.monotonic() - begun
@@ -144,15 +144,22 @@ def given(what: str) -> list[Given]:
 
 
 def several(what: Sequence[str]) -> list[Given]:
-    """List all that is handed in, see `given`; what is called alike is called by its path."""
+    """List all that is handed in, see `given`; what is called alike is called by its path.
+
+    What then still is, such as ``a/b.png`` and ``a_b.png`` in a folder, is numbered.
+    """
     found = [each for one in what for each in given(one)]
     called = Counter(file_name(each.name) for each in found)
-    return [
-        replace(each, name=str(each.path))
-        if each.path is not None and called[file_name(each.name)] > 1
-        else each
+    names = [
+        str(each.path) if each.path is not None and called[file_name(each.name)] > 1 else each.name
         for each in found
     ]
+    taken: set[str] = set()
+    for i, name in enumerate(names):
+        tries = itertools.chain([name], (f"{name} ({n})" for n in itertools.count(2)))
+        names[i] = next(each for each in tries if file_name(each) not in taken)
+        taken.add(file_name(names[i]))
+    return [replace(each, name=name) for each, name in zip(found, names, strict=True)]
 
 
 def first(found: Iterator[Scene], seconds: float | None) -> Iterator[Scene]:
@@ -164,7 +171,7 @@ def first(found: Iterator[Scene], seconds: float | None) -> Iterator[Scene]:
 
 def file_name(name: str) -> str:
     """What is handed in as a file's name beside the others."""
-    return re.sub(r"[/\\:]", "_", name)
+    return short(re.sub(r"[/\\:]", "_", name), 200)  # a file may have 255
 
 
 def _is_picture(path: Path) -> bool:

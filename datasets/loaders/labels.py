@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 
 from datasets.errors import InputError
 
+DIGITS = re.compile(r"[0-9]+(\.[0-9]*)?(e[+-]?[0-9]{1,2})?")
 EMOTIONS = ("anger", "contempt", "disgust", "fear", "happiness", "neutral", "sadness", "surprise")
 
 # Words for them that folders and files of the sets use.
@@ -51,10 +53,7 @@ def by_number(number: str, classes: Sequence[str], where: str, first: int = 0) -
     InputError
         If no class has that number.
     """
-    try:
-        index = float(number) - first
-    except ValueError:
-        index = -1.0
+    index = float(number) - first if DIGITS.fullmatch(number.strip()) else -1.0
     if index not in range(len(classes)):
         last = first + len(classes) - 1
         raise InputError(

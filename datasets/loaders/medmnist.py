@@ -63,6 +63,8 @@ def medmnist(root: Path) -> Listing:
         raise InputError(f"{path} has no flat grey or colour pictures of 8 bits: name another set")
     if len({each.shape[1:] for each in images}) > 1:
         raise InputError(f"{path} has pictures of several forms: get it again")
+    if sum(map(len, images)) > limits.PICTURES:
+        raise InputError(f"{path} has more than {limits.PICTURES:,} pictures: name another set")
     if any(each.shape[1] != 1 for each in labels):
         raise InputError(f"{path} has several labels a picture: name a set that has one")
     numbers = np.concatenate(labels)[:, 0].astype(np.int64)

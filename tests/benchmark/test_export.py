@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -189,6 +190,11 @@ def test_what_an_audit_found_is_on_the_card_if_it_is_of_these_data(
         (out / "audit.json").write_text(json.dumps(audit))
         assert run_command(export.main, "knn", "--out", out, "--to", to)[0] == 0
         assert ("Audit: nothing new." in to.with_suffix(".md").read_text()) == shown
+    (out / "audit.json").unlink()
+    os.mkfifo(out / "audit.json")
+    status, _, err = run_command(export.main, "knn", "--out", out, "--to", to)
+    assert (status, "a pipe" in err) == (2, True)
+    (out / "audit.json").unlink()
     (out / "audit.json").write_text("{")
     status, _, err = run_command(export.main, "knn", "--out", out, "--to", to)
     assert (status, "audit again" in err) == (2, True)

@@ -121,6 +121,17 @@ def test_pictures_of_one_name_have_an_answer_each(
     assert len([*(tmp_path / "to").glob("*.png")]) == 2
 
 
+def test_pictures_whose_paths_are_written_alike_or_are_long_have_an_answer_each(
+    run_command: Command, ran: Path, tmp_path: Path
+) -> None:
+    deep = "/".join("abc"[i] * 120 for i in range(3))
+    for i, name in enumerate(("a/b.png", "a_b.png", f"{deep}/d.png")):
+        write_picture(tmp_path / "given" / name, seed=i)
+    answers, _ = told(run_command, ran, tmp_path / "to", tmp_path / "given")
+    assert answers["file"].nunique() == 3
+    assert len([*(tmp_path / "to").glob("*.png")]) == 3
+
+
 def test_an_answer_does_not_take_the_place_of_what_a_link_leads_to(
     run_command: Command, ran: Path, tmp_path: Path
 ) -> None:

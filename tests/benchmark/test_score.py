@@ -247,6 +247,10 @@ CLASSES = ["p_bar", "p_disc", "p_ring"]
         (lambda t: changed(t, "p_bar", -1), "negative or no numbers"),
         (lambda t: t.assign(said="ring"), "leave out the column 'said'"),
         (lambda t: t.assign(repeat=t["repeat"] - 1), "number them from 1 on"),
+        (
+            lambda t: t.iloc[[0] * 1001].assign(repeat=range(1, 1002)),
+            "has 1,001 repeats: give 1,000 at most",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_scored_is_one_line_and_leaves_the_results_alone(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import importlib
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ import pandas as pd
 import pytest
 
 from benchmark import advise, audit, report, run
-from benchmark.options import command
+from benchmark.options import command, read_yaml
 from datasets import InputError
 from tests.conftest import FAST, Command, write_shapes
 
@@ -172,7 +174,40 @@ def test_a_wrong_configuration_file_is_one_line(
     wrong(run_command(run.main, "--config", config({"set": [None]})), "'set'", "value")
     wrong(run_command(run.main, "--config", config("a: [")), "YAML")
     wrong(run_command(run.main, "--config", "missing.yaml"), "missing.yaml")
+    wrong(run_command(run.main, "--config", config('weights: "a\\0b"')), "weights", "null")
     wrong(run_command(run.main, "--config", config("model: &a [knn]\nset: *a\n")), "YAML", "*")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1:30", "1:30"),
+        ("1:30.5", "1:30.5"),
+        ("0x1f", 31),
+        ("-3", -3),
+        ("1_000", 1000),
+        ("1.5", 1.5),
+        ("-.5", -0.5),
+        ("1e-3", 0.001),
+        ("yes", True),
+        ("2020-01-01", "2020-01-01"),
+    ],
+)
+def test_yaml_is_read_as_it_is_meant(text: str, value: object, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(f"a: {text}")
+    assert read_yaml(tmp_path / "a.yaml") == {"a": value}
+
+
+def test_a_warning_holds_no_code_for_a_terminal(
+    run_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.root, "handlers", [])
+
+    @command()
+    def warns() -> None:
+        logging.getLogger("a").warning("\x1b[31mred\nand blue")
+
+    assert run_command(warns)[2] == "\\x1b[31mred\nand blue\n"
 
 
 def test_a_command_without_results_to_report_says_so(run_command: Command, tmp_path: Path) -> None:
@@ -309,6 +344,30 @@ def test_texts_are_utf_8_whatever_the_locale(shapes_folder: Path, tmp_path: Path
     )
     assert done.returncode == 0, done.stderr.decode()
     assert b"error" not in done.stderr.lower()
+
+
+class Interrupted:
+    """Is interrupted as it ends, which is a place that Python lets no error out of."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_is_not_lost_wherever_it_comes(run_command: Command) -> None:
+    @command()
+    def main() -> None:
+        Interrupted()
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            time.sleep(0.01)
+
+    usual = signal.getsignal(signal.SIGINT)
+    try:
+        status, _, err = run_command(main)
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert (status, err.strip().count("\n")) == (130, 0)
+    assert err.strip().startswith("interrupted: finished runs are kept")
 
 
 def test_too_few_threads_are_one_line(run_command: Command) -> None:

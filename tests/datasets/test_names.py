@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from datasets import Source
-from datasets.names import readable
+from datasets.names import readable, short
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,15 @@ def test_what_can_be_read_stays_as_it_is(name: str) -> None:
 def test_what_cannot_be_seen_is_written_out(name: str, shown: str) -> None:
     assert readable(name) == shown
     assert readable(shown) == shown
+
+
+@pytest.mark.parametrize("letter", ["a", "\u8868", os.fsdecode(b"\xff")])
+def test_a_long_name_is_cut_and_told_from_others(letter: str) -> None:
+    names = [f"{letter * 300}{end}" for end in "xy"]
+    cut = [short(name, 100) for name in names]
+    assert len({*cut}) == 2
+    assert all(90 < len(os.fsencode(each)) <= 100 or letter == "\udcff" for each in cut)
+    assert short(letter * 10, 100) == letter * 10
 
 
 def test_a_set_has_readable_names_and_still_finds_its_files(tmp_path: Path) -> None:

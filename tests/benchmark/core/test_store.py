@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import io
 import json
 import math
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from benchmark import verify
-from benchmark.core import model_files
+from benchmark.core import model_files, store
 from benchmark.core.files import DamagedError, digest, file_digest, write_file
 from benchmark.core.records import EPOCHS, OUTSIDE, SCHEMA, Record, from_json
 from benchmark.core.store import Results
-from datasets import Dataset, InputError
+from datasets import Dataset, InputError, limits
 from deepnets.training.engine import Epoch
 from tests.benchmark.made_up import board_row, predictions, record
 
@@ -78,13 +80,30 @@ def test_the_columns_of_epochs_are_those_that_are_written() -> None:
     assert [each.name for each in dataclasses.fields(Epoch)] == EPOCHS
 
 
-@pytest.mark.parametrize("where", ["model.label", "protocol.note", "dataset.fingerprint"])
+@pytest.mark.parametrize("where", ["model.label", "protocol.label", "dataset.fingerprint"])
 def test_what_a_record_says_holds_no_code_for_a_terminal(where: str) -> None:
     told = dataclasses.asdict(record(board_row()))
     part, name = where.split(".")
     told[part][name] = "\x1b[31mred"
     with pytest.raises(ValueError, match=r"\\x1b\[31mred' was not written"):
         from_json(Record, json.loads(json.dumps(told)))
+
+
+@pytest.mark.parametrize(
+    "where", ["measured.note", "measured.device", "protocol.note", "environment.system"]
+)
+def test_what_a_record_tells_in_words_is_read_so_that_it_can_be_seen(where: str) -> None:
+    told = dataclasses.asdict(record(board_row()))
+    part, name = where.split(".")
+    told[part][name] = "\x1b[31mred"
+    read = from_json(Record, json.loads(json.dumps(told)))
+    assert getattr(getattr(read, part), name) == r"\x1b[31mred"
+
+
+def test_remarks_too(tmp_path: Path) -> None:
+    told = dataclasses.asdict(record(board_row()))
+    told["dataset"]["remarks"] = ["=1+1"]
+    assert from_json(Record, json.loads(json.dumps(told))).dataset.remarks == ("'=1+1",)
 
 
 def test_a_row_has_no_repeats_without_end() -> None:
@@ -231,6 +250,31 @@ def test_nothing_is_written_or_read_outside_the_folder(tmp_path: Path) -> None:
         results.record("../../k")
 
 
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "\x1b[31mred"])
+def test_a_list_of_files_names_none_elsewhere_and_none_that_cannot_be_seen(
+    name: str, tmp_path: Path
+) -> None:
+    results = Results(tmp_path)
+    results.put_rows([board_row()])
+    lines = (tmp_path / "SHA256SUMS").read_text().splitlines()
+    lines = sorted([*lines, f"{'0' * 64}  {name}"], key=lambda line: line[66:])
+    (tmp_path / "SHA256SUMS").write_text("".join(f"{line}\n" for line in lines))
+    with pytest.raises(DamagedError, match="is no name of a file in it"):
+        results.sums()
+    (failure,) = verify.verify(results).failures
+    assert "\x1b" not in failure
+
+
+def test_a_model_file_that_unpacks_to_much_more_is_not_loaded(tmp_path: Path) -> None:
+    (tmp_path / "runs/k").mkdir(parents=True)
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("a.npy", bytes(10**6))
+    Results(tmp_path).put_files("k", {"model.skops": whole.getvalue()})
+    with pytest.raises(ValueError, match="packed tighter"):
+        Results(tmp_path).model("k")
+
+
 @pytest.mark.parametrize(
     "foreign",
     [
@@ -316,6 +360,13 @@ def test_predictions_that_unpack_to_more_than_they_may_are_damaged(tmp_path: Pat
     np.savez_compressed(tmp_path / "runs/k/predictions.npz", labels=np.zeros(10**7))
     with pytest.raises(DamagedError, match="unpacked"):
         results.predictions(record(board_row()))
+
+
+def test_a_record_cannot_say_that_predictions_may_take_all_memory() -> None:
+    told = dataclasses.asdict(record(board_row()))
+    told["dataset"]["n"] = 10**12
+    read = from_json(Record, json.loads(json.dumps(told)))
+    assert store._bytes_of_predictions(read) == limits.TABLE_BYTES
 
 
 def test_a_damaged_list_of_pictures_is_written_again(tmp_path: Path, shapes: Dataset) -> None:

@@ -78,6 +78,15 @@ def test_a_folder_of_several_or_a_damaged_file_is_refused(tmp_path: Path) -> Non
         datasets.load(f"medmnist:{tmp_path}")
 
 
+def test_a_file_of_more_pictures_than_are_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_medmnist(tmp_path)
+    monkeypatch.setattr(limits, "PICTURES", 23)
+    with pytest.raises(InputError, match="more than 23 pictures"):
+        datasets.load(f"medmnist:{tmp_path}")
+
+
 def test_a_file_that_unpacks_to_more_than_is_read_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

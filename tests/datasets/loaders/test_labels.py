@@ -27,7 +27,9 @@ def test_a_label_is_an_index_in_the_sets_own_order() -> None:
     ]
 
 
-@pytest.mark.parametrize("number", ["0", "4", "1.5", "one", "", "nan"])
+@pytest.mark.parametrize(
+    "number", ["0", "4", "1.5", "one", "", "nan", "\u0663", "\uff13", "0_3", "3e", "3e999"]
+)
 def test_a_number_without_an_emotion_is_named_with_those_that_have_one(number: str) -> None:
     with pytest.raises(InputError, match=rf"labels.csv, line 7: .*'{number}'.*1 \(surprise\) to 3"):
         by_number(number, ORDER, "labels.csv, line 7", 1)
