@@ -12,18 +12,16 @@ PICTURES = 1 << 20  # in a file of arrays
 CLASSES = 1000  # of a data set; ImageNet has as many
 SCANS = 100  # of a JPEG; usual are 1 and, where it comes in passes, 10
 RECORD_BYTES = 1 << 24  # of what a stored run tells of itself
+BOARD_BYTES = 1 << 26  # of the list of a leaderboard's rows, or of searches
 TEXT_BYTES = 1 << 20  # of a configuration, a grid, or another text that is read whole
 NAME = 80  # signs of a name that files are called by
 NAME_BYTES = 100  # of it, and of a model with its settings: with a protocol a file may have 255
 SHOWN = 200  # characters of what is wrong, in a message
 
 VARIABLE = "LARGER_INPUTS"  # of the environment: how many times larger all may be
-_USUAL = {
-    **{"PICTURE_BYTES": PICTURE_BYTES, "PIXELS": PIXELS, "TABLE_BYTES": TABLE_BYTES},
-    **{"PIXEL_TABLE_BYTES": PIXEL_TABLE_BYTES, "ARRAY_BYTES": ARRAY_BYTES, "CLASSES": CLASSES},
-    **{"RECORD_BYTES": RECORD_BYTES, "TEXT_BYTES": TEXT_BYTES, "LINE": LINE},
-    "PICTURES": PICTURES,
-}
+_LARGER = ("PICTURE_BYTES", "PIXELS", "TABLE_BYTES", "PIXEL_TABLE_BYTES", "LINE", "ARRAY_BYTES")
+_LARGER += ("PICTURES", "CLASSES", "RECORD_BYTES", "BOARD_BYTES", "TEXT_BYTES")
+_USUAL = {name: globals()[name] for name in _LARGER}
 
 
 def allow(times: int) -> None:

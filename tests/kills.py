@@ -302,7 +302,8 @@ def two_at_once(grid: Grid, expected: pd.DataFrame, chance: random.Random) -> Ta
     with grid.begin() as one:
         time.sleep(chance.random())
         with grid.begin() as other:
-            told = [told_at_end(each)[0] for each in (one, other)]  # one that was ended has a status
+            # One that hangs is ended, and has a status.
+            told = [told_at_end(each)[0] for each in (one, other)]
     found = [
         f"status {each.returncode}: {said[-500:]}"
         for each, said in zip((one, other), told, strict=True)

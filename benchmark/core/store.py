@@ -140,7 +140,7 @@ class Results:
         path = self.path / name
         if not path.exists():
             return {}
-        found = json.loads(read_whole(path, limits.TABLE_BYTES))
+        found = json.loads(read_whole(path, limits.BOARD_BYTES))
         if not isinstance(found, dict) or found.get("schema") != SCHEMA:
             raise ValueError(f"not of schema {SCHEMA}")
         return found
