@@ -19,8 +19,10 @@ NAME_BYTES = 100  # of it, and of a model with its settings: with a protocol a f
 SHOWN = 200  # characters of what is wrong, in a message
 
 VARIABLE = "LARGER_INPUTS"  # of the environment: how many times larger all may be
-_LARGER = ("PICTURE_BYTES", "PIXELS", "TABLE_BYTES", "PIXEL_TABLE_BYTES", "LINE", "ARRAY_BYTES")
-_LARGER += ("PICTURES", "CLASSES", "RECORD_BYTES", "BOARD_BYTES", "TEXT_BYTES")
+_LARGER = (
+    *("PICTURE_BYTES", "PIXELS", "TABLE_BYTES", "PIXEL_TABLE_BYTES", "LINE", "ARRAY_BYTES"),
+    *("PICTURES", "CLASSES", "RECORD_BYTES", "BOARD_BYTES", "TEXT_BYTES"),
+)
 _USUAL = {name: globals()[name] for name in _LARGER}
 
 
