@@ -212,6 +212,7 @@ def test_what_is_no_configuration_is_told_in_a_line(
 st.register_type_strategy(int, st.integers(0, 2**50))
 st.register_type_strategy(float, st.floats(allow_infinity=False))
 WRITTEN = st.text().map(readable)
+st.register_type_strategy(str, WRITTEN)
 SPENT = st.floats(0, allow_infinity=False)
 FACTS = {
     "model": st.builds(
@@ -228,7 +229,7 @@ FACTS = {
         fingerprint=WRITTEN,
         class_counts=st.dictionaries(WORDS.map(readable), st.integers(0, 10**6), min_size=1),
         crop=st.sampled_from(crops.CROPS),
-        left_out=st.lists(st.tuples(WORDS.map(readable), st.text())).map(tuple),
+        left_out=st.lists(st.tuples(WORDS.map(readable), WRITTEN)).map(tuple),
     ),
     "key": st.just("k"),
     "parts": st.dictionaries(st.text(max_size=5), JSON, max_size=3),
