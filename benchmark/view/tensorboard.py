@@ -14,6 +14,7 @@ from benchmark.core.records import Record
 from benchmark.core.store import Results
 from benchmark.scores.rows import Row
 from benchmark.view import text
+from datasets import InputError
 
 
 def check_installed() -> None:
@@ -57,7 +58,11 @@ def _events(record: Record, history: pd.DataFrame, side: str) -> bytes:
 
     # Not by SummaryWriter, which imports torch and puts the present time into names and events.
     seconds = history["seconds"].cumsum()
-    began = datetime.fromisoformat(record.finished).timestamp() - seconds.iloc[-1]
+    try:
+        began = datetime.fromisoformat(record.finished).timestamp() - seconds.iloc[-1]
+    except (ValueError, OverflowError) as error:
+        why = "does not say when it ended: make it again"
+        raise InputError(f"the run {record.key} {why}") from error
     events = [Event(wall_time=began, file_version="brain.Event:2")]
     for epoch, after in zip(history.to_dict(orient="records"), seconds, strict=True):
         values = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from benchmark import run
 from benchmark.core.store import Results
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import tensorboard as events
+from datasets import InputError
 from tests.benchmark.conftest import home
+from tests.benchmark.made_up import board_row, record
 from tests.conftest import Command
 
 NEEDED = pytest.mark.skipif(
@@ -75,3 +78,11 @@ def test_without_tensorboard_nothing_is_fitted_and_the_remedy_is_named(
     assert err.strip().count("\n") == 0
     assert "pip install 'classical-or-deep[tensorboard]'" in err
     assert not (tmp_path / "out").exists()
+
+
+@NEEDED
+@pytest.mark.parametrize("finished", ["yesterday", ""])
+def test_a_run_that_does_not_say_when_it_ended_is_told_in_a_line(finished: str) -> None:
+    ran = dataclasses.replace(record(board_row()), finished=finished)
+    with pytest.raises(InputError, match="does not say when it ended"):
+        events._events(ran, pd.DataFrame({"seconds": [1.0]}), "training")
