@@ -41,33 +41,22 @@ DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCE
 NAME_FAULTS = {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR}
 
 
-class _Folder(click.Path):
-    """A folder, there or not, that a path can lead to."""
+class _Path(click.Path):
+    """A file or a folder that a path can lead to."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """Refuse a text without signs, which would be this folder, and links that go round."""
         if str(value) == "":
-            self.fail("it is empty, and must name a folder", param, ctx)
+            self.fail("it is empty, and must name a file or a folder", param, ctx)
         try:
             Path(value).resolve()
-        except (OSError, RuntimeError, ValueError) as error:
-            self.fail(str(error), param, ctx)
+        except (OSError, RuntimeError, ValueError) as error:  # a configuration may hold any sign
+            self.fail(f"{str(value)!r}: {error}", param, ctx)
         return super().convert(value, param, ctx)
 
 
-class _File(click.Path):
-    """A file that is there."""
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Refuse a name that no file can have."""
-        try:
-            return super().convert(value, param, ctx)
-        except ValueError as error:  # of a configuration, which may hold any sign
-            return self.fail(f"{value!r}: {error}", param, ctx)
-
-
-FOLDER = _Folder(path_type=Path, file_okay=False)
-FILE = _File(path_type=Path, exists=True, dir_okay=False)
+FOLDER = _Path(path_type=Path, file_okay=False)
+FILE = _Path(path_type=Path, exists=True, dir_okay=False)
 POSITIVE = click.IntRange(1)
 AGAIN_SECONDS = 0.05  # after which an interrupt that was lost comes again
 TRIALS = 20  # points that Optuna chooses

@@ -14,8 +14,7 @@ SCANS = 100  # of a JPEG; usual are 1 and, where it comes in passes, 10
 RECORD_BYTES = 1 << 24  # of what a stored run tells of itself
 BOARD_BYTES = 1 << 26  # of the list of a leaderboard's rows, or of searches
 TEXT_BYTES = 1 << 20  # of a configuration, a grid, or another text that is read whole
-NAME = 80  # signs of a name that files are called by
-NAME_BYTES = 100  # of it, and of a model with its settings: with a protocol a file may have 255
+NAME = 100  # bytes of the name of a set or a model; files are called by both, in 255 bytes
 SHOWN = 200  # characters of what is wrong, in a message
 
 VARIABLE = "LARGER_INPUTS"  # of the environment: how many times larger all may be

@@ -105,9 +105,7 @@ def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
     people, who, parts = listing.people, listing.contributors, listing.parts
     return finished(
         Dataset(
-            name=short(
-                readable(listing.name)[: limits.NAME], limits.NAME_BYTES
-            ),  # files are called so
+            name=short(readable(listing.name), limits.NAME),
             pixels=Pixels((packed.images,), (packed.digest,)),
             labels=np.asarray(listing.labels, dtype=np.int64)[kept],
             class_names=tuple(class_names),

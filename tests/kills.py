@@ -325,9 +325,10 @@ def measure_alone(grids: list[Grid]) -> Alone:
     for _ in range(2):
         start = time.monotonic()
         for process in [grid.begin() for grid in grids]:
-            _, told = process.communicate()
-            if process.returncode:
-                raise click.ClickException(f"an undisturbed grid failed: {told.decode()[-500:]}")
+            told, hangs = told_at_end(process)
+            if hangs or process.returncode:
+                does = "has not ended" if hangs else "failed"
+                raise click.ClickException(f"an undisturbed grid {does}: {told[-500:]}")
         seconds.append(time.monotonic() - start)
     leaderboard = grids[0].leaderboard()
     for grid in grids:

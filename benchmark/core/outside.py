@@ -64,7 +64,7 @@ def check_name(name: str) -> None:
     if not re.fullmatch(r"[\w.-]+", name) or len(name.encode()) > limits.NAME:
         raise InputError(
             f"'{name}' can be no model's name: use letters, digits, '.', '-' and '_', "
-            f"{limits.NAME} at most"
+            f"{limits.NAME} bytes at most"
         )
     if name in models():
         raise InputError(f"{name} is a model of this benchmark: choose another --name")

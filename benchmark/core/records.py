@@ -371,7 +371,7 @@ def from_json(kind: Any, value: Any, name: str = "") -> Any:
     if kind is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:
         return float(value)
     if kind is int and type(value) is int and not 0 <= value < MOST:
-        raise ValueError(f"{name.lstrip('.')} counts something, and cannot be {value:.6g}")
+        raise ValueError(f"{name.lstrip('.')} counts something: 0 or more, and less than {MOST:,}")
     if type(value) is kind:
         return readable(value) if name.rpartition(".")[2] in TOLD else value
     raise ValueError(f"{name.lstrip('.')} is not of type {getattr(kind, '__name__', kind)}")

@@ -82,7 +82,7 @@ class Run:
             changed["pretrained"] = Path(changed.pop("weights")).name
         words = [k if (k, v) == ("pretrained", True) else f"{k}={v}" for k, v in changed.items()]
         changes = f"[{','.join(sorted(words))}]" if words else ""
-        return short(readable(f"{self.model.name}{changes}"), limits.NAME_BYTES)
+        return short(readable(f"{self.model.name}{changes}"), limits.NAME)
 
     @functools.cached_property
     def protocol_facts(self) -> ProtocolFacts:

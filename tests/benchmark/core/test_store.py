@@ -43,6 +43,8 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
         ({"measured": None}, "of runs that are ok"),
         ({"status": "failed"}, "of runs that are ok"),
         ({"measured.n_test": 0}, "no test picture"),
+        ({"measured.n_test": 10**400}, "counts something"),
+        ({"measured.n_train": -1}, "counts something"),
         ({"measured.trained_classes": [0, 2]}, "no such class"),
         ({"measured.fit_seconds": None}, "not known"),
         ({"measured.predict_seconds": -1}, "less than nothing"),
