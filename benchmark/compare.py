@@ -6,6 +6,7 @@ tell the difference from chance.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,8 +26,11 @@ from benchmark.scores.pairs import Difference, Pairs
 from benchmark.scores.rows import Row, read_row
 from benchmark.view import console as screen
 from benchmark.view import text
+from datasets import limits
+from datasets.names import readable, short
 
 DIFFERS = "what differs"  # a column
+MOST = 100  # parts that differ of which a row tells
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def _compare_row(
     without = [name for name, row in (("A", a), ("B", b)) if row.scores is None]
     if without:
         return Compared(*place, f"no result in {' and '.join(without)}")
-    differs = list(_differing(a.good[0].parts, b.good[0].parts))
+    differs = [*itertools.islice(_differing(a.good[0].parts, b.good[0].parts), MOST)]
     made_a, made_b = ([record.repeat for record in row.good] for row in (a, b))
     if made_a != made_b:
         differs.append(f"repeats ({len(made_a)}, {len(made_b)})")
@@ -114,7 +118,7 @@ def _compare_row(
             a, b = _only(common, *in_a), _only(common, *in_b)
     one, other = (row.scores for row in (a, b) if row.scores is not None)
     means = one.mean("accuracy"), other.mean("accuracy")
-    same_data = a.good[0].parts["data"] == b.good[0].parts["data"]
+    same_data = a.good[0].dataset.fingerprint == b.good[0].dataset.fingerprint
     paired = same_data and one.pictures == other.pictures
     if paired:
         pairs = Pairs([one, other])
@@ -131,7 +135,7 @@ def _compare_row(
         real,
         same_predictions=paired and _probabilities(in_a[0], a) == _probabilities(in_b[0], b),
         fit_ratio=_fit_seconds(b) / _fit_seconds(a),
-        differs=tuple(differs),
+        differs=tuple(readable(short(each, limits.NAME)) for each in differs),
     )
 
 

@@ -236,7 +236,7 @@ class Options:
         help="Pictures fair lets a model learn from, curve at most.",
     )
     repeats: int = flag(1, type=click.IntRange(1, REPEATS), help="Runs of each model.")
-    size: int = flag(32, type=click.IntRange(8, 1024), help="Pixels.")
+    size: int = flag(32, type=click.IntRange(8, limits.SIDE), help="Pixels.")
     split: tuple[Split, ...] = flag(
         (),
         type=Words(get_args(Split)),

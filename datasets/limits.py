@@ -9,6 +9,7 @@ PIXEL_TABLE_BYTES = 1 << 32  # of a table that has the pictures in it
 LINE = 1 << 20  # bytes of a line of a table
 ARRAY_BYTES = 1 << 34  # of a file of arrays, and of what is packed in it
 PICTURES = 1 << 20  # in a file of arrays
+SIDE = 1024  # pixels: width of the pictures that models are shown
 CLASSES = 1000  # of a data set; ImageNet has as many
 SCANS = 100  # of a JPEG; usual are 1 and, where it comes in passes, 10
 RECORD_BYTES = 1 << 24  # of what a stored run tells of itself

@@ -25,6 +25,7 @@ from deepnets.registry import (
     is_of_timm,
     register,
 )
+from deepnets.stored import check_options, load
 
 if TYPE_CHECKING:
     from deepnets.training.classifier import NetClassifier
@@ -54,6 +55,7 @@ def make(name: str, /, **settings: Any) -> "NetClassifier | FrozenClassifier":
 
     See `with_settings` of the two classes for the settings; the error is a ValueError.
     """
+    check_options(name, settings.keys() - {"pretrained"})  # which is a setting of ours
     if name.startswith(FROZEN):
         from deepnets.training.frozen import FrozenClassifier
 
@@ -73,18 +75,6 @@ def portfolio(name: str, starts_from_weights: bool = False) -> tuple[Mapping[str
 
     tuned = starts_from_weights or architecture(name).settings.get("pretrained")
     return PORTFOLIOS[FINE_TUNING if tuned else HOUSE]
-
-
-def load(path: Path, device: str = "auto") -> "NetClassifier | FrozenClassifier":
-    """Load a fitted classifier that its `save` wrote, ready to predict."""
-    import safetensors
-
-    from deepnets.training.classifier import NetClassifier
-    from deepnets.training.frozen import FrozenClassifier
-
-    with safetensors.safe_open(path, framework="pt") as file:
-        kind = FrozenClassifier if "frozen" in file.metadata() else NetClassifier
-    return kind.load(path, device)
 
 
 def files(name: str) -> set[Path]:

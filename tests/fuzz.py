@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ import cv2
 import numpy as np
 
 import datasets
-from benchmark import verify
+from benchmark import compare, verify
 from benchmark.core import execute, models, outside, runs
 from benchmark.core.files import DamagedError
 from benchmark.core.protocols import Fair
@@ -132,6 +133,17 @@ def with_another_value(content: bytes, chance: random.Random) -> bytes:
     inside, key = chance.choice(places)
     inside[key] = chance.choice((*VALUES, [inside[key]]))
     return json.dumps(told).encode()
+
+
+def with_another_parameter(content: bytes, chance: random.Random) -> bytes:
+    """Change in one place what a net's file says of the net."""
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    said = header["__metadata__"]
+    for kind in said:
+        said[kind] = with_another_value(said[kind].encode(), chance).decode()
+    new = json.dumps(header).encode()
+    return len(new).to_bytes(8, "little") + new + content[8 + length :]
 
 
 def pictures() -> tuple[bytes, ...]:
@@ -250,6 +262,8 @@ def targets(folder: Path) -> dict[str, Target]:
                 found[of] = Target(seed, read, refused, batch=batch)
                 shown = in_a_folder(whole, name, page.publish)
                 found[f"page of {of}"] = Target(seed, shown, refused, batch=DRAWN)
+                beside = in_a_folder(whole, name, partial(compare.compare, Results(whole)))
+                found[f"comparison with {of}"] = Target(seed, beside, refused, batch=SLOW)
     return found
 
 
@@ -280,6 +294,8 @@ def an_input(target: Target, seed: str, number: int) -> bytes:
     content = chance.choice(target.seeds)
     if content.startswith(b"{") and chance.randrange(2):
         return with_another_value(content, chance)
+    if content[8:9] == b"{" and chance.randrange(2):
+        return with_another_parameter(content, chance)
     return changed(content, chance)
 
 

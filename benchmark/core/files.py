@@ -24,7 +24,7 @@ from datasets import InputError, cache, limits
 # What json, numpy, zipfile and safetensors raise of a file in which any one byte was changed.
 DAMAGE = (
     *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RuntimeError),
-    *(MemoryError, zipfile.BadZipFile, zlib.error, SafetensorError),
+    *(IndexError, ArithmeticError, MemoryError, zipfile.BadZipFile, zlib.error, SafetensorError),
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.core.records import Record, to_text
+from datasets import limits
 
 # What is asked for besides scikit-learn's estimators, which skops knows, and classes of ours.
 TRUSTED = frozenset({"sklearn.tree._tree.Tree"})
@@ -46,7 +47,7 @@ def load(home: Path) -> Any:
     if weights.is_file():
         import deepnets
 
-        return deepnets.load(weights)
+        return deepnets.load(weights, side=limits.SIDE)
     import skops.io
 
     path = home / "model.skops"

@@ -92,6 +92,8 @@ class DataFacts:
             raise ValueError(f"'{self.name}' is no name of a data set")  # files are called so
         if not 0 < self.n_classes <= limits.CLASSES or self.crop not in crops.CROPS:
             raise ValueError("a data set has classes, not too many, and a crop that is known")
+        if not 0 < self.size <= limits.SIDE:
+            raise ValueError(f"pictures have 1 to {limits.SIDE:,} px")
         said = self.name, self.described, self.fingerprint
         _check_written(*said, *self.class_counts, *(file for file, _ in self.left_out))
 
@@ -219,6 +221,8 @@ class Record(_OfRow):
 
     def __post_init__(self) -> None:
         measured = self.measured
+        if not isinstance(self.parts.get("model", ""), str):
+            raise ValueError("what decides a result names the model")
         if (self.status == "ok") != (measured is not None):
             raise ValueError("what was measured is told of runs that are ok, and of no others")
         if measured is None:

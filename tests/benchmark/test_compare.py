@@ -34,8 +34,10 @@ def put(
     groups = rows if people is None else np.arange(n) * people // n
     for repeat in range(repeats):
         about = {"data": "f" * 64, "source": {"model": "1" * 64, "procedure": "2" * 64}, **parts}
+        ran = record(row, repeat, status, about, n_test=n, fit_seconds=2.0 * n_right)
+        data = dataclasses.replace(ran.dataset, fingerprint=about["data"])
         Results(out).put(
-            record(row, repeat, status, about, n_test=n, fit_seconds=2.0 * n_right),
+            dataclasses.replace(ran, dataset=data),
             predictions(np.arange(n) % 2, np.arange(n) < n_right, rows, groups),
         )
     Results(out).put_rows([row])
@@ -116,6 +118,18 @@ def test_what_explains_a_difference_is_named(sides: tuple[Path, Path]) -> None:
     )
     named = ("source.model", "versions.torch (2.1, 2.2)", "bf16 (True, None)", "repeats (1, 3)")
     assert the_row(sides).differs == named
+
+
+def test_what_a_stranger_says_decided_a_run_is_told_so_that_it_can_be_seen(
+    sides: tuple[Path, Path],
+) -> None:
+    put(sides[0], "knn", 150)
+    put(sides[1], "knn", 150, **{"\x1b[31m": 1, "=1+1": 2, "n" * 10_000: 3})
+    escaped, formula, long = the_row(sides).differs
+    assert (escaped, formula) == ("\\x1b[31m (None, 1)", "'=1+1 (None, 2)")
+    assert len(long) == 100
+    put(sides[1], "knn", 150, **{f"part {i}": i for i in range(1000)})
+    assert len(the_row(sides).differs) == compare.MOST
 
 
 def test_only_repeats_that_both_have_are_compared(sides: tuple[Path, Path]) -> None:

@@ -44,6 +44,8 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
         ({"status": "failed"}, "of runs that are ok"),
         ({"measured.n_test": 0}, "no test picture"),
         ({"measured.n_test": 10**400}, "counts something"),
+        ({"dataset.size": 10**6}, "1 to 1,024 px"),
+        ({"parts.model": ["knn"]}, "names the model"),
         ({"measured.n_train": -1}, "counts something"),
         ({"measured.trained_classes": [0, 2]}, "no such class"),
         ({"measured.fit_seconds": None}, "not known"),

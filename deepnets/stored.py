@@ -1,0 +1,80 @@
+"""What a fitted net's file, which a stranger may have made, is allowed to ask for."""
+
+import inspect
+import json
+import math
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepnets.registry import architecture, is_of_timm
+
+if TYPE_CHECKING:
+    from deepnets.training.classifier import NetClassifier
+    from deepnets.training.frozen import FrozenClassifier
+
+HERE_ONLY = {"on_epoch", "weights", "cache"}  # parameters that `save` leaves out
+
+
+def check_options(name: str, options: Collection[str]) -> None:
+    """Raise ValueError if options of a net of timm ask it to load or download something."""
+    if not options or not is_of_timm(name):
+        return
+    import timm
+
+    of_loading = inspect.signature(timm.create_model).parameters.keys() - {"kwargs"}
+    if asked := sorted(of_loading & set(options)):
+        raise ValueError(
+            f"{name} takes no '{asked[0]}': a net starts from weights by --weights, or as "
+            "finetuned:NAME"
+        )
+
+
+def load(
+    path: Path, device: str = "auto", side: float = math.inf
+) -> "NetClassifier | FrozenClassifier":
+    """Load a fitted classifier that its `save` wrote, ready to predict.
+
+    Parameters
+    ----------
+    path : Path
+    device : str
+    side : float
+        Width in pixels of the largest pictures that it may look at.
+
+    Raises
+    ------
+    ValueError
+        If the file asks for what none has that `save` wrote, or its numbers are those of another
+        net, which is seen before memory is taken for them.
+    """
+    import safetensors
+    import torch
+
+    from deepnets.training.classifier import NetClassifier
+    from deepnets.training.frozen import FrozenClassifier
+
+    with safetensors.safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
+    is_frozen = "frozen" in metadata
+    about = json.loads(metadata["frozen" if is_frozen else "classifier"])
+    parameters = about["parameters"]
+    if odd := sorted(HERE_ONLY & parameters.keys()):
+        raise ValueError(f"it has a parameter '{odd[0]}', which is none of a stored net")
+    architecture(parameters["architecture"])  # one that is known, or of timm's own
+    check_options(parameters["architecture"], parameters.get("options") or {})
+    for asked in (about["size"], parameters["net_size"] or 1):
+        if not 0 < asked <= side:
+            raise ValueError(f"it looks at pictures of 1 to {side:,} px, not of {asked}"[:200])
+    with torch.device("meta"):  # shapes alone
+        if is_frozen:
+            net, prefix = FrozenClassifier(**parameters)._backbone(None), "net."
+        else:
+            other = NetClassifier(**parameters)
+            net, prefix = other._net(len(about["classes"]), about["size"]), ""
+    for name, value in net.state_dict().items():
+        if shapes.get(f"{prefix}{name}") != list(value.shape):
+            raise ValueError(f"its numbers are not those of the net that it names, as {name}")
+    kind = FrozenClassifier if is_frozen else NetClassifier
+    return kind.load(path, device)
