@@ -28,7 +28,7 @@ from benchmark.core.records import OUTSIDE, BoardRow, DataFacts, Record
 from benchmark.core.store import SUMS, Results
 from benchmark.options import command
 from datasets import Dataset, InputError, limits
-from datasets.names import visible
+from datasets.names import readable
 
 COLOUR_STEPS = 2  # of 255, by which rounding may change a drawn pixel from one machine to another
 NUMBER = re.compile(rb"-?(?<!\d)\d+\.\d+")
@@ -218,11 +218,12 @@ def _load(facts: DataFacts, given: str | None, several: bool) -> Dataset:
 def _differs_from_data(results: Results, record: Record, dataset: Dataset) -> str:
     if record.status != "ok":
         return ""
-    predictions, settings = results.predictions(record), dict(record.parts["protocol"])
+    predictions = results.predictions(record)
     try:
+        settings = dict(record.parts["protocol"])
         protocol = PROTOCOLS[settings.pop("name")](**settings)
         divided = protocol.rows(dataset, record.model.deep, record.repeat)
-    except (KeyError, TypeError, InputError) as error:
+    except (KeyError, TypeError, ValueError) as error:  # InputError is of these
         return f"made by a protocol that is not known here ({one_line(error)})"
     # What was scored from outside says nothing of the pictures selected on.
     rows = divided.test if record.model.family == OUTSIDE else divided.by_part()
@@ -363,7 +364,7 @@ def main(out: Path, data: str | None, require_data: bool) -> int:
         datasets.load(data)  # wrong input, if it cannot be
     findings = verify(Results(out), data, require_data)
     for line in (*findings.failures, *findings.notes):
-        click.echo(visible(line))
+        click.echo(readable(line))
     models = f", {findings.models_absent} fitted models not kept" if findings.models_absent else ""
     n = len(findings.failures)
     click.echo(

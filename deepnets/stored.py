@@ -1,11 +1,13 @@
 """What a fitted net's file, which a stranger may have made, is allowed to ask for."""
 
+import contextlib
 import inspect
+import itertools
 import json
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepnets.registry import architecture, is_of_timm
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from deepnets.training.classifier import NetClassifier
     from deepnets.training.frozen import FrozenClassifier
 
+BUILT = 10  # times, at most, that a net of timm is built until it works
 HERE_ONLY = {"on_epoch", "weights", "cache"}  # parameters that `save` leaves out
 
 
@@ -28,6 +31,33 @@ def check_options(name: str, options: Collection[str]) -> None:
             f"{name} takes no '{asked[0]}': a net starts from weights by --weights, or as "
             "finetuned:NAME"
         )
+
+
+def _check_numbers(options: Any, most: int) -> None:
+    """Raise ValueError of a number larger than any that a net with such shapes is built by."""
+    if isinstance(options, dict | list):
+        for each in options.values() if isinstance(options, dict) else options:
+            _check_numbers(each, most)
+    elif isinstance(options, int | float) and not abs(options) <= most:
+        raise ValueError(f"the net that it names has an option above {most:,}")
+
+
+@contextlib.contextmanager
+def _fewer_parameters(than: int) -> Iterator[None]:
+    """Raise ValueError where nets are built of so many parameters or more, and build no further."""
+    from torch.nn.modules import module
+
+    made = itertools.count(1)
+
+    def count(*_: object) -> None:
+        if next(made) >= than:
+            raise ValueError("the net that it names has more layers than it has numbers for")
+
+    hook = module.register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def load(
@@ -63,11 +93,13 @@ def load(
     if odd := sorted(HERE_ONLY & parameters.keys()):
         raise ValueError(f"it has a parameter '{odd[0]}', which is none of a stored net")
     architecture(parameters["architecture"])  # one that is known, or of timm's own
-    check_options(parameters["architecture"], parameters.get("options") or {})
+    options = parameters.get("options") or {}
+    check_options(parameters["architecture"], options)
+    _check_numbers(options, max(BUILT, len(shapes), *itertools.chain(*shapes.values())))
     for asked in (about["size"], parameters["net_size"] or 1):
         if not 0 < asked <= side:
             raise ValueError(f"it looks at pictures of 1 to {side:,} px, not of {asked}"[:200])
-    with torch.device("meta"):  # shapes alone
+    with torch.device("meta"), _fewer_parameters(BUILT * len(shapes)):  # shapes alone
         if is_frozen:
             net, prefix = FrozenClassifier(**parameters)._backbone(None), "net."
         else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import json
 import math
 import sys
@@ -233,10 +234,10 @@ class Record(_OfRow):
         ):
             raise ValueError("there is no test picture, or no such class to learn")
         took = measured.fit_seconds, measured.predict_seconds
-        if self.model.kind != FOREIGN and (
-            not all(each >= 0 for each in took) or math.isnan(measured.peak_memory_mb)
+        if self.model.kind != FOREIGN and not (
+            all(0 <= each < MOST for each in took) and abs(measured.peak_memory_mb) < MOST
         ):
-            raise ValueError("what a run took is not known, or less than nothing")
+            raise ValueError("what a run took is not known, less than nothing, or without end")
 
     @property
     def took(self) -> float | None:
@@ -267,6 +268,9 @@ class BoardRow(_OfRow):
     def __post_init__(self) -> None:
         if len(self.keys) > REPEATS:
             raise ValueError(f"a row has {REPEATS:,} repeats at most")
+        if any(len(each.keys) != len(self.keys) for each in self.tried):
+            raise ValueError("all settings that a row is chosen from have its repeats")
+        _check_written(*(each.label for each in self.tried))
 
     @property
     def settings(self) -> list[BoardRow]:
@@ -306,6 +310,13 @@ class SearchRecord(_OfRow):
     sampler: str  # how it is gone through
     metric: str  # what the best is best in
     trials: tuple[Trial, ...]  # in the order tried
+
+    def __post_init__(self) -> None:
+        if not self.trials:
+            raise ValueError("a search has a trial")
+        settings = [each for trial in self.trials for each in trial.settings.items()]
+        told = [*itertools.chain(*settings), *(trial.label for trial in self.trials)]
+        _check_written(self.space, self.sampler, *(each for each in told if isinstance(each, str)))
 
     @property
     def name(self) -> str:
@@ -376,7 +387,7 @@ def from_json(kind: Any, value: Any, name: str = "") -> Any:
         return float(value)
     if kind is int and type(value) is int and not 0 <= value < MOST:
         raise ValueError(f"{name.lstrip('.')} counts something: 0 or more, and less than {MOST:,}")
-    if type(value) is kind:
+    if type(value) is kind and not (kind is float and math.isinf(value)):
         return readable(value) if name.rpartition(".")[2] in TOLD else value
     raise ValueError(f"{name.lstrip('.')} is not of type {getattr(kind, '__name__', kind)}")
 

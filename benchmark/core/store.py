@@ -36,6 +36,7 @@ from benchmark.core.files import (
 from benchmark.core.predictions import Predictions
 from benchmark.core.records import (
     EPOCHS,
+    MOST,
     SCHEMA,
     Asked,
     BoardRow,
@@ -303,8 +304,7 @@ class Results:
         try:
             with reading(path):
                 table = pd.read_csv(io.BytesIO(read_whole(path, limits.RECORD_BYTES)))
-                if [*table] != EPOCHS or np.isinf(table.to_numpy(np.float64)).any():
-                    raise ValueError("it is no table of epochs")
+                _check_epochs(table)
                 return table
         except DamagedError as error:
             logger.warning("%s: its epochs are not shown", error)
@@ -506,7 +506,7 @@ class Results:
 
     def _inside(self, name: str) -> Path:
         path = self.path / name
-        if ".." in path.parts or Path(name).is_absolute() or "\n" in name:
+        if ".." in Path(name).parts or Path(name).is_absolute() or "\n" in name:
             raise InputError(f"{name!r} is no name of a file in {self.path}: remove board.json")
         return path
 
@@ -528,6 +528,21 @@ def _bytes_of_predictions(record: Record) -> int:
     """How many bytes what a run said may have unpacked: generous, and never those of a bomb."""
     n_pictures, n_classes = record.dataset.n, record.dataset.n_classes
     return min(2 * n_pictures * (8 * n_classes + 200) + (1 << 20), limits.TABLE_BYTES)
+
+
+def _check_epochs(table: pd.DataFrame) -> None:
+    """Raise ValueError if a table cannot be that of a net's epochs."""
+    if [*table] != EPOCHS or not len(table):
+        raise ValueError("it is no table of epochs")
+    values = table.to_numpy(np.float64)
+    seconds, numbered = table["seconds"], np.arange(1, len(table) + 1)
+    if (
+        np.isinf(values).any()
+        or not np.array_equal(table["epoch"], numbered)
+        or not seconds.between(0, MOST).all()
+        or np.isnan(values[:, 1:3]).all()
+    ):
+        raise ValueError("it says what no net's epochs are")
 
 
 def list_of_pictures(fingerprint: str) -> str:

@@ -18,6 +18,7 @@ from benchmark.scores.choices import Choice
 from benchmark.scores.metrics import METRICS, RANKED_BY, with_ends
 from benchmark.scores.pairs import Pairs
 from benchmark.scores.rows import Row, read_row
+from datasets import InputError
 
 NOT_RUN = "skipped"
 FEW = 8  # values of a parameter that are shown one by one
@@ -134,7 +135,14 @@ def parameters(trials: Sequence[Trial]) -> list[str]:
 
 def read(results: Results) -> list[Search]:
     """Read every search of a results folder and score its trials."""
-    return [Search(search, *_scored(results, search)) for search in results.searches()]
+    found = results.searches()
+    for each in found:
+        if each.metric not in METRICS:
+            raise InputError(
+                f"{results.path / 'searches.json'} searches for the best '{each.metric}', which is "
+                "no score: remove the file, and search again"
+            )
+    return [Search(each, *_scored(results, each)) for each in found]
 
 
 def _scored(results: Results, search: SearchRecord) -> tuple[pd.DataFrame, int]:

@@ -54,7 +54,9 @@ def test_what_was_not_changed_is_loaded(kind: str, nets: dict[str, Path], tmp_pa
     ("kind", "changes", "words"),
     [
         ("classifier", {"architecture": "vgg11"}, "not those of the net"),
-        ("classifier", {"options": {"hidden": 10**9}}, "not those of the net"),
+        ("classifier", {"options": {"hidden": 100}}, "not those of the net"),
+        ("classifier", {"options": {"hidden": [1, {"a": 10**9}]}}, "an option above"),
+        ("classifier", {"options": {"hidden": float("nan")}}, "an option above"),
         ("classifier", {"classes": [*range(10**6)]}, "not those of the net"),
         ("classifier", {"size": 10**6}, "pictures of 1 to 1,024 px"),
         ("classifier", {"net_size": 10**6}, "pictures of 1 to 1,024 px"),
@@ -68,6 +70,11 @@ def test_what_was_not_changed_is_loaded(kind: str, nets: dict[str, Path], tmp_pa
             "classifier",
             {"architecture": "timm:resnet10t", "options": {"pretrained": True}},
             "takes no 'pretrained'",
+        ),
+        (
+            "classifier",
+            {"architecture": "timm:vit_tiny_patch16_224", "options": {"depth": 500}},
+            "more layers than",
         ),
         ("frozen", {"architecture": "frozen:vit_giant_patch14_224"}, "not those of the net"),
         ("frozen", {"architecture": "frozen:hf-hub:stranger/net"}, "timm has no architecture"),

@@ -23,7 +23,16 @@ from sklearn.preprocessing import FunctionTransformer
 from benchmark import verify
 from benchmark.core import model_files, store
 from benchmark.core.files import DamagedError, digest, file_digest, write_file
-from benchmark.core.records import EPOCHS, OUTSIDE, SCHEMA, Record, from_json
+from benchmark.core.records import (
+    EPOCHS,
+    OUTSIDE,
+    SCHEMA,
+    Record,
+    SearchRecord,
+    Trial,
+    Tried,
+    from_json,
+)
 from benchmark.core.store import Results
 from datasets import Dataset, InputError, limits
 from deepnets.training.engine import Epoch
@@ -49,6 +58,9 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
         ({"measured.n_train": -1}, "counts something"),
         ({"measured.trained_classes": [0, 2]}, "no such class"),
         ({"measured.fit_seconds": None}, "not known"),
+        ({"measured.fit_seconds": 1e300}, "without end"),
+        ({"measured.fit_seconds": float("inf")}, "not of type float"),
+        ({"environment.bfloat16_apart": float("inf")}, "not of type float"),
         ({"measured.predict_seconds": -1}, "less than nothing"),
         ({"measured.peak_memory_mb": 10**400}, "not of type float"),
     ],
@@ -70,6 +82,10 @@ def test_a_record_that_no_run_can_leave_is_refused(changes: dict[str, object], w
         pytest.param(b"epoch,seconds\n1,2\n", id="other columns"),
         pytest.param(f"{','.join(EPOCHS)}\n1,2,3,4,5,soon\n".encode(), id="a word"),
         pytest.param(f"{','.join(EPOCHS)}\n1,2,3,4,5,1e999\n".encode(), id="no end"),
+        pytest.param(f"{','.join(EPOCHS)}\n1,2,3,4,5,1e300\n".encode(), id="nearly no end"),
+        pytest.param(f"{','.join(EPOCHS)}\n".encode(), id="no epoch"),
+        pytest.param(f"{','.join(EPOCHS)}\n1,,,,,1\n".encode(), id="no score"),
+        pytest.param(f"{','.join(EPOCHS)}\n1.5,2,3,4,5,1\n".encode(), id="half an epoch"),
     ],
 )
 def test_epochs_that_are_none_are_not_shown(
@@ -108,6 +124,27 @@ def test_remarks_too(tmp_path: Path) -> None:
     told = dataclasses.asdict(record(board_row()))
     told["dataset"]["remarks"] = ["=1+1"]
     assert from_json(Record, json.loads(json.dumps(told))).dataset.remarks == ("'=1+1",)
+
+
+def test_a_row_has_as_many_repeats_as_each_of_its_settings() -> None:
+    with pytest.raises(ValueError, match="have its repeats"):
+        dataclasses.replace(board_row(), tried=(Tried("knn", ("k", "l")),))
+
+
+def test_a_search_has_trials_whose_words_can_be_seen() -> None:
+    row = board_row()
+    facts = row.model, row.protocol, row.dataset, row.device, "fair", "small", "grid", "accuracy"
+    with pytest.raises(ValueError, match="has a trial"):
+        SearchRecord(*facts, ())
+    with pytest.raises(ValueError, match="was not written"):
+        SearchRecord(*facts, (Trial("knn", {"k": "\x1b[31m"}, "key"),))
+
+
+def test_a_results_folder_may_be_named_from_another_one(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    results = Results(tmp_path / "here" / ".." / "out")
+    results.put_rows([board_row()])
+    assert results.rows() == [board_row()]
 
 
 def test_a_row_has_no_repeats_without_end() -> None:
