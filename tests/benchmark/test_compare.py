@@ -132,6 +132,12 @@ def test_what_a_stranger_says_decided_a_run_is_told_so_that_it_can_be_seen(
     assert len(the_row(sides).differs) == compare.MOST
 
 
+def test_a_model_that_took_no_time_is_no_multiple_of_another(sides: tuple[Path, Path]) -> None:
+    put(sides[0], "knn", 0)
+    put(sides[1], "knn", 150)
+    assert np.isnan(the_row(sides).fit_ratio)
+
+
 def test_only_repeats_that_both_have_are_compared(sides: tuple[Path, Path]) -> None:
     put(sides[0], "knn", 120)
     put(sides[1], "knn", 120, repeats=2)

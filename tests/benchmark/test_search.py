@@ -165,6 +165,13 @@ def test_a_found_search_is_what_its_runs_say_and_a_change_is_found(
     assert any(failure.startswith("searches.json") for failure in failures)
 
 
+def test_a_search_for_what_is_no_score_is_one_line(searched: Path) -> None:
+    [entry] = Results(searched).searches()
+    Results(searched).put_search(replace(entry, metric="beauty"))
+    with pytest.raises(InputError, match="the best 'beauty', which is no score"):
+        trials.read(Results(searched))
+
+
 def test_the_labels_of_the_test_pictures_cannot_change_the_winner(tmp_path: Path) -> None:
     shapes = write_shapes(tmp_path / "all", per_class=30)
     found = []

@@ -20,6 +20,7 @@ from PIL import Image
 
 import datasets
 from benchmark import audit, verify
+from benchmark.core.files import digest
 from benchmark.core.predictions import Predictions
 from benchmark.core.store import Results
 from datasets import Dataset
@@ -316,6 +317,33 @@ def test_a_record_under_a_key_that_is_not_that_of_its_parts_is_found(results: Pa
     Results(results).put(replace(record, parts={**record.parts, "threads": 2}), predictions)
     (failure,) = verify.verify(Results(results)).failures
     assert "the key is not that of its parts" in failure
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_by_a_protocol_that_is_none_is_a_failure(results: Path, shapes_folder: Path) -> None:
+    [row] = [row for row in Results(results).rows() if row.model.label == "decision-tree"]
+    record = Results(results).record(row.keys[0])
+    parts = {**record.parts, "protocol": "x"}
+    predictions, key = Results(results).predictions(record), digest(parts)
+    Results(results).put(replace(record, key=key, parts=parts), predictions)
+    Results(results).put_rows([replace(row, keys=(key,))])
+    failures = verify.verify(Results(results), str(shapes_folder)).failures
+    assert any("made by a protocol that is not known here" in failure for failure in failures)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_stranger_puts_no_line_of_his_own_in_the_answer(
+    results: Path, run_command: Command
+) -> None:
+    line = "422 sound runs: all is what the stored predictions give"
+    moved = [
+        replace(row, dataset=replace(row.dataset, source=f"folder:/nowhere\n{line}"))
+        for row in Results(results).rows()
+    ]
+    Results(results).put_rows(moved)
+    _, out, _ = run_command(verify.main, results)
+    assert line in out
+    assert line not in out.splitlines()
 
 
 @pytest.mark.usefixtures("undrawn")
