@@ -36,9 +36,11 @@ import datasets
 from benchmark import compare, verify
 from benchmark.core import execute, models, outside, runs
 from benchmark.core.files import DamagedError
-from benchmark.core.protocols import Fair
+from benchmark.core.protocols import Fair, Protocol, Search
+from benchmark.core.records import Asked
 from benchmark.core.store import Results
 from benchmark.options import read_yaml
+from benchmark.scores import searches
 from benchmark.view import page
 from datasets import InputError, Source, images
 from datasets.loaders import muxspace
@@ -153,15 +155,33 @@ def pictures() -> tuple[bytes, ...]:
     return tuple(each.tobytes() for each in made)
 
 
+def put_run(out: Path, data: Path, protocol: Protocol, model: str, **settings: Any) -> runs.Run:
+    """Make a run, and keep it in a results folder."""
+    source = Source.parse(str(data))
+    about = runs.describe(runs.load(source, 32))
+    run = runs.Run(source, about, 32, protocol, models.models()[model], settings)
+    execute.execute(run, Results(out))
+    return run
+
+
 def results(folder: Path) -> Path:
     """A results folder of a classical model and a net."""
     data, out = write_shapes(folder / "shapes", per_class=10), folder / "out"
-    source = Source.parse(str(data))
-    about = runs.describe(runs.load(source, 32))
     for name, settings in (("decision-tree", {}), ("poster-baseline", {"max_epochs": 1})):
-        run = runs.Run(source, about, 32, Fair(), models.models()[name], settings)
-        execute.execute(run, Results(out))
-        Results(out).put_rows(run.board_rows)
+        Results(out).put_rows(put_run(out, data, Fair(), name, **settings).board_rows)
+    page.publish(Results(out))
+    return out
+
+
+def searched(folder: Path) -> Path:
+    """A results folder of a search of two trials, and of advice."""
+    data, out = write_shapes(folder / "searched", per_class=10), folder / "out of searches"
+    Results(out).put_rows(put_run(out, data, Fair(), "decision-tree").board_rows)
+    trials = [put_run(out, data, Search(), "decision-tree", max_depth=depth) for depth in (1, 2)]
+    by_key = {run.key: run for run in trials}
+    search = searches.entry(by_key, Fair(), "depths", "grid", "accuracy")
+    Results(out).put_search(search)
+    Results(out).put_asked(Asked(search.dataset.fingerprint, "random", ("fair",)))
     page.publish(Results(out))
     return out
 
@@ -242,6 +262,11 @@ def targets(folder: Path) -> dict[str, Target]:
         "configuration": Target((config,), read_yaml, (click.UsageError,)),
         **dict(sets(folder)),
     }
+    other = searched(folder)
+    for name in ("searches.json", "advice.json"):
+        shown = in_a_folder(other, name, page.publish)
+        seed = ((other / name).read_bytes(),)
+        found[f"page of {name}"] = Target(seed, shown, refused, batch=DRAWN)
     for name in ("board.json", "SHA256SUMS"):
         seed = ((whole / name).read_bytes(),)
         found[name] = Target(seed, in_a_folder(whole, name), refused, batch=SLOW)
@@ -262,8 +287,9 @@ def targets(folder: Path) -> dict[str, Target]:
                 found[of] = Target(seed, read, refused, batch=batch)
                 shown = in_a_folder(whole, name, page.publish)
                 found[f"page of {of}"] = Target(seed, shown, refused, batch=DRAWN)
-                beside = in_a_folder(whole, name, partial(compare.compare, Results(whole)))
-                found[f"comparison with {of}"] = Target(seed, beside, refused, batch=SLOW)
+                if path.name == "run.json":
+                    beside = in_a_folder(whole, name, partial(compare.compare, Results(whole)))
+                    found[f"comparison with {of}"] = Target(seed, beside, refused, batch=SLOW)
     return found
 
 
