@@ -14,6 +14,9 @@ from PIL import Image, ImageOps
 from datasets import limits, png
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+# What else Pillow and OpenCV know takes Pillow minutes to look at, or OpenCV more memory than
+# Pillow tells: a tile of a TIFF may be larger than its picture.
+FORMATS = ("JPEG", "WEBP", "BMP")  # beside PNG, whose size is read here
 
 JPEG = b"\xff\xd8"
 SCAN = b"\xff\xda"  # begins one of the passes over a JPEG's pixels
@@ -67,17 +70,17 @@ def read(data: bytes) -> np.ndarray:
     except cv2.error as error:
         raise ValueError(f"not a readable picture ({error.err})") from error
     if picture is None:
-        raise ValueError("not a readable picture (truncated, damaged or of an unknown format)")
+        raise ValueError("not a readable picture (truncated or damaged)")
     return picture
 
 
 def _check_header(data: bytes) -> None:
     """Raise ValueError for more pixels than are decoded, before any is."""
     try:
-        with Image.open(BytesIO(data)) as picture:
+        with Image.open(BytesIO(data), formats=FORMATS) as picture:
             width, height = picture.size
     except Image.UnidentifiedImageError:
-        raise ValueError("not a readable picture (damaged or of an unknown format)") from None
+        raise ValueError("not a readable picture (damaged, or no JPEG, PNG, WebP or BMP)") from None
     except Exception as error:  # whatever else a damaged header makes Pillow say
         raise ValueError(f"not a readable picture ({error})") from error
     _check_size(width, height)
@@ -125,7 +128,7 @@ def _read_damaged(data: bytes) -> np.ndarray:
     """
     _check_header(data)
     try:
-        with Image.open(BytesIO(data)) as picture:
+        with Image.open(BytesIO(data), formats=FORMATS) as picture:
             if picture.mode != "CMYK":
                 return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
     except Exception as error:  # whatever damage makes Pillow say

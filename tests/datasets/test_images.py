@@ -10,7 +10,7 @@ from unittest import mock
 import cv2
 import numpy as np
 import pytest
-from PIL import ExifTags, Image
+from PIL import EpsImagePlugin, ExifTags, Image, PpmImagePlugin
 
 from datasets import crops, images, packing
 from datasets.pictures import Files
@@ -213,6 +213,29 @@ def test_a_cut_off_picture_is_refused(suffix: str, share: float) -> None:
     data = encoded(noise, suffix)
     with pytest.raises(ValueError, match=r"truncated|readable"):
         images.read(data[: int(len(data) * share)])
+
+
+@pytest.mark.parametrize("suffix", [".tiff", ".ppm", ".jp2", ".pfm", ".hdr", ".gif", ".avif"])
+def test_a_picture_of_another_format_is_neither_looked_at_nor_decoded(
+    suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = np.float32 if suffix in (".pfm", ".hdr") else np.uint8
+    done, data = cv2.imencode(suffix, np.zeros((32, 32, 3), kind))
+    assert done
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("it was decoded"))
+    with pytest.raises(ValueError, match="no JPEG, PNG, WebP or BMP"):
+        images.read(data.tobytes())
+
+
+def test_comments_of_a_format_that_is_not_read_are_not_gone_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Image.init()
+    for kind in (EpsImagePlugin.EpsImageFile, PpmImagePlugin.PpmImageFile):
+        monkeypatch.setattr(kind, "_open", lambda _: pytest.fail("it was looked at"))
+    for begin in (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%A: b\n", b"P6\n#a\n"):
+        with pytest.raises(ValueError, match="no JPEG, PNG, WebP or BMP"):
+            images.read(begin)
 
 
 @pytest.mark.parametrize("data", [b"", b"not a picture at all"])
