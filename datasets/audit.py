@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import imagehash
 import numpy as np
@@ -21,6 +21,7 @@ from datasets import cache, images
 from datasets.dataset import Dataset, numbered
 from datasets.duplicates import content
 from datasets.errors import InputError
+from datasets.names import readable
 
 HASH_SIDE = 16
 BITS = HASH_SIDE**2
@@ -103,16 +104,30 @@ def unlisted_and_missing(dataset: Dataset) -> tuple[list[str], list[str]]:
     """Files in the set's folder that no row names, and names of rows without a file."""
     if dataset.root is None:
         return [], []
-    files = set(_files(dataset.root))
-    named = {*dataset.ids, *(name for name, _ in dataset.left_out)}
+    named, left_out = set(dataset.ids), {name for name, _ in dataset.left_out}
+    files = set(_files(dataset.root, named))
     missing = [name for name in named - files if not Path(dataset.root, name).exists()]
-    return sorted(files - named), sorted(missing)
+    unlisted = [name for name in files - named if readable(name) not in left_out]
+    return sorted(unlisted), sorted(missing)
 
 
-def _files(root: Path) -> Iterator[str]:
+def _files(root: Path, named: Iterable[str]) -> Iterator[str]:
+    """Files below a folder; links to folders are followed only to where files named lie."""
+    homes = {PurePosixPath(name.rpartition("/")[0]) for name in named}
+    followed = {str(each) for home in homes for each in (home, *home.parents)}
+    entered: set[tuple[int, int]] = set()
     for folder, folders, files in os.walk(root, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        prefix = Path(folder).relative_to(root)
+        here, prefix = Path(folder).stat(), Path(folder).relative_to(root)
+        if (here.st_dev, here.st_ino) in entered:  # by another way
+            folders.clear()
+            continue
+        entered.add((here.st_dev, here.st_ino))
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".")
+            and ((prefix / name).as_posix() in followed or not Path(folder, name).is_symlink())
+        ]
         yield from ((prefix / name).as_posix() for name in files if not name.startswith("."))
 
 

@@ -142,6 +142,39 @@ def test_files_nobody_listed_and_files_that_are_gone_are_named(
     assert audit.unlisted_and_missing(data) == (["more/extra.jpg"], [data.ids[0]])
 
 
+def test_folders_are_entered_once_and_by_links_only_where_pictures_of_the_set_lie(
+    tmp_path: Path, picture: Callable[..., None]
+) -> None:
+    root, other = tmp_path / "set", tmp_path / "other"
+    for i in range(4):
+        picture(root / "cat" / f"{i}.png", i)
+        picture(other / f"{i}.png", 9 + i)
+    (other / "notes.txt").write_text("of a class folder that is a link")
+    (root / "dog").symlink_to(other)
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "secret.txt").write_text("not of the set")
+    (root / "cat" / "out").symlink_to(tmp_path / "private")
+    for name in ("one", "another", "third"):
+        (root / "cat" / name).symlink_to(".")
+        (other / name).symlink_to(root)
+    assert audit.unlisted_and_missing(datasets.load(root)) == (["dog/notes.txt"], [])
+
+
+def test_a_picture_left_out_is_neither_missing_nor_unlisted(
+    tmp_path: Path, picture: Callable[..., None]
+) -> None:
+    for i in range(4):
+        picture(tmp_path / "ab"[i % 2] / f"{i}.png", i)
+    (tmp_path / "a" / "odd\x1b.png").write_bytes(b"no picture")
+    data = dataclasses.replace(
+        made(np.array([0, 1, 0, 1])),
+        ids=("a/0.png", "b/1.png", "a/2.png", "b/3.png"),
+        left_out=((r"a/odd\x1b.png", "not a readable picture"),),
+        root=tmp_path,
+    )
+    assert audit.unlisted_and_missing(data) == ([], [])
+
+
 def test_overlap_counts_test_pictures_whose_copy_twin_or_person_is_in_training() -> None:
     people = np.array([0, 1, 2, 3, 0, 9, 9, 9])
     data = dataclasses.replace(made(np.zeros(8, np.int64)), groups=people)
