@@ -32,7 +32,6 @@ SPLITS: dict[str, tuple[Protocol, bool]] = {
     "fair across": (Fair(split="across"), False),
 }
 PAIRS_DRAWN = 40
-PAIRS_LISTED = 1000
 
 
 def examine(dataset: Dataset) -> dict[str, Any]:
@@ -46,7 +45,10 @@ def examine(dataset: Dataset) -> dict[str, Any]:
     copies = identical(dataset)
     facts = audit.measure(dataset)
     first = audit.firsts(len(dataset), copies)
-    near = audit.near_duplicates(facts.hashes, first)
+    divisions = _divisions(dataset)
+    possible = {name: each for name, each in divisions.items() if not isinstance(each, str)}
+    near = audit.near_duplicates(facts.hashes, first, [each for each, _ in possible.values()])
+    beside = dict(zip(possible, near.beside, strict=True))
     unlisted, missing = audit.unlisted_and_missing(dataset)
     rows_of: dict[str, list[int]] = {}
     for row, name in enumerate(dataset.ids):
@@ -78,14 +80,30 @@ def examine(dataset: Dataset) -> dict[str, Any]:
         "identical_files": [_rows(dataset, rows) for rows in different],
         "near_duplicates": {
             "hash": f"ImageHash phash of {audit.BITS} bits, at most {audit.NEAR} of them different",
-            "n": len(near),
-            "listed": [
-                {**_rows(dataset, pair[:2]), "bits": int(pair[2])} for pair in near[:PAIRS_LISTED]
-            ],
+            "n": near.n,
+            "listed": [{**_rows(dataset, pair[:2]), "bits": int(pair[2])} for pair in near.closest],
         },
         "splits": [],
         "shortcuts": [],
     }
+    for name, division in divisions.items():
+        if isinstance(division, str):
+            record["splits"].append({"split": name, "impossible": division})
+            continue
+        training, test = division
+        overlap = audit.overlap(dataset, training, test, first, beside[name])
+        record["splits"].append({"split": name, **asdict(overlap)})
+        record["shortcuts"] += [
+            {"split": name, **asdict(shortcut)}
+            for shortcut in audit.shortcuts(dataset, facts, training, test)
+        ]
+    record["summary"] = summary(record)
+    return record
+
+
+def _divisions(dataset: Dataset) -> dict[str, tuple[np.ndarray, np.ndarray] | str]:
+    """Rows that are known and rows that are tested of each split, or why there are none."""
+    made: dict[str, tuple[np.ndarray, np.ndarray] | str] = {}
     for name, (protocol, deep) in SPLITS.items():
         if protocol.split not in possible_splits(dataset):
             continue
@@ -94,18 +112,12 @@ def examine(dataset: Dataset) -> dict[str, Any]:
         try:
             rows = protocol.rows(dataset, deep, repeat=0)
         except InputError as error:
-            record["splits"].append({"split": name, "impossible": str(error)})
+            made[name] = str(error)
             continue
         # What a model is selected on it knows, but for the test set, which the slides select on.
         training = np.setdiff1d(np.union1d(rows.training, rows.selection), rows.scored)
-        overlap = audit.overlap(dataset, training, rows.scored, first, near)
-        record["splits"].append({"split": name, **asdict(overlap)})
-        record["shortcuts"] += [
-            {"split": name, **asdict(shortcut)}
-            for shortcut in audit.shortcuts(dataset, facts, training, rows.scored)
-        ]
-    record["summary"] = summary(record)
-    return record
+        made[name] = training, rows.scored
+    return made
 
 
 def _rows(dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -28,6 +28,7 @@ BITS = HASH_SIDE**2
 # Found by looking at the closest pairs of muxspace: up to here they are one photograph, cropped,
 # scaled or lit anew; from about 44 on also other moments of one scene; unrelated faces start at 60.
 NEAR = 40
+KEPT = 1000  # pairs of near-duplicates that are listed
 BLOCK = 256  # rows compared with all others at a time
 
 SIZE = ("width", "height", "aspect")
@@ -139,34 +140,73 @@ def firsts(n: int, copies: list[np.ndarray]) -> np.ndarray:
     return first
 
 
-def near_duplicates(hashes: np.ndarray, first: np.ndarray, most: int = NEAR) -> np.ndarray:
-    """Pairs of pictures whose hashes differ in few bits, but not of copies of one file.
+@dataclass(frozen=True)
+class Near:
+    """Near-duplicates: all are counted, and the closest kept.
+
+    Attributes
+    ----------
+    n : int
+        Pairs.
+    closest : ndarray of int64, shape (n_kept, 3)
+        Two rows and the number of bits that differ, closest first.
+    beside : list of ndarray of bool, shape (n,)
+        For each training set that was asked about, whether a row has a near-duplicate in it.
+    """
+
+    n: int
+    closest: np.ndarray
+    beside: list[np.ndarray]
+
+
+def near_duplicates(
+    hashes: np.ndarray,
+    first: np.ndarray,
+    trainings: Sequence[np.ndarray] = (),
+    most: int = NEAR,
+    kept: int = KEPT,
+) -> Near:
+    """Find pictures whose hashes differ in few bits, but not copies of one file.
 
     Parameters
     ----------
     hashes : ndarray of uint64, shape (n, words)
     first : ndarray of int64, shape (n,)
         See `firsts`.
+    trainings : sequence of ndarray of int64
+        Row numbers of training sets.
     most : int
         Bits that may differ.
-
-    Returns
-    -------
-    ndarray of int64, shape (n_pairs, 3)
-        Two rows and the number of bits that differ, closest first.
+    kept : int
+        Pairs to keep; there may be as many as the square of the pictures.
     """
     rows = np.unique(first)
     words = hashes[rows].T
-    blocks = [np.empty((0, 3), np.int64)]
+    learned = [_learned(first, training) for training in trainings]
+    beside = [np.zeros(len(first), dtype=bool) for _ in trainings]
+    n, closest = 0, np.empty((0, 3), np.int64)
     for start in cache.show(range(0, len(rows), BLOCK), "comparing pictures"):
         differing = np.zeros((min(BLOCK, len(rows) - start), len(rows) - start), np.uint16)
         for word in words:
             differing += np.bitwise_count(word[start : start + BLOCK, None] ^ word[None, start:])
-        one, other = np.nonzero(np.triu(differing <= most, k=1))
-        bits = differing[one, other]
-        blocks.append(np.stack([rows[start + one], rows[start + other], bits], axis=1))
-    pairs = np.concatenate(blocks)
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0], pairs[:, 2]))]
+        here, there = np.nonzero(np.triu(differing <= most, k=1))
+        bits, one, other = differing[here, there], rows[start + here], rows[start + there]
+        for known, found in zip(learned, beside, strict=True):
+            found[other[known[one]]] = True
+            found[one[known[other]]] = True
+        n += len(bits)
+        few = np.argsort(bits, kind="stable")[:kept]
+        closest = np.concatenate([closest, np.stack([one[few], other[few], bits[few]], axis=1)])
+        # Of equally close pairs those of the first rows, which came first, come first.
+        closest = closest[np.argsort(closest[:, 2], kind="stable")[:kept]]
+    return Near(n, closest, beside)
+
+
+def _learned(first: np.ndarray, training: np.ndarray) -> np.ndarray:
+    """Of which rows the picture is in training, among those that are the first with theirs."""
+    learned = np.zeros(len(first), dtype=bool)
+    learned[first[training]] = True
+    return learned
 
 
 @dataclass(frozen=True)
@@ -193,18 +233,14 @@ class Overlap:
 
 
 def overlap(
-    dataset: Dataset, training: np.ndarray, test: np.ndarray, first: np.ndarray, pairs: np.ndarray
+    dataset: Dataset, training: np.ndarray, test: np.ndarray, first: np.ndarray, beside: np.ndarray
 ) -> Overlap:
     """Count the test rows whose picture or person is in training.
 
-    `training` and `test` are row numbers; `first` and `pairs` are what `firsts` and
-    `near_duplicates` give.
+    `training` and `test` are row numbers; `first` is what `firsts` gives and `beside` what
+    `near_duplicates` gives for the training rows.
     """
-    learned = np.zeros(len(dataset), dtype=bool)
-    learned[first[training]] = True
-    beside = np.zeros(len(dataset), dtype=bool)  # has a near-duplicate in training
-    beside[pairs[learned[pairs[:, 0]], 1]] = True
-    beside[pairs[learned[pairs[:, 1]], 0]] = True
+    learned = _learned(first, training)
     tested = first[test]
     person = None
     if dataset.groups is not None:

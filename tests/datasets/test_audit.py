@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,7 +104,7 @@ def test_the_same_picture_saved_anew_is_a_near_duplicate_and_others_are_not(
     save(tmp_path / "b" / "again.jpg", brighter)
     data = datasets.load(tmp_path)
     found = audit.measure(data)
-    pairs = audit.near_duplicates(found.hashes, np.arange(len(data)))
+    pairs = audit.near_duplicates(found.hashes, np.arange(len(data))).closest
     assert [{data.ids[row] for row in pair[:2]} for pair in pairs] == [{"a/0.png", "b/again.jpg"}]
     assert 0 <= pairs[0, 2] <= audit.NEAR
 
@@ -113,22 +114,42 @@ def test_the_search_finds_what_comparing_every_pair_finds() -> None:
     base = rng.integers(0, 2**63, (20, 4)).astype(np.uint64)
     hashes = base[rng.integers(0, 20, 700)]
     hashes ^= np.uint64(1) << rng.integers(0, 64, hashes.shape).astype(np.uint64)
-    found = audit.near_duplicates(hashes, np.arange(700), most=5)
+    training = np.arange(0, 700, 3)
+    near = audit.near_duplicates(hashes, np.arange(700), [training], most=5, kept=20_000)
     every = {
         (i, j): bits
         for i in range(700)
         for j, bits in enumerate(np.bitwise_count(hashes[i] ^ hashes).sum(axis=1).tolist())
         if i < j and bits <= 5
     }
-    assert {(int(i), int(j)): int(bits) for i, j, bits in found} == every
-    assert (np.diff(found[:, 2]) >= 0).all()
+    assert {(int(i), int(j)): int(bits) for i, j, bits in near.closest} == every
+    assert near.n == len(every)
+    known = {*training.tolist()}
+    expected = {j for pair in every for i, j in (pair, pair[::-1]) if i in known}
+    assert {*np.flatnonzero(near.beside[0]).tolist()} == expected
+    few = audit.near_duplicates(hashes, np.arange(700), most=5, kept=300)
+    assert few.n == len(every)
+    closest = sorted((bits, i, j) for (i, j), bits in every.items())[:300]
+    assert [(int(bits), int(i), int(j)) for i, j, bits in few.closest] == closest
+
+
+def test_pictures_that_are_all_alike_take_no_memory_for_each_pair() -> None:
+    n = 3000
+    tracemalloc.start()
+    near = audit.near_duplicates(np.zeros((n, 4), np.uint64), np.arange(n), [np.arange(5)])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert near.n == n * (n - 1) // 2
+    assert len(near.closest) == audit.KEPT
+    assert near.beside[0].all()
+    assert peak < 24 * near.n, "a pair is three numbers of 8 bytes"
 
 
 def test_copies_of_one_file_are_no_near_duplicates() -> None:
     hashes = np.zeros((4, 4), np.uint64)
     first = audit.firsts(4, [np.array([1, 3])])
     assert first.tolist() == [0, 1, 2, 1]
-    pairs = audit.near_duplicates(hashes, first)
+    pairs = audit.near_duplicates(hashes, first).closest
     assert pairs[:, :2].tolist() == [[0, 1], [0, 2], [1, 2]]
 
 
@@ -179,12 +200,12 @@ def test_overlap_counts_test_pictures_whose_copy_twin_or_person_is_in_training()
     people = np.array([0, 1, 2, 3, 0, 9, 9, 9])
     data = dataclasses.replace(made(np.zeros(8, np.int64)), groups=people)
     first = audit.firsts(8, [np.array([1, 5])])  # row 5 is row 1 again
-    pairs = np.array([[2, 6, 12], [6, 7, 30]])  # row 6 is nearly row 2
+    beside = np.arange(8) == 6  # row 6 is nearly row 2
     training, test = np.array([0, 1, 2, 3]), np.array([4, 5, 6, 7])
-    found = audit.overlap(data, training, test, first, pairs)
+    found = audit.overlap(data, training, test, first, beside)
     assert found == audit.Overlap(n_training=4, n_test=4, identical=1, near=1, person=1)
     nobody = dataclasses.replace(data, groups=None)
-    assert audit.overlap(nobody, training, test, first, pairs).person is None
+    assert audit.overlap(nobody, training, test, first, beside).person is None
 
 
 def test_a_label_that_goes_with_the_picture_size_is_found_by_that_alone() -> None:
