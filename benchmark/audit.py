@@ -20,6 +20,7 @@ from benchmark.view import page, plots
 from benchmark.view.text import HOW_TO_GET_REAL, percent
 from datasets import Dataset, InputError, audit
 from datasets.duplicates import conflicting, identical
+from datasets.names import readable
 
 SCHEMA = 1
 # The nets of the slides get rows of their own; under fair all models get the same.
@@ -70,9 +71,9 @@ def examine(dataset: Dataset) -> dict[str, Any]:
         "files": {
             "in_files": dataset.root is not None,
             "distinct": len(rows_of),
-            "unlisted": [_readable(name) for name in unlisted],
-            "missing": [_readable(name) for name in missing],
-            "unreadable": [[_readable(name), reason] for name, reason in dataset.left_out],
+            "unlisted": [readable(name) for name in unlisted],
+            "missing": [readable(name) for name in missing],
+            "unreadable": [[name, reason] for name, reason in dataset.left_out],
         },
         "classes": dataset.class_counts,
         "repeated_names": [_rows(dataset, rows) for rows in repeated],
@@ -124,15 +125,10 @@ def _rows(dataset: Dataset, rows: np.ndarray) -> dict[str, Any]:
     people = None if dataset.groups is None else len(np.unique(dataset.groups[rows]))
     return {
         "rows": rows.tolist(),
-        "names": [_readable(dataset.ids[row]) for row in rows],
+        "names": [readable(dataset.ids[row]) for row in rows],
         "labels": [dataset.class_names[label] for label in dataset.labels[rows]],
         "people": people,
     }
-
-
-def _readable(name: str) -> str:
-    """A file name that can be written as UTF-8, whatever its bytes are."""
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def summary(record: dict[str, Any]) -> str:
@@ -206,7 +202,8 @@ def pairs(dataset: Dataset, record: dict[str, Any]) -> list[plots.Pair]:
     result = []
     for what, each in listed[:PAIRS_DRAWN]:
         # Of several that are the same, two with different names.
-        other = next(i for i, name in enumerate(each["names"]) if name != each["names"][0])
+        names = [dataset.ids[row] for row in each["rows"]]
+        other = next(i for i, name in enumerate(names) if name != names[0])
         people = {None: "", 1: ", one person"}.get(each["people"], ", two people")
         sides = tuple(
             plots.Side(

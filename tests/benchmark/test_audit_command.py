@@ -125,8 +125,27 @@ def test_file_names_of_any_bytes_are_written(
         shutil.copy(folder / "bar" / "bar_002.png", folder / "bar" / os.fsdecode(name))
     assert run_command(audit.main, "--data", folder, "--out", tmp_path / "out")[0] == 0
     page = (tmp_path / "out" / "audit.html").read_text(encoding="utf-8")
-    assert "\\udcff_1.png" in page
-    assert "\\udcff.txt" in page
+    assert "\\xff_1.png" in page
+    assert "\\xff.txt" in page
+
+
+def test_escape_codes_in_file_names_reach_no_terminal(
+    flawed: Path, tmp_path: Path, run_command: Command
+) -> None:
+    folder = shutil.copytree(flawed, tmp_path / "odd")
+    (folder / "disc" / "torn.png").unlink()
+    # Of these names the first two are written alike.
+    for name in ("a\x1b[31mRED\x07.png", "a\\x1b[31mRED\\x07.png"):
+        shutil.copy(folder / "bar" / "bar_003.png", folder / "bar" / name)
+        shutil.copy(folder / "bar" / "bar_003.png", folder / "disc" / name)
+    (folder / "bar" / "bar_003.png").unlink()
+    (folder / "ring" / "\x1b[2J.txt").write_text("not a picture")
+    status, shown, _ = run_command(audit.main, "--data", folder, "--out", tmp_path / "out")
+    assert status == 0
+    assert r"conflicting labels (" in shown
+    for text in (shown, (tmp_path / "out" / "audit.html").read_text(encoding="utf-8")):
+        assert not {"\x1b", "\x07"} & {*text}
+        assert r"a\x1b[31mRED\x07.png" in text
 
 
 def test_without_duplicates_nothing_is_left_to_find(
