@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import shutil
@@ -171,17 +172,19 @@ def folders(out: Path) -> Iterator[Finding]:
 
 def cached() -> Iterator[Finding]:
     """What lies in the cache, and what was left there by processes that were killed."""
-    home, now = cache.folder(), time.time()
-    files = [path for path in home.rglob("*") if path.is_file()]
-    total = sum(path.stat().st_size for path in files)
-    left = [
-        path
-        for path in home.rglob(f"{cache.DRAFT}*")
-        if path.is_dir() and now - path.stat().st_mtime > OLD_SECONDS
-    ]
+    home, now, sizes = cache.folder(), time.time(), []
+    for folder, _, names in os.walk(home):  # others may write and remove there meanwhile
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append(Path(folder, name).stat().st_size)
+    left = []
+    for path in cache.drafts(home):
+        with contextlib.suppress(FileNotFoundError):
+            if now - path.stat().st_mtime > OLD_SECONDS:
+                left.append(path)
     find = f"find {home} -name '{cache.DRAFT}*' -mtime +0"
     remedy = f"remove {len(left)} drafts of killed processes: {find}"
-    found = f"{len(files):,} files of {total / 1e9:.1f} GB, each checked when it is used"
+    found = f"{len(sizes):,} files of {sum(sizes) / 1e9:.1f} GB, each checked when it is used"
     yield Finding("cached", found, f"{remedy} -exec rm -r {{}} +" * bool(left))
 
 

@@ -125,13 +125,29 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 def draft_prefix() -> str:
     """How the names of this process's drafts begin."""
-    return f"{DRAFT}{socket.gethostname()}-{os.getpid()}-"
+    return f"{DRAFT}{_machine()}-{os.getpid()}-"
+
+
+def _machine() -> str:
+    """Name this machine, or the container in it: each numbers its processes by itself."""
+    try:
+        space = Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:  # not Linux
+        space = 0
+    return f"{socket.gethostname()}-{space}"
+
+
+def drafts(folder: Path) -> Iterator[Path]:
+    """Go through the drafts in and below a folder, whatever others finish or remove meanwhile."""
+    for parent, names, _ in os.walk(folder):
+        yield from (Path(parent, name) for name in names if name.startswith(DRAFT))
+        names[:] = [name for name in names if not name.startswith(DRAFT)]
 
 
 def clear_drafts(folder: Path) -> None:
     """Remove the drafts in and below a folder that killed processes of this machine have left."""
-    ours = re.compile(rf"{re.escape(DRAFT)}{re.escape(socket.gethostname())}-(\d+)-")
-    for path in [*folder.rglob(f"{DRAFT}*")]:
+    ours = re.compile(rf"{re.escape(DRAFT)}{re.escape(_machine())}-(\d+)-")
+    for path in drafts(folder):
         found = ours.match(path.name)
         if found and not _is_alive(int(found[1])):
             shutil.rmtree(path, ignore_errors=True)
