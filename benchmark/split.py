@@ -14,6 +14,7 @@ from benchmark.core.files import write_table
 from benchmark.core.protocols import Protocol
 from benchmark.options import ONE_PROTOCOL, ONE_SPLIT, Options, command
 from datasets import Dataset
+from datasets.names import readable
 
 
 def table(dataset: Dataset, protocol: Protocol) -> pd.DataFrame:
@@ -26,7 +27,8 @@ def table(dataset: Dataset, protocol: Protocol) -> pd.DataFrame:
         and ``test``, or ``within`` and ``across`` of a set that is tested on two. A picture that a
         repeat has no use for is not there.
     """
-    names, files = np.array(dataset.class_names), np.array(dataset.ids, object)
+    names = np.array(dataset.class_names)
+    files = np.array([*map(readable, dataset.ids)], object)
     parts = []
     for repeat in range(protocol.repeats):
         rows = protocol.rows(dataset, deep=False, repeat=repeat)

@@ -23,6 +23,7 @@ from benchmark.core.protocols import Protocol, Rows
 from benchmark.core.records import OUTSIDE, REPEATS, Environment, Measured, ModelFacts, Record
 from benchmark.core.runs import describe, facts_of
 from datasets import Dataset, InputError, limits
+from datasets.names import readable
 from datasets.pictures import file_stamp
 
 NOT_CLASSES = ("repeat", "file", "true", "said", "confidence")  # columns of a file of predictions
@@ -197,19 +198,21 @@ def runs(
 ) -> list[tuple[Record, Predictions]]:
     """Make what was said elsewhere the runs of a model, a repeat each.
 
-    What is said of pictures that are not tested is left aside.
+    Pictures are named as their files are, or as `readable` writes these. What is said of some that
+    are not tested is left aside.
 
     Raises
     ------
     InputError
         If a test picture is missing or there twice, or a file is not of the data set.
     """
-    known = set(dataset.ids)
+    known = {readable(name): name for name in dataset.ids} | {name: name for name in dataset.ids}
     if strange := [file for file in answers.files if file not in known]:
         raise InputError(
             f"{answers.path} has {len(strange)} lines of files that are not of {dataset.name}, "
             f"such as '{strange[0]}': name them as 'python -m benchmark.split' does"
         )
+    answers = replace(answers, files=[known[file] for file in answers.files])
     protocol = replace(protocol, repeats=answers.n_repeats)
     made = []
     for repeat in range(protocol.repeats):

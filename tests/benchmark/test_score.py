@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark import compare, report, run, score, verify
+from benchmark import compare, report, run, score, split, verify
 from benchmark.core import outside
 from benchmark.core.protocols import Fair
 from benchmark.core.store import Results
 from benchmark.scores.metrics import METRICS
 from benchmark.scores.rows import read_row
 from datasets import Dataset, InputError
+from datasets.names import readable
 from tests.conftest import Command, write_shapes
 
 NEED_PROBABILITIES = {"log_loss", "top2_accuracy", "ece"}
@@ -179,6 +180,24 @@ def test_columns_may_be_called_as_the_classes_and_other_pictures_be_there_too(
     assert tree.scores is not None
     assert mine.scores is not None
     assert np.array_equal(mine.scores.answers.predicted[0], tree.scores.answers.predicted[0])
+
+
+def test_a_picture_is_named_as_its_file_is_or_as_the_tables_here_write_it(
+    shapes: Dataset, tmp_path: Path
+) -> None:
+    odd = dataclasses.replace(shapes, ids=tuple(f"={name}\x07" for name in shapes.ids))
+    protocol = Fair(train_size=40)
+    rows = protocol.rows(odd, deep=False, repeat=0)
+    made = []
+    for name in (str, readable):
+        table = pd.DataFrame({"file": [name(odd.ids[row]) for row in rows.scored], "said": "bar"})
+        table.to_csv(tmp_path / "said.csv", index=False)
+        answers = outside.read(tmp_path / "said.csv", odd.class_names)
+        ((_, predictions),) = outside.runs("mine", answers, odd, protocol)
+        made.append(predictions.probabilities)
+    assert (made[0] == made[1]).all()
+    tested = split.table(odd, protocol).query("part == 'test'")["file"]
+    assert {*tested} == {*answers.files}
 
 
 def test_rows_of_other_pictures_are_told_of_and_not_compared(

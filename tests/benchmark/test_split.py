@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -67,6 +68,18 @@ def test_a_set_that_is_tested_on_another_has_both_tests(
     assert {*table["part"]} == {"training", "selection", "within", "across"}
     across = table.loc[table["part"] == "across", "file"]
     assert across.str.startswith("fer2013/").all()
+
+
+def test_names_that_a_spreadsheet_would_compute_are_words_in_the_table(
+    tmp_path: Path, run_command: Command, picture: Callable[..., None]
+) -> None:
+    for i in range(8):
+        picture(tmp_path / "set" / ("a", "=cmd|'")[i % 2] / f"{i}\x1b.png", i)
+    table = written(run_command, tmp_path / "s.csv", "--data", tmp_path / "set")
+    assert {*table["class"]} == {"a", "'=cmd|'"}
+    assert {*table["file"].str[0]} == {"a", "'"}
+    assert (table["file"].str.split("/").str[0] == table["class"]).all()
+    assert table["file"].str.endswith(r"\x1b.png").all()
 
 
 def test_wrong_input_is_one_line_and_status_2(
