@@ -14,6 +14,11 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 OWN_PACKAGES = ("baselines", "benchmark", "datasets", "deepnets")
+COUNTS = {  # variables of the environment
+    "LOKY_MAX_CPU_COUNT": "a number of cores",
+    "LARGER_INPUTS": "how many times larger inputs may be",
+}
+MOST_DIGITS = 40  # of one of them
 ADDRESSES = 5e9  # bytes that torch takes, and OpenBLAS waits for without end where they are not
 
 
@@ -67,11 +72,13 @@ def _check_addresses() -> None:
             )
 
 
-def _check_cores() -> None:
-    """Refuse a number of cores that is none: joblib, which counts them, ends at it or takes one."""
-    given = os.environ.get("LOKY_MAX_CPU_COUNT", "1")
-    if not given.strip().isdecimal() or int(given) < 1:
-        _refuse(f"LOKY_MAX_CPU_COUNT is {given!r}: set it to a number of cores, or unset it")
+def _check_numbers() -> None:
+    """Refuse numbers that are none: joblib, which counts cores, ends at one or takes one core."""
+    for name, what in COUNTS.items():
+        given = os.environ.get(name, "1").strip()
+        if not given.isdecimal() or len(given) > MOST_DIGITS or int(given) < 1:
+            shown = given if len(given) <= MOST_DIGITS else f"{given[:MOST_DIGITS]}..."
+            _refuse(f"{name} is {shown!r}: set it to {what}, or unset it")
 
 
 # While Python locates the module of a command, the first argument is "-m" and nothing else. What a
@@ -83,7 +90,7 @@ if sys.argv[:1] == ["-m"]:
     signal.signal(signal.SIGINT, _leave)
     sys.excepthook = _tell
     _check_addresses()
-    _check_cores()
+    _check_numbers()
     if isinstance(sys.stdout, io.TextIOWrapper):  # it may be closed
         sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does
     os.environ["MPLBACKEND"] = "agg"

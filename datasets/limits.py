@@ -18,6 +18,8 @@ TEXT_BYTES = 1 << 20  # of a configuration, a grid, or another text that is read
 NAME = 100  # bytes of the name of a set or a model; files are called by both, in 255 bytes
 SHOWN = 200  # characters of what is wrong, in a message
 
+MOST = (1 << 63) - 1  # of anything: what can be asked of a file or an array
+DIGITS = 20  # which any number of so many times a bound is beyond
 VARIABLE = "LARGER_INPUTS"  # of the environment: how many times larger all may be
 _LARGER = (
     *("PICTURE_BYTES", "PIXELS", "TABLE_BYTES", "PIXEL_TABLE_BYTES", "LINE", "ARRAY_BYTES"),
@@ -35,8 +37,8 @@ def allow(times: int) -> None:
 def follow() -> None:
     """Take the bounds that the environment says."""
     times = os.environ.get(VARIABLE, "")
-    larger = int(times) if times.isdecimal() else 1
-    globals().update({name: larger * usual for name, usual in _USUAL.items()})
+    larger = int(times[:DIGITS]) if times.isdecimal() else 1  # beyond these all is the most
+    globals().update({name: min(larger * usual, MOST) for name, usual in _USUAL.items()})
 
 
 def cut(text: str) -> str:

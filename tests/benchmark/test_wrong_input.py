@@ -306,6 +306,15 @@ def test_a_number_of_cores_that_is_none_is_refused(given: str) -> None:
     assert done.stderr == expected
 
 
+@pytest.mark.parametrize("given", ["much", "0", "9" * 5000])
+def test_a_number_of_times_that_is_none_is_refused(given: str) -> None:
+    done = in_environment("print('on')", LARGER_INPUTS=given)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: LARGER_INPUTS is '{given[:40]}")
+    assert done.stderr.endswith(": set it to how many times larger inputs may be, or unset it\n")
+    assert len(done.stderr) < 200
+
+
 def test_a_library_that_the_environment_is_wrong_for_is_told_in_a_line() -> None:
     done = in_environment("import sklearn", SKLEARN_WORKING_MEMORY="much")
     assert done.returncode == 2

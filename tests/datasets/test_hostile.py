@@ -199,6 +199,24 @@ def test_larger_pictures_are_read_where_that_is_asked_for(
     assert int((tmp_path / "bound").read_text()) == limits.PIXELS == 1 << 27
 
 
+@pytest.mark.usefixtures("bounds")
+@pytest.mark.parametrize("times", [10**13, 10**4000])
+def test_what_may_be_larger_without_end_is_read_as_ever(
+    times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples.write_fer2013(tmp_path, n=20)
+    monkeypatch.setenv("FER2013_DIR", str(tmp_path))
+    limits.allow(times)
+    assert len(datasets.load("fer2013")) == 20
+
+
+@pytest.mark.usefixtures("bounds")
+def test_a_number_of_too_many_digits_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(limits.VARIABLE, "9" * 5000)
+    limits.follow()
+    assert limits.PIXELS == limits.MOST
+
+
 def test_few_large_grey_pictures_wait_for_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
