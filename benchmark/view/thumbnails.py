@@ -155,7 +155,7 @@ def _longer_side(path: Path) -> int:
     try:
         with Image.open(path) as picture:
             return max(picture.size)
-    except OSError:
+    except Exception:  # whatever parts that reading passes over make Pillow say
         return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from benchmark.core.store import Results
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import explorer, thumbnails
 from benchmark.view.explorer import Explorer
+from datasets import images, png
 from datasets.loaders.drawn import faces
 from datasets.registry import LOADERS
 from tests.conftest import Command
+from tests.datasets.samples import png_of
 
 MODELS = ("--model", "majority,decision-tree", "--train-size", "40", "--jobs", "1")
 FREE = {"digits", "folder", "generated"}  # sets whose pictures anybody may pass on
@@ -74,6 +77,20 @@ def test_a_folder_of_pictures_is_embedded_the_surest_mistakes_first(
     first = datasets.load(shapes_folder, 32).take(np.array(pictures["rows"][:1]))[0]
     apart = sheet[:32, :32, ::-1].astype(int) - first.transpose(1, 2, 0)
     assert np.abs(apart).mean() < 12, "the picture of its row, but for packing"
+
+
+def test_a_picture_whose_comment_is_too_long_has_no_size_that_is_known(tmp_path: Path) -> None:
+    done, data = cv2.imencode(".png", np.zeros((20, 30, 3), np.uint8))
+    assert done
+    plain, comment = data.tobytes(), b"Comment\0\0" + zlib.compress(bytes(1 << 21))
+    start = plain.index(b"IDAT") - 4
+    path = tmp_path / "picture.png"
+    path.write_bytes(plain)
+    assert thumbnails._longer_side(path) == 30
+    part = png_of((b"zTXt", comment)).removeprefix(png.BEGIN)
+    path.write_bytes(plain[:start] + part + plain[start:])
+    assert images.read(path.read_bytes()).shape == (20, 30, 3)
+    assert thumbnails._longer_side(path) == 0
 
 
 def test_answers_are_letters_and_confidence_is_finest_near_certainty() -> None:
