@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import time
 from collections import Counter
@@ -19,7 +20,16 @@ from datasets.pictures import read_whole
 from datasets.source import expanded
 
 CAMERA = "camera"  # and "camera:1" is the second
+SIDES = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
 MOST_DIGITS = 3  # of a camera's number
+# What FFmpeg may take a file for. Others are lists of files, and a picture of a numbered series: it
+# would read what lies beside them, or anywhere.
+FILMS = (
+    *("asf", "avi", "dv", "flv", "gif", "h264", "hevc", "m4v", "matroska", "webm", "mjpeg", "mov"),
+    *("mp4", "m4a", "3gp", "3g2", "mj2", "mpeg", "mpegts", "mpegvideo", "mxf", "ogg", "rm"),
+    "yuv4mpegpipe",
+)
+os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = f"format_whitelist;{','.join(FILMS)}"
 USUAL_RATE = 25.0  # pictures a second, of a film that does not say
 
 
@@ -114,10 +124,19 @@ class Given:
         except UnicodeEncodeError as error:  # OpenCV would die of it
             shown = readable(str(self.path))
             raise InputError(f"{shown}: a film's name must be UTF-8: rename it") from error
-        film = cv2.VideoCapture(self.number if self.path is None else str(self.path))
+        if self.path is None:
+            film = cv2.VideoCapture(self.number)
+        else:
+            film = cv2.VideoCapture(str(self.path.absolute()), cv2.CAP_FFMPEG)
         if not film.isOpened():
-            what = "no camera answers" if self.path is None else "it cannot be opened as a film"
+            kinds = ", ".join(sorted(images.SUFFIXES))
+            no_film = f"it cannot be opened as a film, and is no picture by its name ({kinds})"
+            what = "no camera answers" if self.path is None else no_film
             raise InputError(f"{self.path or self.name}: {what}")
+        width, height = (int(film.get(side)) for side in SIDES)
+        if width * height > limits.PIXELS:  # before any is decoded
+            film.release()
+            raise InputError(f"{self.path or self.name}: {width} x {height} pixels are too many")
         return film
 
 
