@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import hashlib
 import json
@@ -13,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 from safetensors import SafetensorError
@@ -95,6 +96,26 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         write_file(path, table.to_csv(index=False))
     except OSError as error:
         raise InputError(f"{path} cannot be written ({error.strerror})") from error
+
+
+def read_header(file: IO[str]) -> list[str]:
+    """Read which columns a CSV file, open at its beginning, names in its first line.
+
+    They are to be compared before `pandas.read_csv` goes on with them as ``names``: of a header
+    that it reads itself it takes the square of columns that are named alike.
+
+    Raises
+    ------
+    ValueError
+        If that line is too long, or no CSV.
+    """
+    line = file.readline(limits.LINE)
+    if len(line) == limits.LINE:
+        raise ValueError("its first line is too long")
+    try:
+        return next(csv.reader([line], strict=True))
+    except csv.Error as error:
+        raise ValueError(f"its first line: {error}") from error
 
 
 def make_folder(path: Path) -> None:

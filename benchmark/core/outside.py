@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark.core.files import digest
+from benchmark.core.files import digest, read_header
 from benchmark.core.models import models
 from benchmark.core.predictions import SUM_TOLERANCE, Predictions, probability_column
 from benchmark.core.protocols import Protocol, Rows
@@ -27,6 +28,7 @@ from datasets.names import readable
 from datasets.pictures import file_stamp
 
 NOT_CLASSES = ("repeat", "file", "true", "said", "confidence")  # columns of a file of predictions
+OTHERS = 100  # columns that there may be besides those of classes
 UNKNOWN = float("nan")
 
 
@@ -86,13 +88,9 @@ def read(path: Path, class_names: Iterable[str]) -> Answers:
     ------
     InputError
     """
-    table, names = _table(path), list(class_names)
-    columns = {
-        name: column
-        for name in names
-        for column in (name, probability_column(name))
-        if column in table and column not in NOT_CLASSES
-    }
+    names = list(class_names)
+    table = _table(path, len(names))
+    columns = _columns(path, table, names)
     if "file" not in table or not (columns or "said" in table):
         raise InputError(
             f"{path} needs a column 'file', and either 'said' or a column for each class "
@@ -111,13 +109,45 @@ def read(path: Path, class_names: Iterable[str]) -> Answers:
     return Answers(path, files, _repeats(path, table), probabilities, bool(columns))
 
 
-def _table(path: Path) -> pd.DataFrame:
+def _table(path: Path, n_classes: int) -> pd.DataFrame:
     file_stamp(path, limits.TABLE_BYTES)
     try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, compression=None)
+        with path.open(encoding="utf-8-sig", newline="") as lines:
+            columns = read_header(lines)
+            _check_columns(path, columns, n_classes + OTHERS)
+            return pd.read_csv(lines, names=columns, dtype=str, keep_default_na=False)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:  # of pandas' parser too
         reason = " ".join(str(error).split())
         raise InputError(f"{path} cannot be read as CSV ({reason})") from error
+
+
+def _check_columns(path: Path, columns: list[str], most: int) -> None:
+    if len(columns) > most:
+        raise InputError(
+            f"{path} has {len(columns):,} columns, and may have {most:,}: give 'file', and one "
+            "for each class"
+        )
+    name, times = max(Counter(columns).items(), key=lambda each: each[1], default=("", 0))
+    if times > 1:
+        raise InputError(f"{path} has {times} columns '{limits.cut(name)}': keep one")
+
+
+def _columns(path: Path, table: pd.DataFrame, names: list[str]) -> dict[str, str]:
+    """Which column has the probabilities of a class, for each that has one."""
+    columns: dict[str, str] = {}
+    taken = {*NOT_CLASSES, *map(probability_column, names)}
+    for name in names:
+        plain = [] if name in taken else [name]
+        there = [each for each in (*plain, probability_column(name)) if each in table]
+        if len(there) > 1:
+            raise InputError(
+                f"{path} has two columns for the class {name}, {' and '.join(there)}: keep one"
+            )
+        if there:
+            columns[name] = there[0]
+    return columns
 
 
 def _said(path: Path, table: pd.DataFrame, names: list[str]) -> np.ndarray:

@@ -28,6 +28,7 @@ from benchmark.core.files import (
     as_bytes,
     file_digest,
     one_line,
+    read_header,
     reading,
     stamp,
     sync,
@@ -54,6 +55,7 @@ logger = logging.getLogger(__name__)
 
 SUMS = "SHA256SUMS"
 PREDICTIONS = "predictions.npz"  # of a run
+LISTED = ["row", "file", "label", "person", "part"]  # columns of a list of pictures
 T = TypeVar("T", BoardRow, SearchRecord)
 # Digests by file, and the file or the folder (which ends with a slash) they are listed in place of.
 Change = tuple[Mapping[str, str], str]
@@ -303,7 +305,10 @@ class Results:
             return None
         try:
             with reading(path):
-                table = pd.read_csv(io.BytesIO(read_whole(path, limits.RECORD_BYTES)))
+                file = io.StringIO(read_whole(path, limits.RECORD_BYTES).decode(), newline="")
+                if read_header(file) != EPOCHS:
+                    raise ValueError("it is no table of epochs")
+                table = pd.read_csv(file, names=EPOCHS)
                 _check_epochs(table)
                 return table
         except DamagedError as error:
@@ -407,7 +412,10 @@ class Results:
             return None
         with self._checked(name):
             file_stamp(self.path / name, limits.TABLE_BYTES)
-            listed = pd.read_csv(self.path / name, dtype=str, keep_default_na=False)
+            with (self.path / name).open(encoding="utf-8", newline="") as lines:
+                if read_header(lines) != LISTED:
+                    raise ValueError("it is no list of pictures")
+                listed = pd.read_csv(lines, names=LISTED, dtype=str, keep_default_na=False)
             files = [*listed["file"]]
         if n is not None and len(files) != n:
             logger.warning("%s lists %s of %s pictures", self.path / name, len(files), n)
@@ -532,12 +540,11 @@ def _bytes_of_predictions(record: Record) -> int:
 
 def _check_epochs(table: pd.DataFrame) -> None:
     """Raise ValueError if a table cannot be that of a net's epochs."""
-    if [*table] != EPOCHS or not len(table):
-        raise ValueError("it is no table of epochs")
     values = table.to_numpy(np.float64)
     seconds, numbered = table["seconds"], np.arange(1, len(table) + 1)
     if (
-        np.isinf(values).any()
+        not len(table)
+        or np.isinf(values).any()
         or not np.array_equal(table["epoch"], numbered)
         or not seconds.between(0, MOST).all()
         or np.isnan(values[:, 1:3]).all()

@@ -255,6 +255,9 @@ CLASSES = ["p_bar", "p_disc", "p_ring"]
         (lambda t: t[["repeat", "file", "true"]], "and either 'said' or a column for each class"),
         (lambda t: t[:0], "has no line of predictions"),
         (lambda t: 'file,said\n"a,bar', "cannot be read as CSV"),
+        (lambda t: t.assign(bar=t["p_bar"]), "two columns for the class bar, bar and p_bar: keep"),
+        (lambda t: t.rename(columns={"p_bar": "p_disc"}), "has 2 columns 'p_disc': keep one"),
+        (lambda t: '"file,said\na,bar', "cannot be read as CSV"),
         (lambda t: changed(t, "file", "none.png"), "not of shapes, such as 'none.png'"),
         (lambda t: t[5:], "lacks 5 of the 30 test pictures in repeat 1, such as "),
         (lambda t: pd.concat([t, t[:1]]), "has 2 lines of "),
@@ -286,6 +289,27 @@ def test_a_file_that_cannot_be_scored_is_one_line_and_leaves_the_results_alone(
     assert err.strip().count("\n") == 0
     assert words in err
     assert (out / "SHA256SUMS").read_bytes() == before
+
+
+def test_columns_are_looked_at_before_the_time_is_spent_that_many_take(
+    scored: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pd, "read_csv", lambda *_, **__: pytest.fail("it takes the square"))
+    status, _, err = scored(f"file,said,{','.join('a' * 200_000)}\n")
+    assert (status, "has 200,002 columns, and may have 103" in err) == (2, True)
+    status, _, err = scored("file,said,a,a\n")
+    assert (status, "has 2 columns 'a': keep one" in err) == (2, True)
+    status, _, err = scored(f"{'a,' * (1 << 20)}\n")
+    assert (status, "its first line is too long" in err) == (2, True)
+
+
+def test_classes_may_be_called_as_columns_of_others_are(tmp_path: Path) -> None:
+    path, classes = tmp_path / "said.csv", ["cat", "p_cat"]
+    path.write_text("file,p_cat,p_p_cat\na.png,1,0\n")
+    assert outside.read(path, classes).probabilities.tolist() == [[1, 0]]
+    path.write_text("file,cat,p_cat\na.png,1,0\n")
+    with pytest.raises(InputError, match="two columns for the class cat, cat and p_cat"):
+        outside.read(path, classes)
 
 
 @pytest.mark.parametrize(

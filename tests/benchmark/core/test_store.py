@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 from numpy.f2py import crackfortran
@@ -94,6 +95,21 @@ def test_epochs_that_are_none_are_not_shown(
     Results(tmp_path).put_files("k", {"history.csv": content})
     assert Results(tmp_path).history("k") is None
     assert "its epochs are not shown" in caplog.text
+
+
+def test_columns_that_are_others_are_not_read_which_takes_the_square_of_their_number(
+    tmp_path: Path, shapes: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = Results(tmp_path)
+    results.put_pictures(shapes)
+    assert results.files(shapes.fingerprint, len(shapes)) == [*shapes.ids]
+    many = f"file{',a' * 200_000}\n".encode()
+    results.put_files("k", {"history.csv": many})
+    (tmp_path / store.list_of_pictures(shapes.fingerprint)).write_bytes(many)
+    monkeypatch.setattr(pd, "read_csv", lambda *_, **__: pytest.fail("it takes the square"))
+    assert results.history("k") is None
+    with pytest.raises(InputError, match="it is no list of pictures"):
+        results.files(shapes.fingerprint)
 
 
 def test_the_columns_of_epochs_are_those_that_are_written() -> None:
