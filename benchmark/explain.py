@@ -14,7 +14,7 @@ from rich.progress import Progress
 from benchmark.core.files import make_folder, write_file
 from benchmark.core.store import Results
 from benchmark.options import Options, Words, command, of_pictures
-from benchmark.use import draw, film, fitted, maps, scenes
+from benchmark.use import draw, film, fitted, look, maps, scenes
 from benchmark.use import typical as of_classes
 from benchmark.use.fitted import Fitted
 from benchmark.use.look import Looked, Looker, Surroundings
@@ -50,7 +50,9 @@ def main(
     if not what and not classes:
         raise click.UsageError("name pictures, a folder, a film or 'camera', or ask for --classes")
     given = scenes.several(what)
-    model = Fitted.load(options.results, fitted.find(options.results, named))
+    row = fitted.find(options.results, named)
+    look.check_apart(to, what, row)
+    model = Fitted.load(options.results, row)
     written = []
     if classes:
         written.append(_classes(options.results, model, to))

@@ -41,6 +41,7 @@ def main(
     """Say what WHAT shows: pictures, folders of them, films, or 'camera' (ended by Ctrl-C)."""
     given = scenes.several(what)
     row = fitted.find(options.results, named)
+    look.check_apart(to, what, row)
     model = Fitted.load(options.results, row)
     looker = Looker(model, Surroundings.of(row))
     console.say(told(looker), console.output())

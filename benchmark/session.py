@@ -15,6 +15,7 @@ from rich.text import Text
 
 from baselines.device import choose
 from benchmark.core import models, pool, runs, schedule
+from benchmark.core.files import check_apart
 from benchmark.core.progress import Display
 from benchmark.core.protocols import PROTOCOLS, Protocol, Slides, possible_splits
 from benchmark.core.records import Record
@@ -53,14 +54,8 @@ def load(options: Options) -> list[Dataset]:
     InputError
         If one cannot be used, or the results would lie among its pictures and be taken for some.
     """
-    out = options.out.resolve()
     for source in options.sources:
-        for folder in source.folders:
-            if out.is_relative_to(folder.resolve()):
-                raise InputError(
-                    f"the results folder {options.out} is among the pictures in {folder}, where "
-                    "its files would be taken for pictures: name another --out"
-                )
+        check_apart(options.out, source.folders, "--out")
     return [runs.load(source, options.size) for source in options.sources]
 
 

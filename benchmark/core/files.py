@@ -12,7 +12,7 @@ import stat
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -116,6 +116,16 @@ def read_header(file: IO[str]) -> list[str]:
         return next(csv.reader([line], strict=True))
     except csv.Error as error:
         raise ValueError(f"its first line: {error}") from error
+
+
+def check_apart(folder: Path, pictures: Iterable[Path], flag: str) -> None:
+    """Raise InputError if a folder that is written to, by a flag, lies in one of pictures."""
+    for each in pictures:
+        if folder.resolve().is_relative_to(each.resolve()):
+            raise InputError(
+                f"the folder {folder} is among the pictures in {each}, where its files would be "
+                f"taken for pictures: name another {flag}"
+            )
 
 
 def make_folder(path: Path) -> None:

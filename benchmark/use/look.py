@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.core import files
 from benchmark.core.predictions import probability_column
 from benchmark.core.runs import load
 from benchmark.scores.rows import Row
@@ -24,6 +25,7 @@ from benchmark.use.scenes import Given, Scene
 from datasets import Dataset, InputError, Source, crops
 from datasets.crops import Box
 from datasets.names import readable
+from datasets.source import expanded
 
 WHERE = ("x", "y", "width", "height")  # of a part, in pixels
 NO_FACE, UNLIKE = "no face found", "unlike what it knows"
@@ -44,6 +46,18 @@ def pictures_of(row: Row) -> Dataset:
     if dataset.fingerprint != about.fingerprint:
         raise InputError("they were changed since")
     return dataset
+
+
+def check_apart(to: Path, what: Sequence[str], row: Row) -> None:
+    """Raise InputError if answers would lie among the pictures asked about, or those of a row.
+
+    The next command would take what is drawn for pictures.
+    """
+    of_row: list[Path] = []
+    with contextlib.suppress(InputError):  # they are not here
+        of_row = Source.parse(row.entry.dataset.source).folders
+    asked = [path for path in map(expanded, what) if path.is_dir()]
+    files.check_apart(to, [*asked, *of_row], "--to")
 
 
 @dataclass(frozen=True, eq=False)

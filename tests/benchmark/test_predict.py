@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 import datasets
-from benchmark import predict, run
+from benchmark import explain, predict, run
 from benchmark.core.predictions import probability_column
 from benchmark.core.store import Results
 from benchmark.use import draw, faces, fitted, look
@@ -214,6 +215,32 @@ def test_wrong_input_is_one_line(
     for file in bare.glob("runs/*/model.s*"):
         file.unlink()
     assert "no fitted model" in fails("--out", bare, shapes_folder)
+
+
+@pytest.mark.parametrize("main", [predict.main, explain.main])
+def test_no_answer_lies_among_pictures_where_it_would_be_taken_for_one(
+    main: Callable[[], object],
+    run_command: Command,
+    ran: Path,
+    shapes_folder: Path,
+    tmp_path: Path,
+) -> None:
+    write_picture(tmp_path / "given" / "one.png")
+    (tmp_path / "link").symlink_to(tmp_path / "given")
+    for to, what in (
+        ("given", "given"),
+        ("given/said", "given"),
+        ("link", "given"),
+        ("given", "link"),
+        (shapes_folder / "disc", "given/one.png"),
+    ):
+        asked = ("--out", ran, "--model", "fair-60/knn", "--to", tmp_path / to, tmp_path / what)
+        status, _, err = run_command(main, *asked)
+        assert status == 2
+        (line,) = err.splitlines()
+        assert "is among the pictures in" in line
+        assert line.endswith("name another --to")
+    assert [each.name for each in (tmp_path / "given").iterdir()] == ["one.png"]
 
 
 def test_without_its_pictures_the_model_answers_and_says_what_it_cannot(
