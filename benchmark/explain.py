@@ -21,6 +21,7 @@ from benchmark.use.look import Looked, Looker, Surroundings
 from benchmark.use.maps import WAYS
 from benchmark.view import console, plots, text
 from datasets import InputError
+from datasets.names import readable
 
 ON_FILMS = ("gradcam", "occlusion")  # that take no seconds a scene, the better first
 MOST_CHECKED = 100  # pictures that the sanity check is made on
@@ -78,7 +79,7 @@ def main(
             found = maps.likeness(model.model, np.stack(explainer.seen[n]), explainer.said[n])
             console.say(found.lines(), console.output())
     few = ", ".join(map(str, written)) if len(written) < 4 else f"{len(written)} files in {to}/"
-    click.echo(f"written: {few or 'nothing'}")
+    click.echo(readable(f"written: {few or 'nothing'}"))
 
 
 @dataclasses.dataclass(eq=False)
@@ -110,14 +111,14 @@ class _Explainer:
         """Draw each part of a picture that was looked at, a file each."""
         model, written = self.looker.model, []
         if one.remark:
-            self.remarks.append(f"{one.scene.name}: {one.remark}")
+            self.remarks.append(f"{readable(one.scene.name)}: {one.remark}")
         for i, box in enumerate(one.parts):
             part = box.of(one.scene.picture)
             prepared, number = self._note(part, one.answers.said[i])
             face = f", face {i + 1} of {len(one.parts)}" if len(one.parts) > 1 else ""
             said = model.class_names[number]
             sure = text.score(one.answers.confidence[i])
-            title = f"{one.scene.name}{face}: {said}, {sure} % sure, says\n{_of(model)}"
+            title = f"{readable(one.scene.name)}{face}: {said}, {sure} % sure, says\n{_of(model)}"
             made = [WAYS[way].of(model.model, prepared, number) for way in self.ways]
             path = self.to / f"{scenes.file_name(one.scene.name)}{f'.{i + 1}' * bool(face)}.png"
             drawn = plots.explained(model.seen(part), prepared, made, said, title)

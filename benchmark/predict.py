@@ -21,6 +21,7 @@ from benchmark.use.doubt import COVERED, USUAL
 from benchmark.use.fitted import Fitted
 from benchmark.use.look import Looked, Looker, Surroundings
 from benchmark.view import console, text
+from datasets.names import readable
 
 SHOWN = 20  # answers on the screen; all are in the table
 TABLE = "predictions.csv"
@@ -65,7 +66,8 @@ def main(
     answers = look.table(lines, model)
     write_table(to / TABLE, answers)
     _show(answers)
-    click.echo(f"written: {to / TABLE}{'' if no_pictures else f', and the pictures in {to}/'}")
+    pictures_too = "" if no_pictures else f", and the pictures in {to}/"
+    click.echo(readable(f"written: {to / TABLE}{pictures_too}"))
 
 
 def encoded(picture: np.ndarray) -> bytes:
@@ -114,7 +116,7 @@ def _show(answers: pd.DataFrame) -> None:
     shown = pd.DataFrame({"file": first["file"]})
     if "seconds" in first:
         shown["seconds"] = ["" if pd.isna(each) else f"{each:.2f}" for each in first["seconds"]]
-    shown["said"] = first["said"].fillna("")
+    shown["said"] = first["said"].astype(object).fillna("")  # numbers if nothing is said
     shown["sure %"] = ["" if pd.isna(each) else text.score(each) for each in first["confidence"]]
     for name in ("set", "remark"):
         if name in first:

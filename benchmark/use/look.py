@@ -88,7 +88,7 @@ class Surroundings:
             framing = Framing.of(dataset) if looks_for_faces else None
             return cls(Known.of(dataset) if compared else None, framing)
         except InputError as error:
-            return cls(None, None, str(error))
+            return cls(None, None, readable(str(error)))
 
 
 @dataclass(frozen=True, eq=False)

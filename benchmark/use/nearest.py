@@ -12,6 +12,7 @@ from benchmark.use.doubt import Eyes, spread
 from benchmark.use.fitted import Fitted
 from benchmark.use.look import pictures_of
 from datasets import Dataset
+from datasets.names import readable
 
 MOST = 2_000  # training pictures that are compared
 
@@ -72,7 +73,7 @@ class Learnt:
         alike = (self.eyes.features(picture[None]) @ self.features.T)[0]
         return [
             Neighbour(
-                self.dataset.ids[row],
+                readable(self.dataset.ids[row]),
                 self.dataset.class_names[self.dataset.labels[row]],
                 self.dataset.take(np.array([row]))[0],
             )

@@ -91,7 +91,7 @@ class Given:
         try:
             yield Scene(self.name, images.read(read_whole(self.path, limits.PICTURE_BYTES)))
         except (OSError, ValueError) as error:
-            yield Scene(self.name, np.empty((0, 0, 3), np.uint8), fault=str(error))
+            yield Scene(self.name, np.empty((0, 0, 3), np.uint8), fault=readable(str(error)))
 
     def rate(self) -> float:
         """Pictures a second of a film; of a camera the usual number."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -270,6 +271,21 @@ def test_pictures_are_explained_each_in_a_file_and_again_the_same(
     assert files == [f"{name}_000.png.png" for name in ("bar", "disc", "ring")]
     for name in files:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_name_that_cannot_be_seen_is_written_out(
+    run_command: Command, ran: Path, one_of_each: Path, tmp_path: Path
+) -> None:
+    (one_of_each / "bar_000.png").rename(one_of_each / os.fsdecode(b"b\xff\x1b[31m.png"))
+    (one_of_each / "\x1bempty.png").touch()
+    asked = ("--model", "logistic-regression", "--how", "weights", one_of_each)
+    for name in (one_of_each / "disc_000.png", one_of_each / "ring_000.png"):
+        name.unlink()
+    out = explained(run_command, ran, tmp_path / "said", *asked)
+    assert r"\x1bempty.png: the file is empty" in out
+    assert r"b\xff\x1b[31m.png.png" in out.splitlines()[-1]
+    assert "\x1b" not in out
 
 
 def test_weights_and_classes_are_pictures_of_their_own(

@@ -21,7 +21,7 @@ from benchmark.core.store import Results
 from benchmark.use import draw, faces, fitted, look
 from benchmark.use.faces import Framing
 from benchmark.use.fitted import Fitted
-from datasets import Dataset, audit
+from datasets import Dataset, audit, limits
 from datasets.crops import Box
 from tests.conftest import FAST, Command, write_picture
 
@@ -109,6 +109,19 @@ def test_whatever_is_handed_in_is_answered_for_or_said_why_not(
     turned_one, upright = table.loc["turned.jpg"], table.loc["upright.jpg"]
     assert turned_one["said"] == upright["said"]
     assert turned_one["confidence"] == pytest.approx(upright["confidence"], abs=0.05)
+
+
+@pytest.mark.filterwarnings("error")
+def test_why_a_picture_is_not_answered_for_is_no_formula_and_no_code_for_a_terminal(
+    run_command: Command, ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = "=cmd|x!A1\x1b[31m.png"
+    with Path(name).open("wb") as file:
+        file.truncate(limits.PICTURE_BYTES + 1)  # a hole: no disk is taken
+    table, out = told(run_command, ran, tmp_path / "said", "--model", "fair-60/knn", name)
+    assert table.loc[0, "remark"].startswith(r"'=cmd|x!A1\x1b[31m.png has 268,435,457 bytes")
+    assert "\x1b" not in out
 
 
 def test_pictures_of_one_name_have_an_answer_each(
