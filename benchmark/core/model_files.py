@@ -7,6 +7,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmark.core.records import Record, to_text
 from datasets import limits
 
@@ -60,6 +62,24 @@ def load(home: Path) -> Any:
             f"{path} asks for {', '.join(foreign)}: it was not written by this project"
         )
     return skops.io.load(path, trusted=asked)
+
+
+def check(model: Any, record: Record) -> None:
+    """See that a model can be that of a run: it knows the classes, and answers about a picture.
+
+    Raises
+    ------
+    ValueError
+        What is wrong with it; what is no model at all raises whatever it likes.
+    """
+    classes = np.asarray(model.classes_)
+    trained = [*record.measured.trained_classes] if record.measured else []
+    if classes.dtype.kind != "i" or classes.tolist() != trained:
+        raise ValueError("it is no model of the classes that the run was shown")
+    size = record.dataset.size
+    answers = np.asarray(model.predict_proba(np.zeros((1, 3, size, size), np.uint8)))
+    if answers.shape != (1, len(trained)) or not np.isfinite(answers).all():
+        raise ValueError("it answers with no probability of each class")
 
 
 def _is_ours(name: str) -> bool:

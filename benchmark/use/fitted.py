@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.core import model_files
+from benchmark.core.files import reading
 from benchmark.core.records import SELECTION, Record
 from benchmark.core.store import Results
 from benchmark.scores import picks
@@ -83,19 +85,21 @@ class Fitted:
         Raises
         ------
         InputError
-            If it has none.
+            If it has none, or none that can be its own.
         """
         where = f"{row.place.dataset} {row.board} {row.place.model}"
         if not row.good:
             raise InputError(f"{where} has no run that is ok: {row.reason}")
         record = row.good[0]
-        if results.model_file(record.key) is None:
+        if (path := results.model_file(record.key)) is None:
             raise InputError(
                 f"{where} has its predictions in {results.path} but no fitted model: remove "
                 f"runs/{record.key} and run the same command again"
             )
         try:
             model = results.model(record.key)
+            with reading(path):
+                model_files.check(model, record)
         except ValueError as error:
             raise InputError(
                 f"{error}: remove runs/{record.key} and run the same command again"

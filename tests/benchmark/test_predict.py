@@ -7,12 +7,16 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from PIL import Image
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
 
 import datasets
 from benchmark import explain, predict, run
@@ -254,6 +258,37 @@ def test_no_answer_lies_among_pictures_where_it_would_be_taken_for_one(
         assert "is among the pictures in" in line
         assert line.endswith("name another --to")
     assert [each.name for each in (tmp_path / "given").iterdir()] == ["one.png"]
+
+
+@pytest.mark.parametrize(
+    ("foreign", "words"),
+    [
+        (StandardScaler().fit(np.eye(3)), "has no attribute 'classes_'"),
+        (KNeighborsClassifier(1).fit(np.eye(3), [0, 1, 2]), "found array with dim 4"),
+        (KNeighborsClassifier(1).fit(np.eye(3), [0, 1, 5]), "no model of the classes"),
+        (KNeighborsClassifier(1).fit(np.eye(3), [0.0, 1.0, 2.0]), "no model of the classes"),
+    ],
+    ids=["no classifier", "of two numbers", "of other classes", "of classes that are no numbers"],
+)
+def test_a_model_that_is_not_the_runs_own_is_told_in_a_line(
+    foreign: Any,
+    words: str,
+    run_command: Command,
+    ran: Path,
+    shapes_folder: Path,
+    tmp_path: Path,
+) -> None:
+    out = Path(shutil.copytree(ran, tmp_path / "out"))
+    results = Results(out)
+    run_of = fitted.find(results, "fair-60/knn").good[0]
+    results.write(f"runs/{run_of.key}/model.skops", skops.io.dumps(foreign))
+    asked = ("--out", out, "--to", tmp_path / "said", "--model", "fair-60/knn", shapes_folder)
+    status, _, err = run_command(predict.main, *asked)
+    assert status == 2
+    (line,) = err.splitlines()
+    assert "model.skops is damaged (" in line
+    assert words in line.lower()
+    assert line.endswith(f"remove runs/{run_of.key} and run the same command again")
 
 
 def test_without_its_pictures_the_model_answers_and_says_what_it_cannot(

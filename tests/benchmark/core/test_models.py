@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier
 
-from benchmark.core import models
+from benchmark.core import model_files, models
 from benchmark.core.store import Results
 from datasets import Dataset, InputError
 from deepnets.training.recipes import RECIPES
@@ -80,8 +80,11 @@ def test_a_class_may_be_missing_and_the_size_another(
         estimator.predict_proba(shapes.images[:5])
 
     # What is kept on disk predicts the same.
-    Results(tmp_path).put(record(board_row()), model=estimator)
+    row = board_row(size=48, class_counts={"a": 40, "b": 30, "c": 20})
+    ran = record(row, trained_classes=(0, 2))
+    Results(tmp_path).put(ran, model=estimator)
     loaded = Results(tmp_path).model("k")
+    model_files.check(loaded, ran)
     assert loaded.predict_proba(larger[:5]) == pytest.approx(proba, abs=1e-6)
 
 
