@@ -11,7 +11,7 @@ from benchmark.core.records import WITHIN
 from benchmark.use.doubt import Eyes, spread
 from benchmark.use.fitted import Fitted
 from benchmark.use.look import pictures_of
-from datasets import Dataset
+from datasets import Dataset, InputError
 from datasets.names import readable
 
 MOST = 2_000  # training pictures that are compared
@@ -57,13 +57,19 @@ class Learnt:
         Raises
         ------
         InputError
-            If the pictures are not here.
+            If the pictures are not here, or its protocol or split is not known here.
         """
         record = model.record
         dataset, facts = pictures_of(model.row), record.protocol
         split: Split = "across" if facts.split == WITHIN else facts.split  # type: ignore[assignment]
-        protocol = PROTOCOLS[facts.name](split, record.repeat + 1, facts.train_size)
-        rows = protocol.rows(dataset, record.model.deep, record.repeat).training
+        try:
+            protocol = PROTOCOLS[facts.name](split, record.repeat + 1, facts.train_size)
+            rows = protocol.rows(dataset, record.model.deep, record.repeat).training
+        except KeyError as error:
+            raise InputError(
+                f"made by a protocol that is not known here ({facts.label}, {facts.split}): use "
+                "the version that made it"
+            ) from error
         some = spread(rows, MOST)
         eyes = Eyes.open(dataset.size)
         return cls(dataset, some, eyes, eyes.features(dataset.take(some), keep=True))

@@ -23,6 +23,7 @@ from benchmark.use.look import Looked, Looker, Surroundings
 from benchmark.use.nearest import Learnt, Neighbour
 from benchmark.use.scenes import Scene
 from datasets import InputError, images
+from datasets.names import readable
 
 MOST_BYTES = 20 << 20  # of a picture that is sent
 SHOWN_SIDE = 640  # pixels of the longer side of what is sent back
@@ -192,7 +193,10 @@ def app(board: Leaderboard, hosts: Sequence[str]) -> flask.Flask:
         except ValueError as error:
             return {"error": str(error)}, 400
         scene = Scene("picture", picture)
-        answers: list[Mapping[str, Any]] = [known.answer(scene, name) for name in asked]
+        try:
+            answers: list[Mapping[str, Any]] = [known.answer(scene, name) for name in asked]
+        except InputError as error:  # a model that is damaged
+            return {"error": readable(str(error))}, 500
         return {"answers": answers}
 
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
@@ -81,6 +82,34 @@ def test_what_it_compares_with_are_the_pictures_that_the_model_learnt_from(ran: 
     assert not {*learnt.rows.tolist()} & {*said.rows.tolist()}
     own = learnt.dataset.take(learnt.rows[:1])[0]
     assert learnt.nearest(own, 1)[0].file == learnt.dataset.ids[learnt.rows[0]]
+
+
+@pytest.mark.parametrize("named", ["name", "split"])
+def test_of_a_protocol_that_is_none_it_answers_without_what_was_learnt_from(
+    named: str, ran: Path, tmp_path: Path, disc: bytes
+) -> None:
+    out = Path(shutil.copytree(ran, tmp_path / "out"))
+    for path in out.glob("runs/*/run.json"):
+        record = json.loads(path.read_text())
+        record["protocol"][named] = "fairer"
+        path.write_text(json.dumps(record))
+    here = serving.app(Leaderboard.compute(Results(out)), [HOST]).test_client()
+    asked = "/answer?model=fair-60/knn"
+    response = here.post(asked, data=disc, headers={"Host": HOST})
+    assert response.status_code == 200, response.text
+    (part,) = response.get_json()["answers"][0]["parts"]
+    assert part["said"] == "disc"
+    assert part["neighbours"] == []
+
+
+def test_of_a_model_that_is_damaged_it_says_so(ran: Path, tmp_path: Path, disc: bytes) -> None:
+    out = Path(shutil.copytree(ran, tmp_path / "out"))
+    for path in out.glob("runs/*/model.skops"):
+        path.write_bytes(b"")
+    here = serving.app(Leaderboard.compute(Results(out)), [HOST]).test_client()
+    response = here.post("/answer?model=fair-60/knn", data=disc, headers={"Host": HOST})
+    assert response.status_code == 500
+    assert "is not as it was written: remove" in response.get_json()["error"]
 
 
 @pytest.mark.parametrize(
