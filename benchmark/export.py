@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from benchmark.core.files import DAMAGE, write_file
+from benchmark.core.files import DamagedError, write_file
 from benchmark.core.store import Results
 from benchmark.options import Options, command
 from benchmark.use import card, fitted, onnx_files
 from benchmark.use.fitted import Fitted
 from benchmark.use.onnx_files import TOLERANCE, Exported
-from benchmark.view import console
-from datasets import InputError, limits
-from datasets.pictures import read_whole
+from benchmark.view import console, page
+from datasets import InputError
+from datasets.pictures import read_text
 
-SUFFIX = ".onnx"
+SUFFIX, CARD = ".onnx", ".md"
 
 
 @command("out")
@@ -44,6 +43,7 @@ def main(options: Options, named: str | None, to: Path, tolerance: float) -> Non
     """
     if to.suffix != SUFFIX:
         raise InputError(f"{to} does not end in {SUFFIX}: name another --to")
+    _check_replaceable(to.with_suffix(CARD))
     onnx_files.check_installed()
     row = fitted.find(options.results, named)
     model = Fitted.load(options.results, row)
@@ -59,13 +59,22 @@ def main(options: Options, named: str | None, to: Path, tolerance: float) -> Non
     click.echo(f"written: {', '.join(map(str, written))}")
 
 
+def _check_replaceable(path: Path) -> None:
+    """Raise InputError if a file that is no card of ours, such as a README, is where one goes."""
+    if path.exists() and not card.is_card(read_text(path)):
+        raise InputError(
+            f"{path} is no card of an exported model, and one would replace it: move it, or name "
+            "another --to"
+        )
+
+
 def _write(exported: Exported, to: Path, audit: str) -> list[Path]:
     """Write the files; one in 8 bits of an earlier export does not stay beside a new model."""
     contents: dict[Path, bytes | str] = {}
     for each in (exported.whole, exported.small):
         if each is not None:
             contents[to.with_name(card.name_of(to.name, each))] = each.content
-    contents[to.with_suffix(".md")] = card.card(exported, to.name, audit)
+    contents[to.with_suffix(CARD)] = card.card(exported, to.name, audit)
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         to.with_name(f"{to.stem}.int8{SUFFIX}").unlink(missing_ok=True)
@@ -78,15 +87,10 @@ def _write(exported: Exported, to: Path, audit: str) -> list[Path]:
 
 def _audit(results: Results, model: Fitted) -> str:
     """What an audit in the results folder found in the model's data, or nothing."""
-    path = results.path / "audit.json"
     try:
-        found = json.loads(read_whole(path, limits.TABLE_BYTES))
-        same = found["data"]["fingerprint"] == model.record.dataset.fingerprint
-        return str(found["summary"]) if same else ""
-    except FileNotFoundError:
-        return ""
-    except DAMAGE as error:
-        raise InputError(f"{path} is damaged ({error}): audit again, or remove it") from error
+        return page.audit_of(results, {model.record.dataset.fingerprint})
+    except DamagedError as error:
+        raise InputError(f"{error}: audit again, or remove it") from error
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from benchmark.use.onnx_files import Exported, Measured, metadata
 from benchmark.view import text
 from benchmark.view.markdown import plain
 
+OURS = "by this project's run"  # what no other text says
 TASK = "image-classification"
 OF_DATA = "majority_"  # how the metrics begin that are of the test pictures and of no model
 LICENCE = (
@@ -69,6 +70,11 @@ def card(exported: Exported, file: str, audit: str = "") -> str:
     return str(ModelCard(f"---\n{header}\n---\n\n" + "\n\n".join(filter(None, parts)) + "\n"))
 
 
+def is_card(text: str) -> bool:
+    """Whether a text is such a card, of whatever model."""
+    return text.startswith("---\n") and OURS in text
+
+
 def _header(model: Fitted) -> ModelCardData:
     row, about = model.row, model.record.dataset
     results = [
@@ -113,7 +119,7 @@ def _what(model: Fitted, file: str) -> Iterable[str]:
     """What the model is, what goes in and what comes out."""
     row, about, says = model.row, model.record.dataset, metadata(model)
     yield f"`{file}` is a model of the kind {row.entry.model.kind}, fitted to {plain(about.name)}"
-    yield f"({plain(about.described)}) by this project's run `{model.record.key[:12]}`."
+    yield f"({plain(about.described)}) {OURS} `{model.record.key[:12]}`."
     if pretrained_on := row.entry.model.pretrained_on:
         yield f"Before, its net learnt from {plain(pretrained_on)}."
     elif row.is_deep:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import markupsafe
 import pandas as pd
 from matplotlib.figure import Figure
 
+from benchmark.core.files import DamagedError, reading
 from benchmark.core.models import code_hash
 from benchmark.core.store import Results
 from benchmark.scores import metrics
@@ -66,7 +67,7 @@ def publish(
             )
         facts = text.Facts.of(board)
         warning = text.HOW_TO_GET_REAL if facts.generated else ""
-        audit = _audit(results, board.table)
+        audit = _audit(board)
         results.write("leaderboard.md", markdown.leaderboard(shown, warning, audit))
         write(results, shown)
         opened = Explorer.of(board) if any(row.scores for row in board.rows) else None
@@ -136,17 +137,28 @@ def _mark(picture: Picture) -> str:
     return hashlib.sha256(repr((code, picture.drawn_from)).encode()).hexdigest()
 
 
-def _audit(results: Results, table: pd.DataFrame) -> str:
-    """The line an audit of this folder left about data on the leaderboard, or none."""
+def audit_of(results: Results, fingerprints: Container[str]) -> str:
+    """The line an audit of this folder left about data of one of these fingerprints, or none.
+
+    Raises
+    ------
+    DamagedError
+    """
     path = results.path / "audit.json"
-    if not path.is_file():
+    if not path.exists():
         return ""
-    try:
+    with reading(path):
         audit = json.loads(read_whole(path, limits.TABLE_BYTES))
-        known = audit["data"]["fingerprint"][:12] in set(table["data"])
+        known = audit["data"]["fingerprint"] in fingerprints
         return readable(f"{audit['data']['name']}: {audit['summary']}") if known else ""
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        logger.warning("%s is damaged (%s): audit again", path, error)
+
+
+def _audit(board: Leaderboard) -> str:
+    """The line an audit left about data on the leaderboard, or none; damage is told."""
+    try:
+        return audit_of(board.results, {row.fingerprint for row in board.rows})
+    except DamagedError as error:
+        logger.warning("%s: audit again", error)
         return ""
 
 

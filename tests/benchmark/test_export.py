@@ -186,10 +186,14 @@ def test_what_an_audit_found_is_on_the_card_if_it_is_of_these_data(
     out, to = Path(shutil.copytree(ran, tmp_path / "results")), tmp_path / "model.onnx"
     fingerprint = Results(out).rows()[0].dataset.fingerprint
     for data, shown in ((fingerprint, True), ("0" * 64, False)):
-        audit = {"data": {"fingerprint": data}, "summary": "Audit: nothing new."}
+        found = {"fingerprint": data, "name": "# \x1b[31mshapes"}
+        audit = {"data": found, "summary": "Audit: nothing new.\n# No title"}
         (out / "audit.json").write_text(json.dumps(audit))
         assert run_command(export.main, "knn", "--out", out, "--to", to)[0] == 0
-        assert ("Audit: nothing new." in to.with_suffix(".md").read_text()) == shown
+        card = to.with_suffix(".md").read_text()
+        line = r"\# \\x1b[31mshapes: Audit: nothing new.\\n# No title"
+        assert (line in card.splitlines()) == shown
+        assert "\x1b" not in card
     (out / "audit.json").unlink()
     os.mkfifo(out / "audit.json")
     status, _, err = run_command(export.main, "knn", "--out", out, "--to", to)
@@ -198,6 +202,22 @@ def test_what_an_audit_found_is_on_the_card_if_it_is_of_these_data(
     (out / "audit.json").write_text("{")
     status, _, err = run_command(export.main, "knn", "--out", out, "--to", to)
     assert (status, "audit again" in err) == (2, True)
+
+
+def test_a_text_that_is_no_card_is_not_replaced_by_one(
+    run_command: Command, ran: Path, tmp_path: Path
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("---\ntitle: mine\n---\n")
+    asked = ("knn", "--out", ran, "--to", tmp_path / "README.onnx")
+    status, _, err = run_command(export.main, *asked)
+    assert status == 2
+    (line,) = err.splitlines()
+    assert "README.md is no card of an exported model" in line
+    assert [each.name for each in tmp_path.iterdir()] == ["README.md"]
+    readme.unlink()
+    for _ in range(2):
+        assert run_command(export.main, *asked)[0] == 0, "a card of ours makes room"
 
 
 def test_no_file_in_8_bits_of_another_model_is_left(
