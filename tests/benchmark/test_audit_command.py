@@ -57,6 +57,16 @@ def test_copies_conflicts_and_unlisted_files_are_found(found: dict[str, Any]) ->
     assert found["classes"] == {"bar": 13, "disc": 13, "ring": 12}
 
 
+def test_a_name_that_cannot_be_seen_is_written_out(tmp_path: Path) -> None:
+    root = write_shapes(tmp_path / "shapes", per_class=12)
+    shutil.copy(root / "bar" / "bar_001.png", root / "disc" / os.fsdecode(b"\xff\x1b[31m.png"))
+    (root / "bar" / "bar_001.png").rename(root / "bar" / "\x1b[31m.png")
+    found = audit.examine(datasets.load(root))
+    (conflict,) = found["conflicting_labels"]
+    assert sorted(conflict["names"]) == [r"bar/\x1b[31m.png", r"disc/\xff\x1b[31m.png"]
+    assert f"({conflict['names'][0]})" in found["summary"]
+
+
 def test_every_split_is_counted_and_people_only_where_they_are_known(
     found: dict[str, Any],
 ) -> None:

@@ -11,6 +11,7 @@ def test_no_name_is_taken_for_html_a_link_or_a_cell() -> None:
     assert plain("a|b") == r"a\|b"
     assert plain("[x](http://y)") == r"[x\](http://y)"
     assert plain("a\nb") == "a b"
+    assert plain("# 1") == r"\# 1"
     assert plain("knn[n_neighbors=3]") == "knn[n_neighbors=3]"
 
 
