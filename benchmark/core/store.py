@@ -413,9 +413,10 @@ class Results:
         with self._checked(name):
             file_stamp(self.path / name, limits.TABLE_BYTES)
             with (self.path / name).open(encoding="utf-8", newline="") as lines:
-                if read_header(lines) != LISTED:
+                columns = read_header(lines)
+                if not {"file"} <= {*columns} <= {*LISTED}:
                     raise ValueError("it is no list of pictures")
-                listed = pd.read_csv(lines, names=LISTED, dtype=str, keep_default_na=False)
+                listed = pd.read_csv(lines, names=columns, dtype=str, keep_default_na=False)
             files = [*listed["file"]]
         if n is not None and len(files) != n:
             logger.warning("%s lists %s of %s pictures", self.path / name, len(files), n)
