@@ -22,7 +22,7 @@ from packaging.requirements import Requirement
 from benchmark.core import machine, processes
 from benchmark.options import Options, command
 from benchmark.view import console
-from datasets import cache, images
+from datasets import InputError, cache, images
 
 NAME = "classical-or-deep"
 ROOM = 2e9  # bytes free, below which a disk is soon full
@@ -189,11 +189,17 @@ def cached() -> Iterator[Finding]:
 
 
 def workers() -> Iterator[Finding]:
-    """A process beside this one starts and ends."""
+    """A process beside this one starts and ends, and sockets can be where they are to lie."""
+    try:
+        place, usual = processes.socket_folder(), tempfile.gettempdir()
+    except InputError as error:
+        yield Finding("workers", "no process can be started", str(error), True)
+        return
     process = processes.aside(os.getpid)
     process.join(WORKER_SECONDS)
     if process.exitcode == 0:
-        yield Finding("workers", "a process starts and ends")
+        elsewhere = f"; sockets lie in {place}, since {usual} is too long for them"
+        yield Finding("workers", f"a process starts and ends{elsewhere * (place != usual)}")
     else:
         process.kill()
         remedy = "see that /dev/shm can be written to and processes are not limited (ulimit -u -v)"

@@ -8,11 +8,13 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import util
 from multiprocessing.managers import SyncManager
 from multiprocessing.process import BaseProcess
 from typing import Any, NoReturn, Protocol
@@ -35,6 +37,9 @@ FOR_ALL = ["__main__", "benchmark.core.orphans", "benchmark.core.execute", "skop
 FOR_NETS = ["deepnets.training.classifier"]
 POLL_SECONDS = 0.2
 TRIAL_SECONDS = 60.0  # a model that takes longer for a few pictures counts as the longest
+# Bytes of a folder that sockets can lie in: of the 104 of a socket's name Python adds 32.
+SOCKETS = 70
+SHORT = ("/tmp", "/var/tmp", "/dev/shm")  # where they lie if that for temporary files has more
 MOST_BROKEN = 5  # times in a row that processes may end before any has made a run
 
 _messages: Any = None  # in a worker: where its epochs are told
@@ -59,11 +64,39 @@ def prepare(nets: bool = False) -> None:
     if START == "forkserver":
         context = multiprocessing.get_context(START)
         context.set_forkserver_preload([*FOR_ALL, *(FOR_NETS if nets else ())])
-        _see_to_source()
+        with contextlib.suppress(OSError):  # `Processes` begins it again, and tells why it cannot
+            _see_to_source()
+
+
+def socket_folder() -> str:
+    """Where sockets lie: with other temporary files, or where names are shorter.
+
+    Raises
+    ------
+    InputError
+        If there is no such place.
+    """
+    usual = tempfile.gettempdir()
+    if len(os.fsencode(usual)) <= SOCKETS:
+        return usual
+    for short in SHORT:
+        if os.access(short, os.W_OK | os.X_OK):
+            return short
+    raise InputError(f"{usual} is too long for sockets: set TMPDIR to {SOCKETS} letters or fewer")
+
+
+def _see_to_sockets() -> None:
+    """Let Python make its folder of sockets, which what it starts inherits, where they can be."""
+    usual, tempfile.tempdir = tempfile.tempdir, socket_folder()
+    try:
+        util.get_temp_dir()
+    finally:
+        tempfile.tempdir = usual
 
 
 def _see_to_source() -> None:
     """Begin what workers are forked from, if it does not run; it imports beside other work."""
+    _see_to_sockets()
     if START == "forkserver":
         from multiprocessing import forkserver  # not everywhere
 
@@ -315,6 +348,7 @@ def aside(function: Callable[..., object], *arguments: Any) -> BaseProcess:
     context: Any = multiprocessing.get_context(START)  # typeshed knows no Process of it
     given = dict(os.environ), function, *arguments
     process: BaseProcess = context.Process(target=_called_aside, args=given, daemon=True)
+    _see_to_source()
     with _deaf():
         process.start()
     return process

@@ -97,6 +97,35 @@ def test_drafts_of_killed_processes_are_told_with_what_removes_them() -> None:
     assert not found.is_fault
 
 
+def test_what_goes_while_the_cache_is_looked_at_does_no_harm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    goes, stays, link = (cache.folder() / ".draft-1" / name for name in ("goes", "stays", "link"))
+    goes.parent.mkdir(parents=True)
+    goes.write_bytes(b"1")
+    stays.write_bytes(b"12")
+    link.symlink_to("nothing")
+    look = Path.stat
+
+    def looked_at(path: Path, **how: bool) -> os.stat_result:
+        found = look(path, **how)
+        if path == goes:
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "stat", looked_at)
+    (first,), (second,) = doctor.cached(), doctor.cached()
+    assert first.found.startswith("2 files")
+    assert second.found.startswith("1 files")
+
+
+def test_sockets_that_lie_elsewhere_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "socket_folder", lambda: "/short")
+    (found,) = doctor.workers()
+    assert "sockets lie in /short" in found.found
+    assert not found.remedy
+
+
 def test_a_machine_that_starts_no_process_is_at_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     class Dead:
         exitcode = 1
