@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 OWN_PACKAGES = ("baselines", "benchmark", "datasets", "deepnets")
+SCRIPT = "classical-or-deep"  # the installed command, see setup.cfg
 COUNTS = {  # variables of the environment
     "LOKY_MAX_CPU_COUNT": "a number of cores",
     "LARGER_INPUTS": "how many times larger inputs may be",
@@ -81,17 +82,39 @@ def _check_numbers() -> None:
             _refuse(f"{name} is {shown!r}: set it to {what}, or unset it")
 
 
-# While Python locates the module of a command, the first argument is "-m" and nothing else. What a
-# command imports takes seconds, in which somebody at a terminal is to see that it is on its way,
-# and may think better of it. Pictures are drawn into files, whatever a screen would need, with
+def _open_closed() -> None:
+    """Put nothing in the place of standard streams that are closed.
+
+    What is opened next would come there, and hear what libraries write; Python has none for them.
+    """
+    for stream in (0, 1, 2):
+        try:
+            os.fstat(stream)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8")
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8")
+
+
+def _is_command() -> bool:
+    """Whether this is imported by a command.
+
+    While Python locates the module of one, the first argument is "-m" and nothing else.
+    """
+    return bool(sys.argv) and (sys.argv[0] == "-m" or Path(sys.argv[0]).stem == SCRIPT)
+
+
+# What a command imports takes seconds, in which somebody at a terminal is to see that it is on its
+# way, and may think better of it. Pictures are drawn into files, whatever a screen would need, with
 # no date in them and not as another file says that the environment names. What standard output
 # cannot encode is spelled out.
-if sys.argv[:1] == ["-m"]:
+if _is_command():
     signal.signal(signal.SIGINT, _leave)
     sys.excepthook = _tell
+    _open_closed()
     _check_addresses()
     _check_numbers()
-    if isinstance(sys.stdout, io.TextIOWrapper):  # it may be closed
+    if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does
     os.environ["MPLBACKEND"] = "agg"
     if (_drawing := importlib.util.find_spec("matplotlib")) and _drawing.origin:

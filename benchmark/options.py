@@ -444,8 +444,8 @@ def _option(of: Field[Any], changed: Mapping[str, Any]) -> click.Option:
 
 def _drop_output() -> None:
     """Let go of what standard output, which may be the full disk, could not take."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # `sys.stdout` is None where it is closed
 
 
 def stop_at_interrupt(*_: object) -> NoReturn:

@@ -259,7 +259,7 @@ def show(steps: Sequence[int], what: str) -> Iterable[int]:
         description=what,
         console=Console(stderr=True),
         transient=True,
-        disable=not sys.stderr.isatty(),
+        disable=sys.stderr is None or not sys.stderr.isatty(),
     )
 
 

@@ -374,7 +374,7 @@ def _begin_manager() -> None:
 
 
 def _fall_silent() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # `sys.stderr` is None where it is closed
 
 
 def end_with_parent() -> None:

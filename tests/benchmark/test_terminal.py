@@ -49,6 +49,66 @@ def test_an_interrupt_while_a_command_is_imported_is_one_line() -> None:
     assert ended.stderr == b"interrupted: nothing was begun\n"
 
 
+@pytest.fixture
+def installed(tmp_path: Path) -> str:
+    """The command as an installer writes it."""
+    script = tmp_path / "classical-or-deep"
+    lines = ["#!" + sys.executable, "import sys", "from benchmark.__main__ import main"]
+    script.write_text("\n".join([*lines, "sys.exit(main())"]))
+    return str(script)
+
+
+def started(
+    *command: str, closed: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of Python under an environment, with some streams closed by the shell."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, *command],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_installed_command_is_guarded_as_a_module_is(installed: str) -> None:
+    asked = "report", "--out", "none"
+    refused = started(installed, *asked, LOKY_MAX_CPU_COUNT="abc")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: LOKY_MAX_CPU_COUNT is 'abc'")
+    drawn = started(installed, "report", "--help", MPLBACKEND="nonsense", MATPLOTLIBRC="/dev/null")
+    assert (drawn.returncode, drawn.stderr) == (0, "")
+
+
+def test_an_interrupt_of_the_installed_command_is_one_line(installed: str) -> None:
+    code = f"import sys, signal; sys.argv[0] = {installed!r}; import benchmark; "
+    ended = started("-c", f"{code}signal.raise_signal(2)")
+    assert (ended.returncode, ended.stderr) == (130, "interrupted: nothing was begun\n")
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_becomes_one_that_nobody_reads(closed: str) -> None:
+    code = """
+import os, sys
+sys.argv[0] = "-m"
+import benchmark
+assert [os.fstat(each) and os.get_inheritable(each) for each in (0, 1, 2)] == [True] * 3
+assert os.dup(0) > 2
+print(sys.stdout.fileno(), file=sys.stderr)
+print(sys.stderr.fileno())
+"""
+    done = started("-c", code, closed=closed)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ("" if " >" in f" {closed}" else "2\n")
+    assert done.stderr == ("" if "2>" in closed else "1\n")
+
+
+def test_what_is_silenced_may_be_closed_already() -> None:
+    code = "from benchmark import options; from benchmark.core import processes; import sys; "
+    code += "sys.stdout = sys.stderr = None; options._drop_output(); processes._fall_silent()"
+    assert started("-c", code, closed=">&- 2>&-").returncode == 0
+
+
 def test_every_command_is_listed_with_what_it_does(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -315,6 +315,13 @@ def test_a_number_of_times_that_is_none_is_refused(given: str) -> None:
     assert len(done.stderr) < 200
 
 
+def test_a_number_of_cores_without_end_is_refused_and_cut() -> None:
+    done = in_environment("print('on')", LOKY_MAX_CPU_COUNT="9" * 5000)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: LOKY_MAX_CPU_COUNT is '9999")
+    assert len(done.stderr) < 200
+
+
 def test_a_library_that_the_environment_is_wrong_for_is_told_in_a_line() -> None:
     done = in_environment("import sklearn", SKLEARN_WORKING_MEMORY="much")
     assert done.returncode == 2
