@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import subprocess
@@ -71,9 +72,10 @@ def remember_bfloat16(apart: float) -> None:
 def bfloat16_apart() -> float | None:
     """Return what was kept for this machine and this release of torch, if anything was."""
     try:
-        return float(json.loads(read_whole(_kept(), limits.TEXT_BYTES)))
-    except (OSError, ValueError, TypeError):
+        apart = float(json.loads(read_whole(_kept(), limits.TEXT_BYTES)))
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError):
         return None
+    return apart if 0 <= apart < math.inf else None  # or it is damaged
 
 
 def _kept() -> Path:

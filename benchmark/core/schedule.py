@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import filelock
 import numpy as np
@@ -32,6 +33,8 @@ PREDICTED = 100  # pictures, of which the cost of predicting one is told
 START_UP = 1.0  # second; of a first fit that took no longer, imports may be a good part
 TRIAL_EPOCHS = 2  # a net's, of one batch each: the first is its warm-up
 FORWARD_SHARE = 1 / 3  # of a training step's arithmetic, the rest is the gradients'
+
+MOST = 1e9  # pictures, or seconds: what was kept is damaged if it has more
 
 # Of a net on a card, as reckoned before anything is measured; with kernels of 3 microseconds.
 SECONDS_A_LAYER = 2e-5  # of a step: five kernels or so, whatever their size
@@ -123,7 +126,8 @@ def _exponent(sizes: float, cost: float, other: float, most: float) -> float:
     """Power of the number of pictures that two costs grow by, from 0 to the most believed."""
     if min(cost, other) <= 0:
         return 0.0
-    return min(max(math.log(other / cost) / math.log(sizes), 0.0), most)
+    growth = (math.log(other) - math.log(cost)) / math.log(sizes)  # their ratio may be 0
+    return min(max(growth, 0.0), most)
 
 
 def measured(run: Run, took: Measured) -> Point:
@@ -136,9 +140,19 @@ def remembered() -> Points:
     """Costs measured on this machine before, by kind."""
     try:
         stored = json.loads(read_whole(_file(), limits.TABLE_BYTES))
-        return {name: [tuple(point) for point in points] for name, points in stored.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return {}  # never measured, or unreadable: it is measured anew
+        return {name: _checked(points) for name, points in stored.items()}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        return {}  # never measured, or damaged: it is measured anew
+
+
+def _checked(points: Any) -> list[Point]:
+    """Return what was kept of a kind, one point a size; ValueError if nothing ever cost that."""
+    by_size: dict[int, Point] = {n: (n, fit, predict) for n, fit, predict in points}
+    if not by_size or not all(
+        0 < n < MOST and 0 <= fit < MOST and 0 <= predict < MOST for n, fit, predict in points
+    ):
+        raise ValueError("no costs")
+    return [*by_size.values()]
 
 
 def remember(found: Points) -> None:

@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from benchmark import run
-from benchmark.core import models, pool, processes, schedule
+from benchmark.core import machine, models, pool, processes, schedule
 from benchmark.core import runs as work
 from benchmark.core.memory import Limits
 from benchmark.core.progress import Display
@@ -53,6 +53,47 @@ def test_a_classical_models_cost_grows_as_it_did_between_two_sizes(knn: work.Run
     expected = 2.0**3 + n_test * 0.04
     assert n_train % 4 == 0
     assert schedule.seconds(knn, points) == pytest.approx(expected)
+
+
+NESTED = "[" * 200_000
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        *(NESTED, "[]", '{"kind": []}', '{"kind": [[1, 2]]}', '{"kind": [[1, 2, "3"]]}'),
+        *('{"kind": [[-5, 1, 1]]}', '{"kind": [[0, 1, 1]]}', '{"kind": [[5, -1, 1]]}'),
+        *('{"kind": [[5, 1e999, 1]]}', '{"kind": [[5, 1, NaN]]}', '{"kind": [[5, null, 1]]}'),
+        f'{{"kind": [[5, 1{"0" * 400}, 1]]}}',
+    ],
+)
+def test_costs_that_are_damaged_are_measured_anew(kept: str) -> None:
+    schedule._file().write_text(kept)
+    assert schedule.remembered() == {}
+    schedule.remember({"kind": [(5, 1.0, 0.5)]})
+    assert schedule.remembered() == {"kind": [(5, 1.0, 0.5)]}
+
+
+def test_costs_kept_of_one_size_twice_count_once_and_tiny_ones_can_be_compared(
+    knn: work.Run,
+) -> None:
+    schedule._file().write_text('{"kind": [[5, 9, 9], [5, 1e8, 1], [6, 1e-320, 1]]}')
+    points = schedule.remembered()["kind"]
+    assert points == [(5, 1e8, 1), (6, 1e-320, 1)]
+    assert schedule.seconds(knn, points) > 0
+
+
+@pytest.mark.parametrize("kept", [NESTED, "1e999", "NaN", "-1", "1" + "0" * 400, '"inf"', "[]"])
+def test_what_is_damaged_of_bfloat16_was_never_kept(
+    kept: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept").write_text(kept)
+    monkeypatch.setattr(machine, "_kept", lambda: tmp_path / "kept")
+    machine.bfloat16_apart.cache_clear()
+    try:
+        assert machine.bfloat16_apart() is None
+    finally:
+        machine.bfloat16_apart.cache_clear()
 
 
 def test_what_was_measured_at_the_runs_own_size_is_what_it_costs(knn: work.Run) -> None:
