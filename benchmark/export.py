@@ -9,7 +9,7 @@ from rich.console import Console
 
 from benchmark.core.files import DamagedError, write_file
 from benchmark.core.store import Results
-from benchmark.options import Options, command
+from benchmark.options import Options, Real, command
 from benchmark.use import card, fitted, onnx_files
 from benchmark.use.fitted import Fitted
 from benchmark.use.onnx_files import TOLERANCE, Exported
@@ -31,7 +31,7 @@ SUFFIX, CARD = ".onnx", ".md"
 )
 @click.option(
     "--tolerance",
-    type=click.FloatRange(0, 1),
+    type=Real(0, 1),
     default=TOLERANCE,
     show_default=True,
     help="By which a probability may differ from the stored one.",

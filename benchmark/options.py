@@ -8,6 +8,7 @@ import errno
 import functools
 import json
 import logging
+import math
 import os
 import re
 import signal
@@ -55,9 +56,20 @@ class _Path(click.Path):
         return super().convert(value, param, ctx)
 
 
+class Real(click.FloatRange):
+    """A number between others, which NaN is not."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Refuse what is neither above nor below anything."""
+        number = super().convert(value, param, ctx)
+        return self.fail("nan is no number", param, ctx) if math.isnan(number) else number
+
+
 FOLDER = _Path(path_type=Path, file_okay=False)
 FILE = _Path(path_type=Path, exists=True, dir_okay=False)
-POSITIVE = click.IntRange(1)
+POSITIVE = click.IntRange(1, 10**6)
+AMOUNT = Real(0, 1e9, min_open=True)
+CORES = click.IntRange(1, 4096)
 AGAIN_SECONDS = 0.05  # after which an interrupt that was lost comes again
 TRIALS = 20  # points that Optuna chooses
 SCORED_ON_TEST = [name for name in PROTOCOLS if name != Search.name]
@@ -246,18 +258,16 @@ class Options:
     )
     device: str = flag("auto", type=click.Choice(["auto", "cpu", "cuda", "mps"]))
     jobs: int | None = flag(
-        type=POSITIVE, help="Runs at once.  [default: the cores; on a card no more than fit]"
+        type=CORES, help="Runs at once.  [default: the cores; on a card no more than fit]"
     )
-    threads: int = flag(1, type=POSITIVE, help="Of one run.")
+    threads: int = flag(1, type=CORES, help="Of one run.")
     backend: str = flag(
         "local", type=click.Choice(["local", "dask"]), help="What makes runs: here, or a cluster."
     )
     scheduler: str | None = flag(help="Address of the Dask scheduler, for --backend dask.")
-    time_limit: float | None = flag(
-        type=click.FloatRange(0, min_open=True), help="Seconds a run may take."
-    )
+    time_limit: float | None = flag(type=AMOUNT, help="Seconds a run may take.")
     memory_limit: float | None = flag(
-        type=click.FloatRange(0, min_open=True),
+        type=AMOUNT,
         help="Gigabytes of memory a run may hold.  [default: what the machine can bear]",
     )
     larger: int = flag(1, type=POSITIVE, help="Times that pictures and tables may be larger.")
@@ -267,7 +277,7 @@ class Options:
         help="Whether runs that have failed are made again, or their rows kept as they are.",
     )
     budget: float | None = flag(
-        type=click.FloatRange(0, min_open=True),
+        type=AMOUNT,
         help="Arithmetic of each net's training under fair, 10**12 operations.  "
         f"[default: {USUAL_BUDGET:g}]",
     )
@@ -397,7 +407,7 @@ def of_pictures(to: str, required: bool = True) -> Callable[[Any], Any]:
         ),
         click.option(
             "--seconds",
-            type=click.FloatRange(0, min_open=True),
+            type=AMOUNT,
             help="Of a film or a camera, at most.",
         ),
     ]

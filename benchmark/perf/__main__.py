@@ -10,7 +10,7 @@ import click
 
 from benchmark import session
 from benchmark.core import models
-from benchmark.options import Options, Words, command
+from benchmark.options import POSITIVE, Options, Words, command
 from benchmark.perf.sections import SECTIONS
 from benchmark.perf.table import machine, write_section
 
@@ -19,7 +19,7 @@ ALL_SECTIONS = ",".join(SECTIONS)
 
 @command("model", "data", "out")
 @click.option("--only", type=Words([*SECTIONS]), default=ALL_SECTIONS, show_default=True)
-@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--rounds", type=POSITIVE, default=3, show_default=True)
 def main(options: Options, only: tuple[str, ...], rounds: int) -> None:
     """Measure speed side by side with plain ways of doing the same; write OUT/perf.md and .csv."""
     (source,), (dataset,) = options.sources, session.load(options)

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from benchmark import advise, audit, report, run
+from benchmark import advise, audit, export, predict, report, run, search
 from benchmark.options import command, read_yaml
 from datasets import InputError
 from tests.conftest import FAST, Command, write_shapes
@@ -225,6 +225,36 @@ def test_a_configuration_that_is_no_file_or_never_ends_is_refused_unread(
         (tmp_path / "large", "may have 1,048,576"),
     ):
         wrong(run_command(run.main, "--data", shapes_folder, "--config", path), str(path), told)
+
+
+WITHOUT_END = "9" * 20
+
+
+@pytest.mark.parametrize(
+    ("main", "flag"),
+    [
+        *((run.main, f"--{name}") for name in ("jobs", "threads", "repeats", "larger", "tune")),
+        *((run.main, f"--{name}") for name in ("time-limit", "memory-limit", "budget", "size")),
+        *((predict.main, "--every"), (predict.main, "--seconds"), (search.main, "--trials")),
+    ],
+)
+def test_numbers_that_no_machine_can_count_to_are_refused(
+    run_command: Command, main: Callable[[], object], flag: str
+) -> None:
+    wrong(run_command(main, flag, WITHOUT_END), flag, "is not in the range")
+
+
+@pytest.mark.parametrize(
+    ("main", "flag"),
+    [
+        *((run.main, "--time-limit"), (run.main, "--memory-limit"), (run.main, "--budget")),
+        *((predict.main, "--seconds"), (export.main, "--tolerance")),
+    ],
+)
+def test_what_is_no_number_is_no_limit(
+    run_command: Command, main: Callable[[], object], flag: str
+) -> None:
+    wrong(run_command(main, flag, "nan"), flag, "nan is no number")
 
 
 def raising(error: BaseException) -> Callable[[], None]:
