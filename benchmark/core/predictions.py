@@ -10,6 +10,9 @@ from benchmark.core.records import ACROSS, SELECTION, TEST, WITHIN, Record
 
 SUM_TOLERANCE = 1e-3  # of the probabilities of a picture, as float32
 
+OF_A_PICTURE = 3 * 8 + 4 * len(SELECTION)  # bytes besides probabilities: numbers and a part
+HEADERS = 1024  # bytes, generous
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -77,6 +80,11 @@ class Predictions:
         sums = self.probabilities.sum(axis=1, dtype=np.float64)
         if (np.abs(sums[sums > 0] - 1) > SUM_TOLERANCE).any():
             raise ValueError("probabilities that do not sum to 1")
+
+
+def n_bytes(n_pictures: int, n_classes: int) -> int:
+    """How many bytes those of so many pictures have in their file, unpacked, at most."""
+    return n_pictures * (OF_A_PICTURE + 4 * n_classes) + HEADERS
 
 
 def probability_column(class_name: str) -> str:

@@ -482,7 +482,7 @@ class Results:
         """
         path = self.path / SUMS
         with reading(path):
-            text = read_whole(path, limits.TABLE_BYTES).decode() if path.exists() else ""
+            text = read_whole(path, limits.BOARD_BYTES).decode() if path.exists() else ""
             sums = {line[66:]: line[:64] for line in text.splitlines()}
             for name in sums:
                 if readable(name) != name or Path(name).is_absolute() or ".." in Path(name).parts:

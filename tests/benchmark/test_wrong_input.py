@@ -20,7 +20,7 @@ import pytest
 
 from benchmark import advise, audit, export, predict, report, run, search
 from benchmark.options import command, read_yaml
-from datasets import InputError
+from datasets import InputError, limits
 from tests.conftest import FAST, Command, write_shapes
 
 
@@ -225,6 +225,16 @@ def test_a_configuration_that_is_no_file_or_never_ends_is_refused_unread(
         (tmp_path / "large", "may have 1,048,576"),
     ):
         wrong(run_command(run.main, "--data", shapes_folder, "--config", path), str(path), told)
+
+
+def test_predictions_that_could_not_be_read_again_are_refused_before_anything_is_fitted(
+    run_command: Command, tmp_path: Path, shapes_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "TABLE_BYTES", 2000)
+    out = tmp_path / "out"
+    refused = run_command(run.main, *FAST, "--data", shapes_folder, "--out", out)
+    wrong(refused, "predictions of", "3 classes", "--larger")
+    assert not out.exists()
 
 
 WITHOUT_END = "9" * 20

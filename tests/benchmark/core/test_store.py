@@ -24,10 +24,12 @@ from sklearn.preprocessing import FunctionTransformer
 from benchmark import verify
 from benchmark.core import model_files, store
 from benchmark.core.files import DamagedError, digest, file_digest, write_file
+from benchmark.core.predictions import n_bytes
 from benchmark.core.records import (
     EPOCHS,
     OUTSIDE,
     SCHEMA,
+    SELECTION,
     Record,
     SearchRecord,
     Trial,
@@ -434,3 +436,20 @@ def test_a_damaged_list_of_pictures_is_written_again(tmp_path: Path, shapes: Dat
     path.write_bytes(b"")
     results.put_pictures(shapes)
     assert path.read_bytes() == written
+
+
+def test_a_list_of_digests_that_is_too_large_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Results(tmp_path).write("a.csv", "a")
+    monkeypatch.setattr(limits, "BOARD_BYTES", 10)
+    with pytest.raises(DamagedError, match="SHA256SUMS"):
+        Results(tmp_path).sums()
+
+
+def test_predictions_have_no_more_bytes_than_they_are_reckoned_to_have(tmp_path: Path) -> None:
+    said = predictions(np.array([0, 1, 0]), np.array([True, True, False]), part=SELECTION)
+    np.savez_compressed(tmp_path / "said.npz", **vars(said))
+    with zipfile.ZipFile(tmp_path / "said.npz") as packed:
+        unpacked = sum(each.file_size for each in packed.infolist())
+    assert unpacked <= n_bytes(3, 2)
