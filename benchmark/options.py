@@ -69,7 +69,7 @@ FOLDER = _Path(path_type=Path, file_okay=False)
 FILE = _Path(path_type=Path, exists=True, dir_okay=False)
 POSITIVE = click.IntRange(1, 10**6)
 AMOUNT = Real(0, 1e9, min_open=True)
-CORES = click.IntRange(1, 4096)
+CORES = click.IntRange(1, 1024)
 AGAIN_SECONDS = 0.05  # after which an interrupt that was lost comes again
 TRIALS = 20  # points that Optuna chooses
 SCORED_ON_TEST = [name for name in PROTOCOLS if name != Search.name]
