@@ -135,7 +135,7 @@ def _compare_row(
         real,
         same_predictions=paired and _probabilities(in_a[0], a) == _probabilities(in_b[0], b),
         fit_ratio=_fit_seconds(b) / (_fit_seconds(a) or np.nan),
-        differs=tuple(readable(short(each, limits.NAME)) for each in differs),
+        differs=tuple(short(readable(each), limits.NAME) for each in differs),
     )
 
 

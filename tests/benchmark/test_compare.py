@@ -124,8 +124,9 @@ def test_what_a_stranger_says_decided_a_run_is_told_so_that_it_can_be_seen(
     sides: tuple[Path, Path],
 ) -> None:
     put(sides[0], "knn", 150)
-    put(sides[1], "knn", 150, **{"\x1b[31m": 1, "=1+1": 2, "n" * 10_000: 3})
-    escaped, formula, long = the_row(sides).differs
+    put(sides[1], "knn", 150, **{"\x1b[31m": 1, "=1+1": 2, "n" * 10_000: 3, "\ud800": 4})
+    escaped, formula, long, half = the_row(sides).differs
+    assert half == r"\ud800 (None, 4)"
     assert (escaped, formula) == ("\\x1b[31m (None, 1)", "'=1+1 (None, 2)")
     assert len(long) == 100
     put(sides[1], "knn", 150, **{f"part {i}": i for i in range(1000)})
