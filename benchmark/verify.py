@@ -247,8 +247,9 @@ def check_published(out: Path, findings: Findings) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as temporary, waiting:
         fresh = Path(temporary)
         for name in PUBLISHED_FROM:
-            if (out / name).is_file():
-                shutil.copy(out / name, fresh)
+            file = out / name
+            if file.is_file() and file.stat().st_size <= limits.TABLE_BYTES:  # or it is not read
+                shutil.copy(file, fresh)
         for folder in ("runs", "data"):
             (fresh / folder).symlink_to((out / folder).resolve())
         listed = Results(out).sums()
