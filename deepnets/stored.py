@@ -33,33 +33,6 @@ def check_options(name: str, options: Collection[str]) -> None:
         )
 
 
-def _check_numbers(options: Any, most: int) -> None:
-    """Raise ValueError of a number larger than any that a net with such shapes is built by."""
-    if isinstance(options, dict | list):
-        for each in options.values() if isinstance(options, dict) else options:
-            _check_numbers(each, most)
-    elif isinstance(options, int | float) and not abs(options) <= most:
-        raise ValueError(f"the net that it names has an option above {most:,}")
-
-
-@contextlib.contextmanager
-def _fewer_parameters(than: int) -> Iterator[None]:
-    """Raise ValueError where nets are built of so many parameters or more, and build no further."""
-    from torch.nn.modules import module
-
-    made = itertools.count(1)
-
-    def count(*_: object) -> None:
-        if next(made) >= than:
-            raise ValueError("the net that it names has more layers than it has numbers for")
-
-    hook = module.register_module_parameter_registration_hook(count)
-    try:
-        yield
-    finally:
-        hook.remove()
-
-
 def load(
     path: Path, device: str = "auto", side: float = math.inf
 ) -> "NetClassifier | FrozenClassifier":
@@ -110,3 +83,30 @@ def load(
             raise ValueError(f"its numbers are not those of the net that it names, as {name}")
     kind = FrozenClassifier if is_frozen else NetClassifier
     return kind.load(path, device)
+
+
+def _check_numbers(options: Any, most: int) -> None:
+    """Raise ValueError of a number larger than any that a net with such shapes is built by."""
+    if isinstance(options, dict | list):
+        for each in options.values() if isinstance(options, dict) else options:
+            _check_numbers(each, most)
+    elif isinstance(options, int | float) and not abs(options) <= most:
+        raise ValueError(f"the net that it names has an option above {most:,}")
+
+
+@contextlib.contextmanager
+def _fewer_parameters(than: int) -> Iterator[None]:
+    """Raise ValueError where nets are built of so many parameters or more, and build no further."""
+    from torch.nn.modules import module
+
+    made = itertools.count(1)
+
+    def count(*_: object) -> None:
+        if next(made) >= than:
+            raise ValueError("the net that it names has more layers than it has numbers for")
+
+    hook = module.register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()

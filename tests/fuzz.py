@@ -50,7 +50,7 @@ from tests.datasets import samples
 
 SECONDS = 20  # that reading one input may take
 GIGABYTES = 4  # of address space that a batch may add to what its process has
-BATCH, SLOW, DRAWN = 500, 20, 1  # inputs that one process reads: usual, slow, drawn as a picture
+BATCH, SLOW, DRAWN = 1000, 20, 1  # inputs that one process reads: usual, slow, drawn as a picture
 TOLD = 200  # batches, after which it is told how far it is
 # What is put in the place of a value.
 VALUES: tuple[Any, ...] = (
