@@ -109,7 +109,10 @@ def _compare_row(
     if without:
         return Compared(*place, f"no result in {' and '.join(without)}")
     differs = [*itertools.islice(_differing(a.good[0].parts, b.good[0].parts), MOST)]
-    made_a, made_b = ([record.repeat for record in row.good] for row in (a, b))
+    made_a, made_b = (
+        [repeat for repeat, record in enumerate(row.runs) if record.status == "ok"]
+        for row in (a, b)
+    )
     if made_a != made_b:
         differs.append(f"repeats ({len(made_a)}, {len(made_b)})")
         # A repeat learns from pictures of its own: what both have made is compared.

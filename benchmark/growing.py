@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -62,4 +63,7 @@ class GrowingBoard:
 
 def _nicely(write: Callable[[], object], nice: int) -> None:
     os.nice(nice)
-    write()
+    try:
+        write()
+    except Exception:  # such as a full disk, which the last call tells of in a line
+        sys.exit(1)

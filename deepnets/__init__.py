@@ -25,7 +25,7 @@ from deepnets.registry import (
     is_of_timm,
     register,
 )
-from deepnets.stored import check_options, load
+from deepnets.stored import check_options, check_weights, load
 
 if TYPE_CHECKING:
     from deepnets.training.classifier import NetClassifier
@@ -55,6 +55,8 @@ def make(name: str, /, **settings: Any) -> "NetClassifier | FrozenClassifier":
 
     See `with_settings` of the two classes for the settings; the error is a ValueError.
     """
+    if settings.get("weights"):
+        check_weights(settings["weights"])
     check_options(name, settings.keys() - {"pretrained"})  # which is a setting of ours
     if name.startswith(FROZEN):
         from deepnets.training.frozen import FrozenClassifier

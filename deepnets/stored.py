@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from deepnets.training.classifier import NetClassifier
     from deepnets.training.frozen import FrozenClassifier
 
+LARGEST = 1 << 34  # bytes of weights
+HEADER = 1 << 24  # bytes in which they are named
+LETTERS = 1000  # of one of these names
 BUILT = 10  # times, at most, that a net of timm is built until it works
 HERE_ONLY = {"on_epoch", "weights", "cache"}  # parameters that `save` leaves out
 
@@ -31,6 +34,21 @@ def check_options(name: str, options: Collection[str]) -> None:
             f"{name} takes no '{asked[0]}': a net starts from weights by --weights, or as "
             "finetuned:NAME"
         )
+
+
+def check_weights(file: str) -> None:
+    """Raise ValueError if a file is none that a net can start from, before it is waited for."""
+    path = Path(file)
+    if path.exists() and not path.is_file():  # a pipe may never end
+        raise ValueError(f"{file} is no regular file: give weights in safetensors")
+    try:
+        with path.open("rb") as opened:
+            length = int.from_bytes(opened.read(8), "little")
+            names = json.loads(opened.read(length)) if length <= HEADER else ()
+    except (OSError, ValueError, RecursionError):
+        return  # what reads it tells what is wrong
+    if not names or path.stat().st_size > LARGEST or max(map(len, names)) > LETTERS:
+        raise ValueError(f"{file} holds more than the weights of a net: give other weights")
 
 
 def load(

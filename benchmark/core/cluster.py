@@ -213,9 +213,9 @@ def _stored(run: Run, made: Made | BaseException, results: Results) -> Record:
         record, files = made
     try:
         if files:
-            results.put_files(run.key, files)
+            results.put_files(run.key, files, record.status == "ok")
         else:
-            results.put(record)
+            record = results.put(record)
     except OSError as fault:
         return not_stored(run, fault)
     return record

@@ -8,6 +8,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from benchmark.core.files import file_digest, one_line
 from benchmark.core.fit import fit_and_predict
 from benchmark.core.records import Record
@@ -36,6 +38,8 @@ def execute(run: Run, results: Results, on_epoch: Callable[[Any], None] | None =
         if run.weights and file_digest(run.weights.path) != run.parts["weights"]:
             raise ValueError(f"{run.weights.path.name} changed while it was used: start again")
         estimator, predictions, measured = fit_and_predict(run, dataset, run.rows(), on_epoch)
+        if not np.isfinite(predictions.probabilities).all():
+            raise ValueError("its answers are no numbers, its training diverged: train it slower")
         record = run.record("ok", measured=measured)
         kept = estimator if run.protocol.keeps_models else None
         results.put(record, predictions, getattr(estimator, "history_", ()), kept)
@@ -44,5 +48,5 @@ def execute(run: Run, results: Results, on_epoch: Callable[[Any], None] | None =
         status = "out_of_memory" if no_memory else "failed"
         took, trace = time.perf_counter() - start, traceback.format_exc()
         record = run.record(status, one_line(error), seconds=took, traceback=trace)
-        results.put(record)
+        record = results.put(record)
     return record

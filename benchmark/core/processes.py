@@ -221,9 +221,8 @@ class Processes:
             broken = broken + 1 if len(records) == n_before else 0
         for run in left:
             record = run.record("failed", "the processes that were to make it ended at once")
-            results.put(record)
-            records[run.key] = record
-            display.end(run, record)
+            records[run.key] = results.put(record)
+            display.end(run, records[run.key])
         return records
 
     def _ended(
@@ -279,8 +278,7 @@ class Processes:
                 record = run.record("failed", reason)
         except OSError as error:  # The worker could not store its run: a full disk, most likely.
             return not_stored(run, error)
-        results.put(record)
-        return record
+        return results.put(record)
 
     def _waited(self, futures: set[Any]) -> tuple[set[Any], set[Any]]:
         """Wait a moment; return the futures that are done, and those that are not.

@@ -6,6 +6,7 @@ In comes JSON, checked; out go frozen dataclasses, and the same JSON again.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import functools
 import itertools
 import json
@@ -28,6 +29,8 @@ CLASSICAL, FROZEN, FINE_TUNED, FROM_SCRATCH, FOREIGN = KINDS = (
     "scored from outside",
 )
 
+LETTERS = 3000  # of a name: a file's has 255 bytes, each written out in ten letters at most
+STATUSES = ("ok", "failed", "timeout", "out_of_memory", "skipped")  # of a run
 MOST = 2**53  # no record counts as far
 # Columns of a net's epochs, those of `deepnets.training.engine.Epoch`, which has torch imported.
 EPOCHS = [
@@ -59,6 +62,8 @@ TOLD |= {"selected_on", "left_out", "space", "sampler", "metric"}
 def _check_written(*names: str) -> None:
     # Pages, tables and pictures rest on this, whoever wrote the record.
     for name in names:
+        if len(name) > LETTERS:
+            raise ValueError(f"'{limits.cut(name)}' is longer than any name")
         if readable(name) != name:
             raise ValueError(f"'{readable(name)}' was not written as names are")
 
@@ -137,6 +142,8 @@ class ProtocolFacts:
 
     def __post_init__(self) -> None:
         _check_written(self.name, self.label, self.split, self.usual_split, self.note)
+        if self.selected_on not in (TEST, "validation", "nothing"):
+            raise ValueError("models are selected on test or validation pictures, or on nothing")
 
     @property
     def board(self) -> str:
@@ -222,6 +229,10 @@ class Record(_OfRow):
 
     def __post_init__(self) -> None:
         measured = self.measured
+        if self.status not in STATUSES:
+            raise ValueError(f"a run is one of {', '.join(STATUSES)}")
+        if self.finished:
+            datetime.datetime.fromisoformat(self.finished)
         if not isinstance(self.parts.get("model", ""), str):
             raise ValueError("what decides a result names the model")
         if (self.status == "ok") != (measured is not None):
@@ -285,6 +296,14 @@ class BoardRow(_OfRow):
         ]
         keys = tuple(self.keys[i] for i in repeats)
         return dataclasses.replace(self, keys=keys, tried=tuple(tried))
+
+    def may_have(self, record: Record, repeat: int) -> bool:
+        """Whether a run can be one of the row's, of whatever setting."""
+        here, there = self.dataset, record.dataset
+        same = here.fingerprint == there.fingerprint and [*here.class_counts] == [
+            *there.class_counts
+        ]
+        return same and record.key == self.keys[repeat]
 
     def without_result(self, repeat: int, status: str, reason: str) -> Record:
         """Return what stands for the record of a run that has none."""

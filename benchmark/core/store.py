@@ -9,6 +9,7 @@ import io
 import itertools
 import json
 import logging
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -54,6 +55,7 @@ from datasets.pictures import file_stamp, open_arrays, read_whole
 logger = logging.getLogger(__name__)
 
 SUMS = "SHA256SUMS"
+DIGEST = re.compile("[0-9a-f]{64}")  # of a file in it
 PREDICTIONS = "predictions.npz"  # of a run
 LISTED = ["row", "file", "label", "person", "part"]  # columns of a list of pictures
 T = TypeVar("T", BoardRow, SearchRecord)
@@ -191,12 +193,14 @@ class Results:
         predictions: Predictions | None = None,
         history: Sequence[Any] = (),
         model: Any = None,
-    ) -> None:
+    ) -> Record:
         """Keep a run, in place of an earlier one of the same key; a dataclass an epoch of history.
 
         The files are ``run.json``, ``predictions.npz``, ``history.csv`` and those of `model_files`.
+        A run without a result takes no other's place that has one, which another command may have
+        made meanwhile. Returns the record that is kept.
         """
-        with self._placed(record.key) as draft:
+        with self._placed(record.key, record.status == "ok") as draft:
             (draft / "run.json").write_text(
                 to_text({"schema": SCHEMA, **asdict(record)}), encoding="utf-8"
             )
@@ -207,10 +211,11 @@ class Results:
                 table.to_csv(draft / "history.csv", index=False)
             if model is not None:
                 model_files.save(draft, model, record)
+        return record if record.status == "ok" else self.record(record.key) or record
 
-    def put_files(self, key: str, files: Mapping[str, bytes]) -> None:
-        """Keep a run that was put into another results folder: its `files_of_run` there."""
-        with self._placed(key) as draft:
+    def put_files(self, key: str, files: Mapping[str, bytes], has_result: bool = True) -> None:
+        """Keep a run, as `put` does, that lies in another results folder: its `files_of_run`."""
+        with self._placed(key, has_result) as draft:
             for name, content in files.items():
                 (draft / Path(name).name).write_bytes(content)
 
@@ -219,7 +224,7 @@ class Results:
         return {path.name: path.read_bytes() for path in sorted(self.run_folder(key).glob("*"))}
 
     @contextlib.contextmanager
-    def _placed(self, key: str) -> Iterator[Path]:
+    def _placed(self, key: str, has_result: bool) -> Iterator[Path]:
         """Give a draft of a run's folder, which takes its place once it is written.
 
         It is listed and on the disk before that, so that a run that is there is whole, whenever the
@@ -236,6 +241,8 @@ class Results:
             for path in (*draft.iterdir(), draft):
                 sync(path)
             with self._lock:
+                if not has_result and self.is_finished(key):
+                    return
                 if home.exists():
                     shutil.rmtree(home)
                 self._list(sums, instead_of=folder)
@@ -466,12 +473,22 @@ class Results:
             self._ours(name).unlink(missing_ok=True)
             self._list({}, instead_of=name)
 
+    def written_in(self, folder: str) -> list[str]:
+        """Names of the files in and below a folder that this project wrote."""
+        return [name for name in self._read_list() if name.startswith(f"{folder}/")]
+
     def remove_folder(self, name: str) -> None:
-        """Remove a folder with all that is in it, if it is there."""
-        if (folder := self._ours(name)).is_dir() and not folder.is_symlink():
-            with self._lock:
-                shutil.rmtree(folder)
-                self._list({}, instead_of=f"{name}/")
+        """Remove a folder with all that was written in it; what a user has put there stays."""
+        with self._lock:
+            written = self.written_in(name)
+            for each in written:
+                self._ours(each).unlink(missing_ok=True)
+            folders = {Path(each).parent for each in written}
+            folders |= {above for each in folders for above in each.parents if above.name}
+            for below in sorted(folders, key=lambda each: -len(each.parts)):
+                with contextlib.suppress(OSError):  # something else is in it
+                    self._ours(str(below)).rmdir()
+            self._list({}, instead_of=f"{name}/")
 
     def sums(self) -> dict[str, str]:
         """Return the digest of every file as it was written, by name.
@@ -483,10 +500,10 @@ class Results:
         path = self.path / SUMS
         with reading(path):
             text = read_whole(path, limits.BOARD_BYTES).decode() if path.exists() else ""
-            sums = {line[66:]: line[:64] for line in text.splitlines()}
-            for name in sums:
-                if readable(name) != name or Path(name).is_absolute() or ".." in Path(name).parts:
+            for name in (line[66:] for line in text.splitlines()):
+                if not _is_inside(name):
                     raise ValueError(f"'{readable(name)}' is no name of a file in it")
+            sums = _parsed(text)
             if text != _as_text(sums):
                 raise ValueError("not as it was written")
             return sums
@@ -504,8 +521,11 @@ class Results:
         try:
             return self.sums()
         except DamagedError as error:
-            logger.warning("%s: begun anew", error)
-            return {}
+            logger.warning("%s: what can be read of it is kept", error)
+        with contextlib.suppress(OSError, DamagedError):
+            path = self.path / SUMS
+            return _parsed(read_whole(path, limits.BOARD_BYTES).decode(errors="replace"))
+        return {}
 
     def _write_list(self, changes: Sequence[Change]) -> None:
         before = self._read_list()
@@ -567,6 +587,20 @@ def _changed(listed: dict[str, str], change: Change) -> dict[str, str]:
             del listed[name]
     listed.update(sums)
     return listed
+
+
+def _parsed(text: str) -> dict[str, str]:
+    """Digests by the name of their file, of the lines that can be of such a list."""
+    lines = [(line[66:], line[:64]) for line in text.splitlines()]
+    return {name: said for name, said in lines if DIGEST.fullmatch(said) and _is_inside(name)}
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name is one of a file below the folder it is listed in."""
+    path = Path(name)
+    return (
+        bool(name) and readable(name) == name and not path.is_absolute() and ".." not in path.parts
+    )
 
 
 def _as_text(sums: Mapping[str, str]) -> str:

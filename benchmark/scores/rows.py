@@ -351,7 +351,11 @@ def _record(results: Results, entry: BoardRow, repeat: int) -> Record:
     """The record of a run, or what stands for it."""
     try:
         record = results.record(entry.keys[repeat])
-        return record or entry.without_result(repeat, "skipped", "not run yet")
+        if record is None:
+            return entry.without_result(repeat, "skipped", "not run yet")
+        if not entry.may_have(record, repeat):
+            raise DamagedError(f"runs/{entry.keys[repeat]} is of another row than {entry.place}")
+        return record
     except DamagedError as error:
         return _damaged(entry, repeat, error)
 
@@ -367,14 +371,22 @@ def _named_only(record: Record) -> bool:
 
 def _whole(results: Results, entry: BoardRow, records: list[Record]) -> dict[int, Predictions]:
     """What the runs said that are ``ok``; the records of those that are damaged are replaced."""
-    whole = {}
+    whole: dict[int, Predictions] = {}
     for repeat, record in enumerate(records):
         if record.status == "ok":
             try:
-                whole[repeat] = results.predictions(record)
+                found = results.predictions(record)
+                _check_same_pictures([found, *whole.values()][:2], entry.protocol.part)
+                whole[repeat] = found
             except DamagedError as error:
                 records[repeat] = _damaged(entry, repeat, error)
     return whole
+
+
+def _check_same_pictures(of_runs: Sequence[Predictions], part: str) -> None:
+    one, *others = (each.of(part).rows for each in of_runs)
+    if any(not np.array_equal(one, other) for other in others):
+        raise DamagedError("repeats of a row were scored on other pictures")
 
 
 def _stamp(results: Results, records: Sequence[Record], part: str) -> str:

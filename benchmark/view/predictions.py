@@ -49,9 +49,9 @@ def write(board: Leaderboard) -> None:
             source = digest([*made_of, results.digest(list_of_pictures(row.fingerprint))])
             results.write_from(name, source, functools.partial(_csv, row, files, results))
             written.add(name)
-    for path in (results.path / FOLDER).glob("*"):
-        if f"{FOLDER}/{path.name}" not in written:
-            results.remove(f"{FOLDER}/{path.name}")
+    for name in results.written_in(FOLDER):
+        if name not in written:
+            results.remove(name)
 
 
 def _csv(row: Row, files: Sequence[str], results: Results) -> str:

@@ -29,15 +29,17 @@ def put(
     **parts: Any,
 ) -> None:
     """Store a made-up row that has the first `n_right` of its n pictures right."""
+    about = {"data": "f" * 64, "source": {"model": "1" * 64, "procedure": "2" * 64}, **parts}
     row = board_row(model, keys=tuple(f"{model}-{repeat}" for repeat in range(repeats)))
+    row = dataclasses.replace(
+        row, dataset=dataclasses.replace(row.dataset, fingerprint=about["data"])
+    )
     rows = first + np.arange(n)
     groups = rows if people is None else np.arange(n) * people // n
     for repeat in range(repeats):
-        about = {"data": "f" * 64, "source": {"model": "1" * 64, "procedure": "2" * 64}, **parts}
         ran = record(row, repeat, status, about, n_test=n, fit_seconds=2.0 * n_right)
-        data = dataclasses.replace(ran.dataset, fingerprint=about["data"])
         Results(out).put(
-            dataclasses.replace(ran, dataset=data),
+            ran,
             predictions(np.arange(n) % 2, np.arange(n) < n_right, rows, groups),
         )
     Results(out).put_rows([row])
@@ -131,6 +133,32 @@ def test_what_a_stranger_says_decided_a_run_is_told_so_that_it_can_be_seen(
     assert len(long) == 100
     put(sides[1], "knn", 150, **{f"part {i}": i for i in range(1000)})
     assert len(the_row(sides).differs) == compare.MOST
+
+
+def test_a_run_that_says_it_is_another_repeat_is_compared_where_it_lies(
+    sides: tuple[Path, Path],
+) -> None:
+    for side in sides:
+        put(side, "knn", 150)
+    results = Results(sides[1])
+    one = results.record("knn-0")
+    results.put(dataclasses.replace(one, repeat=7), results.predictions(one))
+    assert the_row(sides).compared == "paired"
+
+
+def test_a_run_of_other_classes_or_pictures_than_its_row_does_not_count(
+    sides: tuple[Path, Path],
+) -> None:
+    for side in sides:
+        put(side, "knn", 150, repeats=2)
+    results = Results(sides[1])
+    one = results.record("knn-1")
+    said = predictions(np.arange(200) % 2, np.arange(200) < 150, 1 + np.arange(200), np.arange(200))
+    results.put(one, said)
+    assert the_row(sides).differs == ("repeats (2, 1)",)
+    data = dataclasses.replace(one.dataset, class_counts={"other": 5, "still": 5})
+    results.put(dataclasses.replace(one, dataset=data), said)
+    assert the_row(sides).differs == ("repeats (2, 1)",)
 
 
 def test_a_model_that_took_no_time_is_no_multiple_of_another(sides: tuple[Path, Path]) -> None:

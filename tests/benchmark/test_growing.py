@@ -61,7 +61,9 @@ def test_the_end_does_not_wait_for_a_board_that_the_last_one_replaces() -> None:
     assert time.monotonic() - start < 50
 
 
-def test_a_board_that_cannot_be_written_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_board_that_cannot_be_written_is_tried_again_and_told_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     for name in ("FIRST_SECONDS", "AGAIN_SECONDS", "SHARE"):
         monkeypatch.setattr(growing, name, 0)
     with GrowingBoard(partial(int, "no number"), lambda: None) as board:
@@ -72,6 +74,7 @@ def test_a_board_that_cannot_be_written_is_tried_again(monkeypatch: pytest.Monke
         board.look(2)
         assert board.process is not first
         assert not board.is_there
+    assert capfd.readouterr().err == ""
 
 
 def test_a_board_of_stored_runs_is_written_in_a_process_of_its_own(

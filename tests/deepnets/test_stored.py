@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import safetensors
 import safetensors.torch
+import torch
 
 import deepnets
 from datasets import Dataset
@@ -88,6 +90,19 @@ def test_what_no_net_of_ours_says_is_refused(
     file = changed(nets[kind], tmp_path / "changed", **changes)
     with pytest.raises(ValueError, match=words):
         deepnets.load(file, "cpu", side=1024)
+
+
+def test_weights_are_looked_at_before_they_are_waited_for(tmp_path: Path) -> None:
+    pipe, long = tmp_path / "pipe", tmp_path / "long"
+    os.mkfifo(pipe)
+    with pytest.raises(ValueError, match="pipe is no regular file"):
+        deepnets.make("poster-baseline", weights=str(pipe))
+    safetensors.torch.save_file({"net." * 1000: torch.zeros(1)}, long)
+    with pytest.raises(ValueError, match="more than the weights of a net"):
+        deepnets.make("poster-baseline", weights=str(long))
+    long.write_bytes((1 << 30).to_bytes(8, "little") + b"{}")
+    with pytest.raises(ValueError, match="more than the weights of a net"):
+        deepnets.make("poster-baseline", weights=str(long))
 
 
 def test_a_user_cannot_slip_weights_in_that_the_board_would_not_tell_of() -> None:

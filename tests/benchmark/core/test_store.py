@@ -58,6 +58,10 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
         ({"measured.n_test": 10**400}, "counts something"),
         ({"dataset.size": 10**6}, "1 to 1,024 px"),
         ({"parts.model": ["knn"]}, "names the model"),
+        ({"status": "=1+1", "measured": None}, "a run is one of"),
+        ({"finished": "=1+1"}, "isoformat"),
+        ({"protocol.selected_on": "x"}, "are selected on"),
+        ({"model.label": "x" * 10_000}, "longer than any name"),
         ({"measured.n_train": -1}, "counts something"),
         ({"measured.trained_classes": [0, 2]}, "no such class"),
         ({"measured.fit_seconds": None}, "not known"),
@@ -261,6 +265,7 @@ def test_every_file_is_listed_with_its_digest(tmp_path: Path) -> None:
     assert results.sums() == {
         path.relative_to(tmp_path).as_posix(): file_digest(path) for path in files
     }
+    (tmp_path / "runs" / "k" / "predictions.npz").unlink()
     results.put(record(board_row(), status="failed"))
     assert sorted(results.sums()) == ["board.json", "confusion/a.csv", "runs/k/run.json"]
 
@@ -453,3 +458,43 @@ def test_predictions_have_no_more_bytes_than_they_are_reckoned_to_have(tmp_path:
     with zipfile.ZipFile(tmp_path / "said.npz") as packed:
         unpacked = sum(each.file_size for each in packed.infolist())
     assert unpacked <= n_bytes(3, 2)
+
+
+def test_a_run_without_a_result_takes_no_place_of_one_that_has_one(tmp_path: Path) -> None:
+    results, row = Results(tmp_path), board_row(keys=("k",))
+    results.put(record(row, n_test=4), predictions(np.arange(4) % 2, np.arange(4) < 3))
+    late = results.put(record(row, status="timeout"))
+    assert late.status == "ok"
+    assert results.is_finished("k")
+    (results.run_folder("k") / "predictions.npz").write_bytes(b"damaged")
+    assert results.put(record(row, status="timeout")).status == "timeout"
+
+
+def test_what_a_user_has_put_into_a_folder_of_ours_stays(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    for name in ("svg/a/b.svg", "svg/c.svg", "svgs/d.svg"):
+        results.write(name, "ours")
+    (tmp_path / "svg" / "mine.svg").write_text("mine")
+    results.remove_folder("svg")
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.svg")}
+    assert left == {"svg/mine.svg", "svgs/d.svg"}
+    assert not (tmp_path / "svg" / "a").exists()
+    assert [*results.sums()] == ["svgs/d.svg"]
+
+
+def test_of_a_list_of_digests_that_is_damaged_what_can_be_read_is_kept(tmp_path: Path) -> None:
+    results = Results(tmp_path)
+    for name in ("a.txt", "b.txt"):
+        results.write(name, "ours")
+    listed = tmp_path / "SHA256SUMS"
+    listed.write_bytes(listed.read_bytes().replace(b"\n", b"\r\n") + b"what is this\n")
+    with pytest.raises(DamagedError):
+        results.sums()
+    results.write("c.txt", "ours")
+    assert [*results.sums()] == ["a.txt", "b.txt", "c.txt"]
+
+
+def test_a_digest_is_one(tmp_path: Path) -> None:
+    (tmp_path / "SHA256SUMS").write_text(f"{'g' * 64}  a.txt\n")
+    with pytest.raises(DamagedError, match="not as it was written"):
+        Results(tmp_path).sums()
