@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from datasets import git
 from datasets.errors import InputError
 from datasets.loaders import muxspace
 from datasets.registry import LOADERS
@@ -64,7 +65,7 @@ def fetch(url: str, commit: str, home: Path) -> None:
 def _git(folder: Path, *arguments: str, quiet: bool = False) -> str:
     # Fail rather than ask for a password, and rather than wait for a line that is dead.
     environment = {
-        **os.environ,
+        **git.environment(),
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_HTTP_LOW_SPEED_LIMIT": "1000",
         "GIT_HTTP_LOW_SPEED_TIME": "30",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmark.core.files import digest, write_file
 from benchmark.core.records import Environment
-from datasets import cache, limits
+from datasets import cache, git, limits
 from datasets.pictures import read_whole
 
 HERE = Path(__file__).parents[2]
@@ -59,7 +59,14 @@ def code() -> tuple[str, bool | None]:
 
 def _git(*asked: str) -> str:
     command = ["git", "-C", str(HERE), *asked]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS, check=True)
+    told = subprocess.run(
+        command,
+        env=git.environment(),
+        capture_output=True,
+        text=True,
+        timeout=GIT_SECONDS,
+        check=True,
+    )
     return told.stdout.strip()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import pytest
 
 from benchmark import doctor
 from benchmark.core import machine, processes
-from datasets import cache, images
+from datasets import cache, git, images
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -155,4 +156,24 @@ def test_the_commit_is_none_where_the_code_is_no_clone(
     monkeypatch.setattr(machine, "HERE", tmp_path)
     machine.code.cache_clear()
     assert machine.code() == ("", None)
+    machine.code.cache_clear()
+
+
+def test_the_commit_is_that_of_this_code_in_a_hook_of_another_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits = {}
+    for name in ("code", "other"):
+        who = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+        for asked in (["init", "-q", name], ["-C", name, *who, "commit", "-qm", name]):
+            asked += ["--allow-empty"] if "commit" in asked else []
+            subprocess.run(["git", *asked], cwd=tmp_path, env=git.environment(), check=True)
+        monkeypatch.setattr(machine, "HERE", tmp_path / name)
+        machine.code.cache_clear()
+        commits[name], _ = machine.code()
+    monkeypatch.setattr(machine, "HERE", tmp_path / "code")
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path / "code"))
+    machine.code.cache_clear()
+    assert machine.code() == (commits["code"], False)
     machine.code.cache_clear()

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from datasets import InputError, cache, fetch
+from datasets.git import environment
 
 
 def git(folder: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
     command = ["git", "-C", str(folder), *identity, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    done = subprocess.run(command, env=environment(), check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 @pytest.fixture
@@ -36,6 +38,36 @@ def test_the_wanted_commit_is_brought(origin: tuple[Path, str], tmp_path: Path) 
     fetch.fetch(str(url), commit, tmp_path / "home")
     assert (tmp_path / "home" / "data" / "legend.csv").read_text() == "wanted"
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+
+
+def test_the_repository_that_a_hook_is_of_is_left_alone(
+    origin: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, commit = origin
+    mine = tmp_path / "mine"
+    git(tmp_path, "clone", "--quiet", str(url), str(mine))
+    (mine / "data" / "legend.csv").write_text("my work")
+    before = git(mine, "rev-parse", "HEAD")
+    monkeypatch.setenv("GIT_DIR", str(mine / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(mine))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(mine / ".git" / "index"))
+    fetch.fetch(str(url), commit, tmp_path / "home")
+    assert (tmp_path / "home" / "data" / "legend.csv").read_text() == "wanted"
+    assert (mine / "data" / "legend.csv").read_text() == "my work"
+    assert git(mine, "rev-parse", "HEAD") == before
+
+
+def test_git_is_told_of_the_way_and_of_no_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_SSH_COMMAND", "ssh -i key")
+    told = subprocess.run(
+        ["git", "rev-parse", "--local-env-vars"], check=True, capture_output=True, text=True
+    )
+    of_a_repository = told.stdout.split()
+    assert "GIT_DIR" in of_a_repository
+    for name in of_a_repository:
+        monkeypatch.setenv(name, "elsewhere")
+    assert environment()["GIT_SSH_COMMAND"] == "ssh -i key"
+    assert not {*of_a_repository} & {*environment()}
 
 
 def test_what_an_interrupted_call_left_is_used(origin: tuple[Path, str], tmp_path: Path) -> None:
