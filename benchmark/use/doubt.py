@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from benchmark.scores.metrics import log_losses
-from datasets import Dataset, cache
+from datasets import Dataset, InputError, cache
 
 if TYPE_CHECKING:
     from deepnets.training.frozen import FrozenClassifier  # which imports torch
@@ -25,6 +25,7 @@ LEAST_PROBABILITY = 1e-12  # of a class that a model knows
 LOOKED_AT = 64  # pixels to which pictures are brought for the net that compares them
 MOST_KNOWN, MOST_ASKED = 1_500, 500  # pictures that are compared with, and that are compared
 USUAL = 0.99  # share of pictures of people not yet seen that are called like the known ones
+LEAST_USUAL = 1e-3  # distance below which that of two copies may be, by rounding
 
 
 def temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -158,8 +159,20 @@ class Known:
 
     @classmethod
     def of(cls, dataset: Dataset) -> Known:
-        """Compare one half of the people in a set with the other; of pictures if none are named."""
-        people = dataset.groups if dataset.groups is not None else np.arange(len(dataset))
+        """Compare one half of the people in a set with the other.
+
+        Of a set that names none, or a single one, it is halves of the pictures.
+
+        Raises
+        ------
+        InputError
+            If there are no two pictures to compare.
+        """
+        if len(dataset) < 2:
+            raise InputError(f"{dataset.name} has too few pictures to compare with: add some")
+        people = dataset.groups
+        if people is None or len(np.unique(people)) < 2:
+            people = np.arange(len(dataset))
         order = np.random.default_rng(0).permutation(np.unique(people))
         first = np.isin(people, order[: len(order) // 2])
         eyes = Eyes.open(dataset.size)
@@ -167,7 +180,8 @@ class Known:
             eyes.features(dataset.take(spread(np.flatnonzero(which), most)), keep=True)
             for which, most in ((first, MOST_KNOWN), (~first, MOST_ASKED))
         )
-        return cls(eyes, known, float(np.quantile(_distances(asked, known), USUAL)))
+        usual = float(np.quantile(_distances(asked, known), USUAL))
+        return cls(eyes, known, max(usual, LEAST_USUAL))
 
     def distances(self, pictures: np.ndarray) -> np.ndarray:
         """Distance of each picture ``(n, 3, size, size)`` to the nearest, in units of the usual."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from benchmark.core.store import Results
 from benchmark.scores.metrics import log_losses
 from benchmark.use import doubt
 from benchmark.use.doubt import Known
-from datasets import Dataset
+from datasets import Dataset, InputError
 from tests.conftest import write_shapes
 
 REFERENCE = Path(__file__).parents[3] / "results" / "reference"
@@ -87,6 +88,24 @@ def test_other_pictures_are_unlike_and_those_of_the_same_kind_are_not(
     assert (known.distances(more.images) > 1).mean() < 0.2
     noise = np.random.default_rng(1).integers(0, 256, (20, 3, 32, 32), np.uint8)
     assert (known.distances(noise) > 1).all()
+
+
+def test_of_one_person_pictures_are_compared_with_pictures(shapes: Dataset) -> None:
+    alone = dataclasses.replace(shapes, groups=np.zeros(len(shapes), np.int64))
+    nobody = dataclasses.replace(shapes, groups=None)
+    assert Known.of(alone).usual == Known.of(nobody).usual
+
+
+def test_of_copies_a_copy_is_like_and_another_picture_is_not(shapes: Dataset) -> None:
+    copies = shapes.select(np.zeros(20, np.int64))
+    known = Known.of(dataclasses.replace(copies, groups=None))
+    assert known.distances(shapes.images[:1]) <= 1
+    assert known.distances(shapes.images[-1:]) > 1
+
+
+def test_a_single_picture_is_too_few_to_compare_with(shapes: Dataset) -> None:
+    with pytest.raises(InputError, match="too few pictures"):
+        Known.of(shapes.select(np.zeros(1, np.int64)))
 
 
 @pytest.mark.real
