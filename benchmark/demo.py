@@ -10,6 +10,7 @@ from benchmark.scores.leaderboard import Leaderboard
 from datasets import InputError
 
 HOST = "127.0.0.1"
+WEB_PORT = 80
 
 
 @command("out")
@@ -19,8 +20,7 @@ def main(options: Options, port: int) -> None:
     from benchmark.use import serving
 
     options.results.check_not_empty()
-    hosts = [f"{name}:{port}" for name in (HOST, "localhost")]
-    made = serving.app(Leaderboard.compute(options.results), hosts)
+    made = serving.app(Leaderboard.compute(options.results), hosts(port))
     try:
         server = waitress.create_server(
             made, host=HOST, port=port, threads=4, max_request_body_size=serving.MOST_BYTES
@@ -34,6 +34,12 @@ def main(options: Options, port: int) -> None:
         server.run()
     finally:
         server.close()
+
+
+def hosts(port: int) -> list[str]:
+    """Names that browsers ask for the page by; the web's usual port they leave out."""
+    names = [HOST, "localhost"]
+    return [*(f"{name}:{port}" for name in names), *(names if port == WEB_PORT else ())]
 
 
 if __name__ == "__main__":

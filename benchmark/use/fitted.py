@@ -171,7 +171,8 @@ def find_on(board: Leaderboard, named: str | None) -> Row:
     """Find a row of the leaderboard by its model's name, or by the key of one of its runs.
 
     Without a name it is the winner. Settings may be left out. Where several boards have the model,
-    it is that of the winner's board; ``fair-500/knn`` says which.
+    it is that of the winner's board; ``fair-500/knn`` says which, and where several data sets have
+    that, ``muxspace fair-500/knn``.
 
     Raises
     ------
@@ -188,7 +189,11 @@ def find_on(board: Leaderboard, named: str | None) -> Row:
             if any(run.key.startswith(named) for run in row.runs):
                 return row
     where, _, model = named.rpartition("/")
-    there = [row for row in board.rows if where in ("", row.board, row.place.dataset)]
+    there = [
+        row
+        for row in board.rows
+        if where in ("", row.board, row.place.dataset, f"{row.place.dataset} {row.board}")
+    ]
     fitting = [row for row in there if row.place.model == model]
     fitting = fitting or [row for row in there if row.place.model.startswith(f"{model}[")]
     if not fitting:
@@ -199,7 +204,7 @@ def find_on(board: Leaderboard, named: str | None) -> Row:
         fitting = same or fitting
     if len(fitting) > 1:
         rows = ", ".join(f"{row.place.dataset} {row.board}/{row.place.model}" for row in fitting)
-        raise InputError(f"'{named}' may be any of {rows}: say which, as BOARD/MODEL")
+        raise InputError(f"'{named}' may be any of {rows}: say which, as here")
     return fitting[0]
 
 

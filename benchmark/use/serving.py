@@ -17,8 +17,9 @@ from PIL import Image
 
 from benchmark.scores import picks
 from benchmark.scores.leaderboard import Leaderboard
+from benchmark.scores.rows import Row
 from benchmark.use import draw, maps
-from benchmark.use.fitted import Fitted, find_on
+from benchmark.use.fitted import Fitted
 from benchmark.use.look import Looked, Looker, Surroundings
 from benchmark.use.nearest import Learnt, Neighbour
 from benchmark.use.scenes import Scene
@@ -28,6 +29,7 @@ from datasets.names import readable
 MOST_BYTES = 20 << 20  # of a picture that is sent
 SHOWN_SIDE = 640  # pixels of the longer side of what is sent back
 NEIGHBOURS = 5
+MOST_EXPLAINED = 10  # faces of a picture, whose maps take their time
 MAP_SIDE = 224  # pixels of a map that is sent back
 WEB = Path(__file__).parent.parent / "view" / "web"
 # Nothing from elsewhere, no script but the page's own, no other page around it.
@@ -47,18 +49,27 @@ class Models:
         self.board = board
         self.lock = threading.Lock()
 
-    def names(self) -> list[str]:
-        """Names of those whose fitted model is here, the winner first."""
+    @functools.cached_property
+    def rows(self) -> dict[str, Row]:
+        """Rows whose fitted model is here, the winner first, by the name each is asked by.
+
+        Where they are of several data sets, their names begin with these.
+        """
         results = self.board.results
         kept = [row for row in self.board.rows if row.good and results.model_file(row.good[0].key)]
         winner = picks.winner(self.board)
-        first = [row for row in kept if winner is not None and row.place == winner.place]
-        return [*dict.fromkeys(f"{row.board}/{row.place.model}" for row in [*first, *kept])]
+        kept.sort(key=lambda row: winner is None or row.place != winner.place)
+        several = len({row.fingerprint for row in kept}) > 1
+        named: dict[str, Row] = {}
+        for row in kept:
+            data = f"{row.place.dataset} " if several else ""
+            named.setdefault(f"{data}{row.board}/{row.place.model}", row)
+        return named
 
     @functools.cache  # noqa: B019 (as many as there are models, for as long as the page)
     def looker(self, name: str) -> Looker:
         """Return the model of this name, ready to look."""
-        row = find_on(self.board, name)
+        row = self.rows[name]
         return Looker(Fitted.load(self.board.results, row), self._around(row.fingerprint))
 
     @functools.cache  # noqa: B019
@@ -83,7 +94,9 @@ class Models:
             learnt = self.learnt(name)
             return {
                 "model": name,
+                "learnt_from": self.rows[name].entry.dataset.described,
                 "picture": _url(_smaller(looked.drawn(looker.model))),
+                "remark": _left_out(looked),
                 "parts": [
                     {
                         **line,
@@ -95,9 +108,21 @@ class Models:
             }
 
 
+def _left_out(looked: Looked) -> str:
+    """What is said where not every face is explained, or nothing."""
+    faces = len(looked.parts)
+    if faces <= MOST_EXPLAINED:
+        return ""
+    return f"where it looks and what is alike: of the first {MOST_EXPLAINED} of {faces} faces"
+
+
+def _is_explained(looked: Looked, part: int) -> bool:
+    return part < min(len(looked.parts), MOST_EXPLAINED)
+
+
 def _map(looked: Looked, part: int, model: Fitted) -> dict[str, str] | None:
     """Where a model looks in a part, by a way that takes no seconds."""
-    if part >= len(looked.parts):
+    if not _is_explained(looked, part):
         return None
     way = next(each for each in maps.chosen(model.model, None) if each != "lime")
     seen = looked.parts[part].of(looked.scene.picture)
@@ -114,7 +139,7 @@ def _enlarged(picture: np.ndarray) -> np.ndarray:
 def _neighbours(
     learnt: Learnt | None, looked: Looked, part: int, model: Fitted
 ) -> list[dict[str, str]]:
-    if learnt is None or part >= len(looked.parts):
+    if learnt is None or not _is_explained(looked, part):
         return []
     seen = model.prepared(looked.parts[part].of(looked.scene.picture))
     return [_shown(each) for each in learnt.nearest(seen, NEIGHBOURS)]
@@ -146,12 +171,11 @@ def app(board: Leaderboard, hosts: Sequence[str]) -> flask.Flask:
     ----------
     board : Leaderboard
     hosts : sequence of str
-        Names with port that it is opened by; whoever comes by another, or from another page, is
-        refused.
+        Names that it is opened by, with the port if a browser tells that; whoever comes by another,
+        or from another page, is refused.
     """
     known = Models(board)
-    names = known.names()
-    if not names:
+    if not known.rows:
         raise InputError(f"{board.results.path} holds no fitted model: run some first")
     made = flask.Flask(__name__, template_folder=str(WEB), static_folder=None)
     made.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
@@ -176,8 +200,8 @@ def app(board: Leaderboard, hosts: Sequence[str]) -> flask.Flask:
 
     @made.get("/")
     def _page() -> str:
-        about = board.rows[0].entry.dataset
-        return flask.render_template("demo.html", names=names, data=about.described)
+        data = dict.fromkeys(row.entry.dataset.described for row in known.rows.values())
+        return flask.render_template("demo.html", names=[*known.rows], data=[*data])
 
     @made.get("/demo.js")
     def _script() -> flask.Response:
@@ -186,7 +210,7 @@ def app(board: Leaderboard, hosts: Sequence[str]) -> flask.Flask:
     @made.post("/answer")
     def _answer() -> flask.typing.ResponseReturnValue:
         asked = flask.request.args.getlist("model")
-        if not 1 <= len(asked) <= 2 or not {*asked} <= {*names}:
+        if not 1 <= len(asked) <= 2 or not {*asked} <= {*known.rows}:
             return {"error": "name one or two models of the list"}, 400
         try:
             picture = images.read(flask.request.get_data())

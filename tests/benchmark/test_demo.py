@@ -24,21 +24,37 @@ from PIL import Image
 from benchmark import demo, run
 from benchmark.core.store import Results
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.use import serving
-from tests.conftest import Command
+from benchmark.use import look, serving
+from benchmark.use.fitted import find_on
+from datasets.crops import Box
+from tests.conftest import Command, write_shapes
 
 HOST = "127.0.0.1:8000"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path) -> Path:
-    out = tmp_path_factory.mktemp("demo") / "results"
-    asked = ["--model", "knn,hog-svm", "--data", str(shapes_folder), "--out", str(out)]
+def made_of(out: Path, data: Path, models: str) -> None:
+    """Add models of a data set to a results folder."""
+    asked = ["--model", models, "--data", str(data), "--out", str(out)]
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
         patch.setattr("sys.argv", ["run", *asked, "--train-size", "60", "--jobs", "1"])
         run.main()
     assert end.value.code == 0
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory, shapes_folder: Path) -> Path:
+    out = tmp_path_factory.mktemp("demo") / "results"
+    made_of(out, shapes_folder, "knn,hog-svm")
+    return out
+
+
+@pytest.fixture(scope="module")
+def of_two(ran: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of two data sets, of which that with fewer models comes first by its name."""
+    folder = tmp_path_factory.mktemp("of_two")
+    out = Path(shutil.copytree(ran, folder / "results"))
+    made_of(out, write_shapes(folder / "animals", 35), "knn")
     return out
 
 
@@ -100,6 +116,61 @@ def test_of_a_protocol_that_is_none_it_answers_without_what_was_learnt_from(
     (part,) = response.get_json()["answers"][0]["parts"]
     assert part["said"] == "disc"
     assert part["neighbours"] == []
+
+
+def test_models_of_several_data_sets_are_told_apart_and_tell_their_data(
+    of_two: Path, disc: bytes
+) -> None:
+    board = Leaderboard.compute(Results(of_two))
+    here = serving.app(board, [HOST]).test_client()
+    page = here.get("/", headers={"Host": HOST}).text
+    for name in ("shapes fair-60/knn", "animals fair-60/knn"):
+        assert f"<option>{name}</option>" in page
+        response = here.post(
+            "/answer", query_string={"model": name}, data=disc, headers={"Host": HOST}
+        )
+        assert response.status_code == 200, response.text
+        (answer,) = response.get_json()["answers"]
+        data = name.split()[0]
+        assert (answer["model"], data in answer["learnt_from"]) == (name, True)
+        assert {each["label"] for each in answer["parts"][0]["neighbours"]} <= {
+            "bar",
+            "disc",
+            "ring",
+        }
+        assert find_on(board, name).place.dataset == data
+    assert "The models learnt from different data" in page
+
+
+def test_the_page_tells_the_data_of_the_models_that_are_kept(of_two: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(of_two, tmp_path / "out"))
+    gone = next(row for row in Results(out).rows() if row.place.dataset == "animals")
+    model = Results(out).model_file(gone.keys[0])
+    assert model is not None
+    model.unlink()
+    here = serving.app(Leaderboard.compute(Results(out)), [HOST]).test_client()
+    page = here.get("/", headers={"Host": HOST}).text
+    assert "<option>fair-60/knn</option>" in page
+    assert "animals" not in page
+
+
+def test_of_many_faces_the_first_are_explained_and_all_are_answered(
+    client: FlaskClient, disc: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = [Box(i, i, 20, 20) for i in range(serving.MOST_EXPLAINED + 2)]
+    monkeypatch.setattr(look.Looker, "_parts", lambda *_: (faces, ""))
+    response = client.post("/answer?model=fair-60/knn", data=disc, headers={"Host": HOST})
+    (answer,) = response.get_json()["answers"]
+    assert [bool(each["said"]) for each in answer["parts"]] == [True] * len(faces)
+    explained = [True] * serving.MOST_EXPLAINED + [False] * 2
+    assert [bool(each["map"]) for each in answer["parts"]] == explained
+    assert [bool(each["neighbours"]) for each in answer["parts"]] == explained
+    assert answer["remark"] == "where it looks and what is alike: of the first 10 of 12 faces"
+
+
+def test_on_the_port_that_browsers_leave_out_it_is_opened_without_one() -> None:
+    assert demo.hosts(8000) == [HOST, "localhost:8000"]
+    assert demo.hosts(80) == ["127.0.0.1:80", "localhost:80", "127.0.0.1", "localhost"]
 
 
 def test_of_a_model_that_is_damaged_it_says_so(ran: Path, tmp_path: Path, disc: bytes) -> None:

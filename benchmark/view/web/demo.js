@@ -62,8 +62,9 @@ function show(answers) {
   by("answers").replaceChildren(
     ...answers.map((answer) => {
       const column = made("article");
-      column.append(made("h2", answer.model));
+      column.append(made("h2", answer.model), made("p", `learnt from ${answer.learnt_from}`, { class: "faint" }));
       column.append(made("img", undefined, { src: answer.picture, alt: `the picture with the answers of ${answer.model}` }));
+      if (answer.remark) column.append(made("p", answer.remark, { class: "warning" }));
       answer.parts.forEach((line) => column.append(part(line)));
       return column;
     }),
