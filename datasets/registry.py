@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from datasets import limits
 from datasets.errors import InputError
+from datasets.names import readable, short
 from datasets.packing import Listing
 
 # Takes the set's folder; that of a set without a variable may be given None.
@@ -63,11 +65,16 @@ class Loader:
         named = os.environ.get(self.folder_variable or "")
         if not named:
             return self.usual()
-        folder = Path(named).expanduser()
-        if not folder.is_dir():
-            raise InputError(
-                f"{self.folder_variable} is '{named}', which is no folder: correct it, or unset it"
-            )
+        try:
+            folder = expanded(named)
+            why = "" if folder.is_dir() else "which is no folder"
+        except InputError:
+            why = "a home of nobody here"
+        except OSError as error:
+            why = f"which cannot be read ({error.strerror})"
+        if why:
+            shown = readable(short(named, limits.NAME))
+            raise InputError(f"{self.folder_variable} is '{shown}', {why}: correct it, or unset it")
         return folder
 
     def listing(self, root: Path | None) -> Listing:
@@ -91,6 +98,14 @@ class Loader:
             faces=self.faces,
             may_embed=self.may_embed,
         )
+
+
+def expanded(given: str) -> Path:
+    """Return the path that a user names, whose home ``~`` may stand for."""
+    try:
+        return Path(given).expanduser()
+    except RuntimeError as error:  # of another user, who is not here
+        raise InputError(f"'{given}' is not there: {error}") from error
 
 
 LOADERS: dict[str, Loader] = {}

@@ -11,7 +11,7 @@ from pathlib import Path
 from datasets import crops, derived, packing
 from datasets.dataset import Dataset
 from datasets.errors import InputError, reading
-from datasets.registry import LOADERS, Loader
+from datasets.registry import LOADERS, Loader, expanded
 
 DEDUPLICATED, WITHOUT = "deduplicated", "without"  # words that stand before a name and a colon
 ON = "-on-"
@@ -197,14 +197,6 @@ def _find(given: str) -> tuple[Loader, Path | None]:
     if len(alike) > 1:
         raise InputError(f"{path} is {' and '.join(alike)}: say which, as in {alike[0]}:{path}")
     return LOADERS[alike[0] if alike else "folder"], path
-
-
-def expanded(given: str) -> Path:
-    """Return the path that a user names, whose home ``~`` may stand for."""
-    try:
-        return Path(given).expanduser()
-    except RuntimeError as error:  # of another user, who is not here
-        raise InputError(f"'{given}' is not there: {error}") from error
 
 
 def _folder(given: str) -> Path:

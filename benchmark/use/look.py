@@ -25,7 +25,7 @@ from benchmark.use.scenes import Given, Scene
 from datasets import Dataset, InputError, Source, crops
 from datasets.crops import Box
 from datasets.names import readable
-from datasets.source import expanded
+from datasets.registry import expanded
 
 WHERE = ("x", "y", "width", "height")  # of a part, in pixels
 NO_FACE, UNLIKE = "no face found", "unlike what it knows"

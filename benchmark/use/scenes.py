@@ -17,7 +17,7 @@ import numpy as np
 from datasets import InputError, images, limits
 from datasets.names import readable, short
 from datasets.pictures import read_whole
-from datasets.source import expanded
+from datasets.registry import expanded
 
 CAMERA = "camera"  # and "camera:1" is the second
 SIDES = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)

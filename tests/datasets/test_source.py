@@ -67,3 +67,19 @@ def test_a_data_set_knows_its_source(tmp_path: Path) -> None:
 def test_what_contradicts_itself_is_refused(text: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
         Source.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ("~nosuchuser/x", "a home of nobody here"),
+        ("no/such", "which is no folder"),
+        ("x" * 5000, "which cannot be read"),
+    ],
+)
+def test_a_variable_that_leads_nowhere_is_named_with_the_reason(
+    named: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUXSPACE_DIR", named)
+    with pytest.raises(InputError, match=rf"^MUXSPACE_DIR is '.{{5,100}}', {why}.*: correct it"):
+        datasets.default()
