@@ -99,7 +99,7 @@ def remembered(stamp: object, make: Callable[[], str]) -> str:
         digest = ""
     if not DIGEST.fullmatch(digest):
         digest = make()
-        with _usable(), written_whole(path) as draft:
+        with usable(), written_whole(path) as draft:
             draft.write_text(digest)
     return digest
 
@@ -182,7 +182,7 @@ def packed(key: dict[str, Any], size: int, produce: Callable[[], Iterable[Chunk]
     if stored is not None:
         return stored
     lock = folder() / "locks" / home.name
-    with _usable():
+    with usable():
         lock.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(lock):
             clear_drafts(home.parent)
@@ -198,7 +198,7 @@ def packed(key: dict[str, Any], size: int, produce: Callable[[], Iterable[Chunk]
 
 
 @contextmanager
-def _usable() -> Iterator[None]:
+def usable() -> Iterator[None]:
     """Tell the user which folder it is that cannot be written to, and the way out."""
     try:
         yield

@@ -9,9 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from datasets import git
+from datasets import cache, git, limits
 from datasets.errors import InputError
 from datasets.loaders import muxspace
+from datasets.names import readable, short
 from datasets.registry import LOADERS
 
 URL_VARIABLE = "MUXSPACE_URL"
@@ -46,7 +47,7 @@ def fetch(url: str, commit: str, home: Path) -> None:
         _git(draft, "init", "--quiet")
     for lock in (draft / ".git").glob("*.lock"):  # left by a call that was cut off
         lock.unlink()
-    url = str(Path(url).resolve()) if Path(url).exists() else url
+    url = str(Path(url).resolve()) if os.path.exists(url) else url  # noqa: PTH110 (any length)
     try:
         _git(draft, "fetch", "--progress", "--depth", "1", url, commit)
     except InputError:
@@ -70,13 +71,16 @@ def _git(folder: Path, *arguments: str, quiet: bool = False) -> str:
         "GIT_HTTP_LOW_SPEED_LIMIT": "1000",
         "GIT_HTTP_LOW_SPEED_TIME": "30",
     }
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments],
-        env=environment,
-        stdout=subprocess.PIPE if quiet else None,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            env=environment,
+            stdout=subprocess.PIPE if quiet else None,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise InputError(f"git cannot be started ({error.strerror}): install it anew") from error
     if done.returncode != 0:
         raise InputError(f"git {arguments[0]} failed: check the network, or set {URL_VARIABLE}")
     return (done.stdout or "").strip()
@@ -89,12 +93,14 @@ def main() -> int:
     arguments = parser.parse_args()
     url = os.environ.get(URL_VARIABLE, URL)
     try:
-        folder = LOADERS["muxspace"].find()
-        if folder is not None:
-            print(f"the muxspace pictures are at {folder}", file=sys.stderr)
-            return 0
-        print(f"getting the muxspace pictures from {url}", file=sys.stderr)
-        fetch(url, COMMIT, muxspace.fetched())
+        with cache.usable():
+            folder = LOADERS["muxspace"].find()
+            if folder is not None:
+                print(f"the muxspace pictures are at {folder}", file=sys.stderr)
+                return 0
+            shown = readable(short(url, limits.NAME))
+            print(f"getting the muxspace pictures from {shown}", file=sys.stderr)
+            fetch(url, COMMIT, muxspace.fetched())
     except InputError as error:
         if arguments.if_possible and os.environ.get("MUXSPACE_DIR") is None:
             print(f"no real pictures to be had ({error})", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -131,3 +132,30 @@ def test_a_clone_on_this_machine_serves_too(
     home = cache.folder() / "muxspace"
     assert f"the muxspace pictures are at {home}" in err
     assert (home / "data" / "legend.csv").read_text() == "wanted"
+
+
+def test_whatever_is_wrong_with_a_folder_or_the_address_is_told_in_one_line(
+    run_command: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def told(variable: str, value: str) -> str:
+        with monkeypatch.context() as patch:
+            patch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+            patch.setenv("MUXSPACE_URL", str(tmp_path / "no-such-repository"))
+            patch.setenv(variable, value)
+            status, _, err = run_command(lambda: exit(fetch.main()))
+        assert status == 2
+        (line,) = (line for line in err.splitlines() if line.startswith("error: "))
+        assert "Traceback" not in err
+        assert len(line) < 300
+        return line
+
+    (tmp_path / "file").touch()
+    in_the_way = told("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert "cannot be used (Not a directory)" in in_the_way
+    assert "set XDG_CACHE_HOME" in in_the_way
+    assert "correct it, or unset it" in told("MUXSPACE_DIR", "x" * 5000)
+    assert "git fetch failed" in told("MUXSPACE_URL", "x" * 5000)
+    monkeypatch.setattr(shutil, "which", lambda _: "git")
+    assert "git cannot be started" in told("PATH", str(tmp_path))
