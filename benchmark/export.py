@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from benchmark.core.files import DamagedError, write_file
+from benchmark.core.files import DamagedError, as_bytes, written
 from benchmark.core.store import Results
 from benchmark.options import Options, Real, command
 from benchmark.use import card, fitted, onnx_files
 from benchmark.use.fitted import Fitted
 from benchmark.use.onnx_files import TOLERANCE, Exported
 from benchmark.view import console, page
-from datasets import InputError
-from datasets.pictures import read_text
+from datasets import InputError, limits
+from datasets.errors import reading
+from datasets.pictures import read_text, read_whole
 
 SUFFIX, CARD = ".onnx", ".md"
 
@@ -45,6 +47,8 @@ def main(options: Options, named: str | None, to: Path, tolerance: float) -> Non
         raise InputError(f"{to} does not end in {SUFFIX}: name another --to")
     _check_replaceable(to.with_suffix(CARD))
     onnx_files.check_installed()
+    for path in (to, _small(to)):
+        _check_is_ours(path)
     row = fitted.find(options.results, named)
     model = Fitted.load(options.results, row)
     with Console(stderr=True).status("loading") as status:
@@ -68,8 +72,23 @@ def _check_replaceable(path: Path) -> None:
         )
 
 
+def _check_is_ours(path: Path) -> None:
+    """Raise InputError if a model that this project did not write is where one goes."""
+    with reading(str(path)):
+        if path.exists() and not onnx_files.is_ours(read_whole(path, limits.TABLE_BYTES)):
+            raise InputError(
+                f"{path} was not exported by this project, and would be replaced or removed: move "
+                "it, or name another --to"
+            )
+
+
+def _small(to: Path) -> Path:
+    """Where the file in 8 bits lies."""
+    return to.with_name(f"{to.stem}.int8{SUFFIX}")
+
+
 def _write(exported: Exported, to: Path, audit: str) -> list[Path]:
-    """Write the files; one in 8 bits of an earlier export does not stay beside a new model."""
+    """Write all the files or none; one in 8 bits of an earlier export goes at last."""
     contents: dict[Path, bytes | str] = {}
     for each in (exported.whole, exported.small):
         if each is not None:
@@ -77,9 +96,11 @@ def _write(exported: Exported, to: Path, audit: str) -> list[Path]:
     contents[to.with_suffix(CARD)] = card.card(exported, to.name, audit)
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.with_name(f"{to.stem}.int8{SUFFIX}").unlink(missing_ok=True)
-        for path, content in contents.items():
-            write_file(path, content)
+        with contextlib.ExitStack() as stack:  # each takes its place when all are written
+            for path, content in contents.items():
+                stack.enter_context(written(path)).write_bytes(as_bytes(content))
+        if exported.small is None:
+            _small(to).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{to} cannot be written ({error.strerror}): name another --to") from error
     return [*contents]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from benchmark.use.onnx_graphs import Graph  # which imports torch
 
 NEEDED = ("onnx", "onnxruntime", "onnxscript", "skl2onnx")
+OF_OURS = ("least_probability", "run")  # what no other file says of itself
 TOLERANCE = 1e-4  # by which a probability may differ from the stored one
 AT_ONCE = 64  # pictures, to check and to score
 BATCHES = (1, 32)  # pictures at once, of which the time is taken
@@ -287,6 +288,18 @@ def metadata(model: Fitted) -> dict[str, str]:
         "model": model.row.place.model,
         "run": model.record.key,
     }
+
+
+def is_ours(content: bytes) -> bool:
+    """Whether a file's content is a model that says of itself what `metadata` says."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        proto = onnx.load_model_from_string(content)
+    except DecodeError:
+        return False
+    return {*OF_OURS} <= {each.key for each in proto.metadata_props}
 
 
 def _measured(

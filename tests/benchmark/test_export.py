@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
 import os
@@ -231,6 +232,43 @@ def test_no_file_in_8_bits_of_another_model_is_left(
     assert status == 0
     assert not small.exists()
     assert "There is none in 8 bits" in out
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.int8.onnx"])
+@pytest.mark.parametrize("labelled", [False, True])
+def test_a_model_that_is_not_of_this_project_is_neither_replaced_nor_removed(
+    run_command: Command, ran: Path, tmp_path: Path, name: str, labelled: bool
+) -> None:
+    theirs = onnx.ModelProto(producer_name="somebody")
+    content = theirs.SerializeToString() if labelled else b"no model at all"
+    (tmp_path / name).write_bytes(content)
+    asked = ("knn", "--out", ran, "--to", tmp_path / "model.onnx")
+    status, _, err = run_command(export.main, *asked)
+    assert status == 2
+    assert f"{name} was not exported by this project" in err.splitlines()[-1]
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == content
+
+
+def test_a_full_disk_leaves_an_earlier_export_as_it_is(
+    run_command: Command, ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(content: bytes | str) -> bytes:
+        if isinstance(content, str):  # the card, which comes last
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return content
+
+    def found() -> dict[str, bytes]:
+        return {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+
+    asked = ("--out", ran, "--to", tmp_path / "model.onnx")
+    assert run_command(export.main, "logistic-regression", *asked)[0] == 0
+    before = found()
+    assert len(before) == 3
+    monkeypatch.setattr(export, "as_bytes", full)
+    status, _, err = run_command(export.main, "knn", *asked)
+    assert (status, "No space left" in err) == (2, True)
+    assert found() == before
 
 
 def test_what_cannot_be_exported_leaves_no_file_and_says_why(
