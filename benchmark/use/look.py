@@ -31,6 +31,7 @@ WHERE = ("x", "y", "width", "height")  # of a part, in pixels
 NO_FACE, UNLIKE = "no face found", "unlike what it knows"
 MOST_WRITTEN = 3  # classes of a set that are written onto a picture
 AT_ONCE = 64  # pictures that are looked at together
+HELD_BYTES = 1 << 26  # of them meanwhile, and no others are read beyond these
 
 
 def pictures_of(row: Row) -> Dataset:
@@ -175,10 +176,16 @@ class Looker:
     around: Surroundings = field(default_factory=lambda: Surroundings(None, None))
 
     def at(self, found: Iterable[Scene], at_once: int = 1) -> Iterator[Looked]:
-        """Look at scenes, so many together."""
-        several = iter(found)
-        while some := [*itertools.islice(several, at_once)]:
-            yield from self._at(some)
+        """Look at scenes, so many together, or fewer where they are large."""
+        several: list[Scene] = []
+        for scene in found:
+            several.append(scene)
+            held = sum(each.picture.nbytes for each in several)
+            if len(several) == at_once or held > HELD_BYTES:
+                yield from self._at(several)
+                several = []
+        if several:
+            yield from self._at(several)
 
     def _at(self, several: Sequence[Scene]) -> Iterator[Looked]:
         found = [self._parts(scene) for scene in several]

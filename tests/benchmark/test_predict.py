@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from benchmark.core.store import Results
 from benchmark.use import draw, faces, fitted, look
 from benchmark.use.faces import Framing
 from benchmark.use.fitted import Fitted
+from benchmark.use.scenes import Scene
 from datasets import Dataset, audit, limits
 from datasets.crops import Box
 from tests.conftest import FAST, Command, write_picture
@@ -113,6 +114,24 @@ def test_whatever_is_handed_in_is_answered_for_or_said_why_not(
     turned_one, upright = table.loc["turned.jpg"], table.loc["upright.jpg"]
     assert turned_one["said"] == upright["said"]
     assert turned_one["confidence"] == pytest.approx(upright["confidence"], abs=0.05)
+
+
+def test_large_pictures_are_not_all_held_at_once(ran: Path) -> None:
+    results = Results(ran)
+    looker = look.Looker(Fitted.load(results, fitted.find(results, "fair-60/knn")))
+    read: list[int] = []
+
+    def some(n: int, side: int) -> Iterator[Scene]:
+        for i in range(n):
+            read.append(i)
+            yield Scene(f"{i}.png", np.zeros((side, side, 3), np.uint8))
+
+    for n, side, together in ((20, 3000, 3), (100, 30, look.AT_ONCE)):
+        read.clear()
+        looked = looker.at(some(n, side), look.AT_ONCE)
+        names = [next(looked).scene.name]
+        assert len(read) == together
+        assert [*names, *(one.scene.name for one in looked)] == [f"{i}.png" for i in range(n)]
 
 
 @pytest.mark.filterwarnings("error")
