@@ -60,6 +60,7 @@ LEFT_EYE = Feature("eye", (0.05, 0.56), (0.2, 0.58), 176, (0.16,) * 2, (0.45,) *
 RIGHT_EYE = LEFT_EYE._replace(across=(0.44, 0.95), usual=(0.677, 0.386))
 MOUTH = Feature("smile", (0.1, 0.9), (0.58, 1.05), 100, (0.25, 0.12), (1, 1), (0.509, 0.819))
 
+SLIMMEST = 8  # times one side the other: a picture taken for a face, slimmer than this, is none
 EYE_DISTANCE = (0.28, 0.55)  # of the face's width, from least to most
 EYE_SLOPE = 0.25  # at most
 # How far the strip reaches from the middle between the eyes, in distances between them.
@@ -176,6 +177,8 @@ def _mouth(grey: np.ndarray, face: Box) -> tuple[Box, bool]:
 
 def _centre(feature: Feature, grey: np.ndarray, face: Box) -> tuple[float, float] | None:
     """Find the middle of what the cascade is surest of, in pixels of the picture."""
+    if max(face.width, face.height) > SLIMMEST * min(face.width, face.height):
+        return None  # its height is enlarged as its width is, however often that goes into it
     x, y = (max(start, 0) for start in face.at(feature.across[0], feature.down[0]))
     right, bottom = face.at(feature.across[1], feature.down[1])
     scale = feature.face_side / face.width

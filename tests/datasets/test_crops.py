@@ -98,6 +98,25 @@ def test_a_picture_of_any_shape_leaves_something(crop: str, shape: tuple[int, in
     assert min(part.shape) > 0
 
 
+@pytest.mark.parametrize("crop", EVERY)
+@pytest.mark.parametrize("shape", [(1 << 22, 1, 1), (1, 1 << 22, 1), (1 << 20, 4, 3)])
+def test_what_is_looked_through_does_not_grow_with_a_thin_picture(
+    crop: str, shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides: list[int] = []
+    scaled = crops._scaled
+
+    def noted(picture: np.ndarray, scale: float) -> np.ndarray:
+        sides.extend(round(scale * side) for side in picture.shape[:2])
+        return scaled(picture, scale) if max(sides) < 1000 else np.zeros((1, 1), np.uint8)
+
+    monkeypatch.setattr(crops, "_scaled", noted)
+    part, found = crops.cut(np.zeros(shape, np.uint8), crop)
+    assert max(sides) < 1000
+    assert min(part.shape) > 0
+    assert not found
+
+
 def test_a_cropped_set_has_the_rows_of_the_whole_and_says_what_it_is(tmp_path: Path) -> None:
     faces.write(tmp_path / "faces", n=120, seed=1, size=64)
     whole = datasets.load(tmp_path / "faces")
