@@ -16,10 +16,10 @@ from rich.text import Text
 from baselines.device import choose
 from benchmark.core import models, pool, runs, schedule
 from benchmark.core.files import check_apart
-from benchmark.core.predictions import n_bytes
+from benchmark.core.predictions import check_room
 from benchmark.core.progress import Display
-from benchmark.core.protocols import PROTOCOLS, Protocol, Rows, Slides, possible_splits
-from benchmark.core.records import DataFacts, Record
+from benchmark.core.protocols import PROTOCOLS, Protocol, Slides, possible_splits
+from benchmark.core.records import Record
 from benchmark.core.runs import Run
 from benchmark.core.store import Results
 from benchmark.growing import GrowingBoard
@@ -27,7 +27,7 @@ from benchmark.options import Options, stop_at_interrupt
 from benchmark.scores import published
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import console
-from datasets import Dataset, InputError, limits
+from datasets import Dataset, InputError
 
 
 def usable_device(options: Options, entries: Sequence[models.Model]) -> tuple[str, bool | None]:
@@ -93,19 +93,10 @@ def plan(options: Options, given: Sequence[Protocol] = ()) -> list[Run]:
         for run in {run.model: run for run in here}.values():
             run.check()
         for run in {(run.protocol, run.model.deep, run.repeat): run for run in here}.values():
-            _check_room(run.protocol.rows(dataset, run.model.deep, run.repeat), about)
+            rows = run.protocol.rows(dataset, run.model.deep, run.repeat)
+            check_room(sum(map(len, rows.by_part().values())), about)
         planned += here
     return planned
-
-
-def _check_room(rows: Rows, about: DataFacts) -> None:
-    """Refuse predictions that would be too large to be read again, and so be made each time."""
-    n = sum(map(len, rows.by_part().values()))
-    if (asked := n_bytes(n, about.n_classes)) > limits.TABLE_BYTES:
-        raise InputError(
-            f"{about.name}: predictions of {n:,} pictures of {about.n_classes:,} classes take "
-            f"{asked / 1e9:.1f} GB, and may take {limits.TABLE_BYTES / 1e9:.1f}: more with --larger"
-        )
 
 
 def _models_of(

@@ -101,8 +101,8 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 def read_header(file: IO[str]) -> list[str]:
     """Read which columns a CSV file, open at its beginning, names in its first line.
 
-    They are to be compared before `pandas.read_csv` goes on with them as ``names``: of a header
-    that it reads itself it takes the square of columns that are named alike.
+    They are to be compared before `read_lines` goes on with them: of a header that pandas reads
+    itself it takes the square of columns that are named alike.
 
     Raises
     ------
@@ -116,6 +116,21 @@ def read_header(file: IO[str]) -> list[str]:
         return next(csv.reader([line], strict=True))
     except csv.Error as error:
         raise ValueError(f"its first line: {error}") from error
+
+
+def read_lines(file: IO[str], columns: list[str], **settings: Any) -> pd.DataFrame:
+    """Read the lines after the header of a CSV file, with `settings` of `pandas.read_csv`.
+
+    Raises
+    ------
+    ValueError
+        If they are no CSV, or have more cells than columns: pandas would take the first for names
+        of the rows, and give each of the others to the column before its own.
+    """
+    table: pd.DataFrame = pd.read_csv(file, names=columns, **settings)
+    if not isinstance(table.index, pd.RangeIndex) and len(table):
+        raise ValueError("its lines have more cells than its first line names columns")
+    return table
 
 
 def check_apart(folder: Path, pictures: Iterable[Path], flag: str) -> None:

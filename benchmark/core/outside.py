@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark.core.files import digest, read_header
+from benchmark.core.files import digest, read_header, read_lines
 from benchmark.core.models import models
-from benchmark.core.predictions import SUM_TOLERANCE, Predictions, probability_column
+from benchmark.core.predictions import SUM_TOLERANCE, Predictions, check_room, probability_column
 from benchmark.core.protocols import Protocol, Rows
 from benchmark.core.records import OUTSIDE, REPEATS, Environment, Measured, ModelFacts, Record
 from benchmark.core.runs import describe, facts_of
@@ -115,7 +115,7 @@ def _table(path: Path, n_classes: int) -> pd.DataFrame:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             columns = read_header(lines)
             _check_columns(path, columns, n_classes + OTHERS)
-            return pd.read_csv(lines, names=columns, dtype=str, keep_default_na=False)
+            return read_lines(lines, columns, dtype=str, keep_default_na=False)
     except InputError:
         raise
     except (OSError, ValueError) as error:  # of pandas' parser too
@@ -168,7 +168,8 @@ def _probabilities(
     """Probabilities of all classes, 0 of one without a column."""
     given = table[[*columns.values()]].apply(pd.to_numeric, errors="coerce")
     values = np.zeros((len(table), len(names)), np.float32)
-    values[:, [names.index(name) for name in columns]] = given.to_numpy(np.float32)
+    with np.errstate(over="ignore"):  # what is too large is told below
+        values[:, [names.index(name) for name in columns]] = given.to_numpy(np.float32)
     good = (np.isfinite(values) & (values >= 0)).all(axis=1)
     if not good.all():
         file = table["file"].iloc[int(np.argmin(good))]
@@ -234,7 +235,8 @@ def runs(
     Raises
     ------
     InputError
-        If a test picture is missing or there twice, or a file is not of the data set.
+        If a test picture is missing or there twice, a file is not of the data set, or the
+        predictions would be too large.
     """
     known = {readable(name): name for name in dataset.ids} | {name: name for name in dataset.ids}
     if strange := [file for file in answers.files if file not in known]:
@@ -244,9 +246,10 @@ def runs(
         )
     answers = replace(answers, files=[known[file] for file in answers.files])
     protocol = replace(protocol, repeats=answers.n_repeats)
-    made = []
+    about, made = describe(dataset), []
     for repeat in range(protocol.repeats):
         rows = protocol.rows(dataset, deep=False, repeat=repeat)
+        check_room(len(rows.scored), about)
         predictions = _of_repeat(answers, repeat, dataset, rows)
         made.append(
             (_record(name, answers, dataset, protocol, repeat, rows, predictions), predictions)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.core.records import ACROSS, SELECTION, TEST, WITHIN, Record
+from benchmark.core.records import ACROSS, SELECTION, TEST, WITHIN, DataFacts, Record
+from datasets import InputError, limits
 
 SUM_TOLERANCE = 1e-3  # of the probabilities of a picture, as float32
 
@@ -85,6 +86,17 @@ class Predictions:
 def n_bytes(n_pictures: int, n_classes: int) -> int:
     """How many bytes those of so many pictures have in their file, unpacked, at most."""
     return n_pictures * (OF_A_PICTURE + 4 * n_classes) + HEADERS
+
+
+def check_room(n_pictures: int, about: DataFacts) -> None:
+    """Refuse predictions that would be too large to be read again."""
+    asked = n_bytes(n_pictures, about.n_classes)
+    if asked > limits.TABLE_BYTES:
+        raise InputError(
+            f"{about.name}: predictions of {n_pictures:,} pictures of {about.n_classes:,} classes "
+            f"take {asked / 1e9:.1f} GB, and may take {limits.TABLE_BYTES / 1e9:.1f}: more with "
+            "--larger"
+        )
 
 
 def probability_column(class_name: str) -> str:

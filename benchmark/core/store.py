@@ -30,6 +30,7 @@ from benchmark.core.files import (
     file_digest,
     one_line,
     read_header,
+    read_lines,
     reading,
     stamp,
     sync,
@@ -315,7 +316,7 @@ class Results:
                 file = io.StringIO(read_whole(path, limits.RECORD_BYTES).decode(), newline="")
                 if read_header(file) != EPOCHS:
                     raise ValueError("it is no table of epochs")
-                table = pd.read_csv(file, names=EPOCHS)
+                table = read_lines(file, EPOCHS)
                 _check_epochs(table)
                 return table
         except DamagedError as error:
@@ -423,7 +424,7 @@ class Results:
                 columns = read_header(lines)
                 if not {"file"} <= {*columns} <= {*LISTED}:
                     raise ValueError("it is no list of pictures")
-                listed = pd.read_csv(lines, names=columns, dtype=str, keep_default_na=False)
+                listed = read_lines(lines, columns, dtype=str, keep_default_na=False)
             files = [*listed["file"]]
         if n is not None and len(files) != n:
             logger.warning("%s lists %s of %s pictures", self.path / name, len(files), n)

@@ -246,8 +246,10 @@ def changed(table: pd.DataFrame, column: str, value: object) -> pd.DataFrame:
 
 
 CLASSES = ["p_bar", "p_disc", "p_ring"]
+MORE_CELLS = "its lines have more cells than its first line names columns"
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -267,6 +269,9 @@ CLASSES = ["p_bar", "p_disc", "p_ring"]
         (lambda t: t.drop(columns=["said", "p_bar"]), "that sum to 0, not to 1"),
         (lambda t: changed(t, "p_bar", "?"), "negative or no numbers"),
         (lambda t: changed(t, "p_bar", -1), "negative or no numbers"),
+        (lambda t: changed(t, "p_bar", 1e300), "negative or no numbers"),
+        (lambda t: t.to_csv(index=False).replace("\n", ",\n").replace(",\n", "\n", 1), MORE_CELLS),
+        (lambda t: t.to_csv().removeprefix(","), MORE_CELLS),
         (lambda t: t.assign(said="ring"), "leave out the column 'said'"),
         (lambda t: t.assign(repeat=t["repeat"] - 1), "number them from 1 on"),
         (
@@ -289,6 +294,17 @@ def test_a_file_that_cannot_be_scored_is_one_line_and_leaves_the_results_alone(
     assert err.strip().count("\n") == 0
     assert words in err
     assert (out / "SHA256SUMS").read_bytes() == before
+
+
+def test_predictions_that_could_not_be_read_again_are_not_stored(
+    said: pd.DataFrame,
+    scored: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outside.limits, "TABLE_BYTES", 3000)
+    status, _, err = scored(said.loc[said["repeat"] == 1, ["file", "said"]])
+    assert (status, "shapes: predictions of 30 pictures of 3 classes take" in err) == (2, True)
+    assert "more with --larger" in err
 
 
 def test_columns_are_looked_at_before_the_time_is_spent_that_many_take(

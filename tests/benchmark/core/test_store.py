@@ -92,6 +92,7 @@ def test_a_record_that_no_run_can_leave_is_refused(changes: dict[str, object], w
         pytest.param(f"{','.join(EPOCHS)}\n1,2,3,4,5,1e300\n".encode(), id="nearly no end"),
         pytest.param(f"{','.join(EPOCHS)}\n".encode(), id="no epoch"),
         pytest.param(f"{','.join(EPOCHS)}\n1,,,,,1\n".encode(), id="no score"),
+        pytest.param(f"{','.join(EPOCHS)}\n7,1,2,3,0.4,5,1\n".encode(), id="a cell more"),
         pytest.param(f"{','.join(EPOCHS)}\n1.5,2,3,4,5,1\n".encode(), id="half an epoch"),
     ],
 )
@@ -115,6 +116,16 @@ def test_columns_that_are_others_are_not_read_which_takes_the_square_of_their_nu
     monkeypatch.setattr(pd, "read_csv", lambda *_, **__: pytest.fail("it takes the square"))
     assert results.history("k") is None
     with pytest.raises(InputError, match="it is no list of pictures"):
+        results.files(shapes.fingerprint)
+
+
+def test_a_list_of_pictures_with_a_cell_too_many_is_not_read_as_one_without(
+    tmp_path: Path, shapes: Dataset
+) -> None:
+    results = Results(tmp_path)
+    results.put_pictures(shapes)
+    (tmp_path / store.list_of_pictures(shapes.fingerprint)).write_text("row,file\nz,0,a.png\n")
+    with pytest.raises(InputError, match="more cells than its first line names columns"):
         results.files(shapes.fingerprint)
 
 
