@@ -21,6 +21,7 @@ from datasets.registry import register
 
 CLASSES = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")
 FRAME = re.compile(r"(?P<person>S\d+)_\d+_\d+\.\w+")
+FOLDER = re.compile(r"S?\d+")  # of a person, and in it of a film
 FRAMES = "cohn-kanade-images"
 SMALL_FRAMES = "CK+48"
 FRAMES_TAKEN = 3
@@ -32,15 +33,25 @@ def read_films(root: Path) -> Listing:
     Raises
     ------
     InputError
-        If a label is no number of an emotion, or its film is not there.
+        If a label is no number of an emotion, its film is not there, or a label or a frame lies
+        in the folder of another film.
     """
     home, ids, labels = root / FRAMES, [], []
     for path in sorted((root / "Emotion").rglob("S*_*_*_emotion.txt")):
         label = by_number(read_text(path), CLASSES, str(path))
-        film = "/".join(path.name.split("_")[:2])
+        person, number = path.name.split("_")[:2]
+        film = f"{person}/{number}"
+        folders = path.relative_to(root / "Emotion").parent.parts
+        if {*filter(FOLDER.fullmatch, folders)} - {person, number}:
+            raise InputError(f"{path} lies in the folder of another film: move it to {film}")
         frames = sorted(frame.name for frame in (home / film).glob("S*.png"))
         if not frames:
             raise InputError(f"{home / film} has no frames, but {path} labels them")
+        for name in frames:
+            if not name.startswith(f"{person}_{number}_"):
+                raise InputError(
+                    f"{home / film / name} is named as a frame of another film: put it with those"
+                )
         for name in frames[-FRAMES_TAKEN:]:
             ids.append(f"{film}/{name}")
             labels.append(label)

@@ -89,6 +89,22 @@ def test_a_labelled_film_that_is_not_there_is_named(tmp_path: Path) -> None:
     refused(tmp_path, "cohn-kanade-images/S005/001 has no frames", "S005_001_00000009_emotion.txt")
 
 
+def test_a_frame_among_those_of_somebody_else_is_named(tmp_path: Path) -> None:
+    samples.write_ckplus(tmp_path)
+    film = tmp_path / "cohn-kanade-images" / "S010" / "004"
+    (film / "S010_004_00000009.png").rename(film / "S999_001_00000009.png")
+    refused(tmp_path, "S010/004/S999_001_00000009.png is named as a frame of another film")
+
+
+@pytest.mark.parametrize("other", ["S005/004", "S010/006"])
+def test_a_label_in_the_folder_of_another_film_is_named(tmp_path: Path, other: str) -> None:
+    samples.write_ckplus(tmp_path)
+    name = "S010_004_00000009_emotion.txt"
+    (tmp_path / "Emotion" / other).mkdir(parents=True, exist_ok=True)
+    (tmp_path / "Emotion/S010/004" / name).rename(tmp_path / "Emotion" / other / name)
+    refused(tmp_path, f"{other}/{name} lies in the folder of another film: move it to S010/004")
+
+
 def test_labels_that_were_not_unpacked_are_asked_for(tmp_path: Path) -> None:
     samples.write_ckplus(tmp_path)
     (tmp_path / "Emotion").rename(tmp_path / "labels")
