@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from datasets import cache
+from datasets import cache, limits
 from datasets.errors import InputError
+from datasets.names import short
 
 TAKEN_AT_ONCE = 1000  # pictures; each may bring sixteen pages of the map into memory
 
@@ -231,7 +232,7 @@ class Dataset:
 
 
 def finished(dataset: Dataset) -> Dataset:
-    """Complete a data set that was put together: a safe name, people from 0, its fingerprint.
+    """Complete a data set that was put together: a name for files, people from 0, its fingerprint.
 
     Raises
     ------
@@ -250,7 +251,8 @@ def finished(dataset: Dataset) -> Dataset:
             f"{dataset.described} shows fewer than two classes: add pictures of another class"
         )
     groups = None if dataset.groups is None else numbered(dataset.groups)
-    whole = dataclasses.replace(dataset, name=safe_name(dataset.name), groups=groups, source="")
+    name = safe_name(short(dataset.name, limits.NAME))
+    whole = dataclasses.replace(dataset, name=name, groups=groups, source="")
     return dataclasses.replace(whole, fingerprint=_fingerprint(whole))
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from datasets import cache, crops, images, limits
 from datasets.dataset import Dataset, Pixels, finished, numbered
 from datasets.errors import InputError, reading
-from datasets.names import readable, short
+from datasets.names import readable
 from datasets.pictures import Drawn, Pictures
 
 logger = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
     people, who, parts = listing.people, listing.contributors, listing.parts
     return finished(
         Dataset(
-            name=short(readable(listing.name), limits.NAME),
+            name=readable(listing.name),
             pixels=Pixels((packed.images,), (packed.digest,)),
             labels=np.asarray(listing.labels, dtype=np.int64)[kept],
             class_names=tuple(class_names),

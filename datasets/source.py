@@ -8,9 +8,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from datasets import crops, derived, packing
+from datasets import crops, derived, limits, packing
 from datasets.dataset import Dataset
 from datasets.errors import InputError, reading
+from datasets.names import short
 from datasets.registry import LOADERS, Loader, expanded
 
 DEDUPLICATED, WITHOUT = "deduplicated", "without"  # words that stand before a name and a colon
@@ -143,7 +144,7 @@ class Source:
         share = crops.said(self.crop, dataset.crop_found.mean())
         return dataclasses.replace(
             dataset,
-            name=f"{dataset.name}-{self.crop}",
+            name=short(f"{dataset.name}-{self.crop}", limits.NAME),
             described=f"{dataset.described}, {crops.WORDS[self.crop]} {share}",
         )
 

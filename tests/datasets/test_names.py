@@ -1,14 +1,17 @@
 """Names stay one readable line whatever they hold, and what is readable stays as it is."""
 
 import os
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from datasets import Source
+import datasets
+from datasets import Source, limits
 from datasets.names import readable, short
+from tests.datasets import samples
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,19 @@ def test_a_long_name_is_cut_and_told_from_others(letter: str) -> None:
     assert len({*cut}) == 2
     assert all(90 < len(os.fsencode(each)) <= 100 or letter == "\udcff" for each in cut)
     assert short(letter * 10, 100) == letter * 10
+
+
+def test_whatever_a_set_is_made_of_its_name_fits_in_that_of_a_file(tmp_path: Path) -> None:
+    long = "x" * 90
+    for word in (long, "anger", "fear"):
+        for i in range(2):
+            samples.write_face(tmp_path / ("a" * 90) / word / f"{i}.png", seed=i)
+    shutil.copytree(tmp_path / ("a" * 90), tmp_path / ("b" * 90))
+    a, b = (f"folder:{tmp_path / (letter * 90)}" for letter in "ab")
+    made = [f"eyes:{a}", f"without:{long}:{a}", f"eyes:without:{long}:{a}", f"{a}+{b}"]
+    names = [datasets.load(each, 8).name for each in [*made, f"eyes:{a}+{b}", f"{a}-on-{b}"]]
+    assert len({*names}) == len(names)
+    assert max(map(len, names)) == limits.NAME
 
 
 def test_a_set_has_readable_names_and_still_finds_its_files(tmp_path: Path) -> None:
