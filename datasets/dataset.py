@@ -262,8 +262,12 @@ def safe_name(name: str) -> str:
 
 
 def numbered(names: Sequence[Any] | np.ndarray) -> np.ndarray:
-    """Give each name its place among the different ones in order, int64."""
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+    """Give each name its place among the different ones in order, int64.
+
+    An array of texts would be as wide as the longest in each row.
+    """
+    places = {name: place for place, name in enumerate(sorted({*names}))}
+    return np.array([places[name] for name in names], np.int64)
 
 
 def _fingerprint(dataset: Dataset) -> str:

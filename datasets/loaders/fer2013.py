@@ -93,7 +93,7 @@ def read_table(path: Path) -> Table:
     ------
     InputError
         If the file is no such CSV or a row has a column too few or many, an unknown emotion or an
-        unknown usage.
+        unknown usage, or there are too many.
     """
     file_stamp(path, limits.PIXEL_TABLE_BYTES)
     rows: list[tuple[int, int, int, int]] = []
@@ -120,6 +120,7 @@ def read_table(path: Path) -> Table:
                         f"{where}: unknown Usage '{usage}': use one of {', '.join(USAGES)}"
                     )
                 rows.append((start, line, by_number(number, CLASSES, where), USAGES[usage]))
+                tables.check_number(len(rows), path)
             start += len(text)
     if not rows:
         raise InputError(f"{path} has no rows: get it again from {PAGE}")

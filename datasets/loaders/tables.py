@@ -27,6 +27,15 @@ def whole_lines(file: IO[AnyStr], path: Path) -> Iterator[AnyStr]:
         yield line
 
 
+def check_number(n_rows: int, path: Path) -> None:
+    """Raise InputError if a table has too many rows so far."""
+    if n_rows > limits.PICTURES:
+        raise InputError(
+            f"{path} has more than {limits.PICTURES:,} rows: leave some out, or allow more by "
+            "--larger"
+        )
+
+
 def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     """Go through the rows of a CSV file, blank lines left out.
 
@@ -46,19 +55,36 @@ def rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
     Raises
     ------
     InputError
-        If the file is no CSV in UTF-8, or has other columns, or a row has more or fewer.
+        If the file is no CSV in UTF-8, or has other columns or too many rows, or a row has more or
+        fewer or is too long.
     """
     file_stamp(path, limits.TABLE_BYTES)
+    held = 0  # characters since the last whole row, which goes on through line ends in quotes
+
+    def noted(lines: Iterator[str]) -> Iterator[str]:
+        nonlocal held
+        for line in lines:
+            held += len(line)
+            if held > limits.LINE:
+                raise InputError(f"{path}, line {reader.line_num}: its row is too long: mend it")
+            yield line
+
     try:
         with path.open(newline="", encoding="utf-8-sig") as lines:
-            reader, file = csv.reader(whole_lines(lines, path)), str(path)
+            reader, file = csv.reader(noted(whole_lines(lines, path))), str(path)
             header = [name.strip() for name in next(reader, [])]
             if [name.lower() for name in header] != [name.lower() for name in columns]:
                 raise InputError(
                     f"{path} has the columns {limits.cut(','.join(header)) or '(none)'}: "
                     f"it must have {','.join(columns)}"
                 )
-            for cells in filter(None, reader):
+            n_rows = held = 0
+            for cells in reader:
+                held = 0
+                if not cells:
+                    continue
+                n_rows += 1
+                check_number(n_rows, path)
                 where = f"{file}, line {reader.line_num}"
                 if len(cells) != len(columns):
                     raise InputError(f"{where}: {len(cells)} columns, must be {len(columns)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import datasets
 from benchmark import audit
 from benchmark.core import processes
 from datasets import InputError, images, limits, packing
+from datasets.dataset import numbered
+from datasets.loaders import fer2013, ferplus, muxspace
 from datasets.pictures import Files
 from tests.conftest import Command
 from tests.datasets import samples
@@ -215,6 +218,53 @@ def test_a_number_of_too_many_digits_is_read(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv(limits.VARIABLE, "9" * 5000)
     limits.follow()
     assert limits.PIXELS == limits.MOST
+
+
+@pytest.mark.parametrize("cell", ['"a\n",' * 2000, f'"{"a" * 99}' + "\n" * 10_000])
+def test_a_row_that_goes_on_through_line_ends_is_refused_before_it_is_held(
+    cell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "legend.csv"
+    rows = "me,1.png,anger\n" * 1000
+    path.write_text(f"user.id,image,emotion\n{rows}\n\nme,{cell}")
+    monkeypatch.setattr(limits, "LINE", 2000)
+    with pytest.raises(InputError, match=r"legend.csv, line [0-9]{4}: its row is too long"):
+        muxspace.read_legend(path)
+    path.write_text(f"user.id,image,emotion\n{rows}")
+    assert len(muxspace.read_legend(path)) == 1000
+
+
+def test_a_table_of_too_many_rows_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples.write_ferplus(tmp_path, n=24)
+    (tmp_path / "legend.csv").write_text("user.id,image,emotion\n" + "me,1.png,anger\n" * 24)
+    table = fer2013.read_table(tmp_path / "fer2013.csv")
+    votes = tmp_path / ferplus.VOTES
+    monkeypatch.setattr(limits, "PICTURES", 23)
+    for read in (
+        lambda: fer2013.read_table(tmp_path / "fer2013.csv"),
+        lambda: ferplus.read_votes(votes, table),
+        lambda: muxspace.read_legend(tmp_path / "legend.csv"),
+    ):
+        with pytest.raises(InputError, match=r"csv has more than 23 rows: .* by --larger"):
+            read()
+        with monkeypatch.context() as patch:
+            patch.setattr(limits, "PICTURES", 24)
+            read()
+
+
+def test_one_long_name_of_a_person_does_not_make_all_as_long() -> None:
+    names = ["x" * 1000, *(f"{i % 7}" for i in range(200)), "ä", "Z", "a"]
+    np.testing.assert_array_equal(numbered(names), np.unique(names, return_inverse=True)[1])
+    numbers = np.array([5, -1, 5, 70])
+    assert numbered(numbers).tolist() == [1, 0, 1, 2]
+    assert numbered([]).dtype == np.int64
+    tracemalloc.start()
+    numbered(["x" * 100_000, *["me"] * 999])
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10_000_000
 
 
 def test_few_large_grey_pictures_wait_for_others(
