@@ -99,6 +99,7 @@ def test_of_one_person_pictures_are_compared_with_pictures(shapes: Dataset) -> N
 def test_of_copies_a_copy_is_like_and_another_picture_is_not(shapes: Dataset) -> None:
     copies = shapes.select(np.zeros(20, np.int64))
     known = Known.of(dataclasses.replace(copies, groups=None))
+    assert known.usual == doubt.LEAST_USUAL
     assert known.distances(shapes.images[:1]) <= 1
     assert known.distances(shapes.images[-1:]) > 1
 
