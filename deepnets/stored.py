@@ -44,6 +44,8 @@ def check_weights(file: str) -> None:
     try:
         with path.open("rb") as opened:
             length = int.from_bytes(opened.read(8), "little")
+            if length > path.stat().st_size:
+                return
             names = json.loads(opened.read(length)) if length <= HEADER else ()
     except (OSError, ValueError, RecursionError):
         return  # what reads it tells what is wrong

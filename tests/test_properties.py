@@ -40,7 +40,7 @@ from benchmark.core.store import Results
 from benchmark.options import Options, command
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import drawing, page
-from datasets import InputError, Source, crops
+from datasets import InputError, Source, crops, limits
 from datasets.loaders import folder
 from datasets.names import FORMULA, HIDDEN, JOINERS, readable
 from datasets.splits import hold_out
@@ -213,7 +213,7 @@ st.register_type_strategy(int, st.integers(0, 2**50))
 st.register_type_strategy(float, st.floats(allow_infinity=False))
 WRITTEN = st.text().map(readable)
 st.register_type_strategy(str, WRITTEN)
-SPENT = st.floats(0, allow_infinity=False)
+SPENT = st.floats(0, 2**50)
 FACTS = {
     "model": st.builds(
         ModelFacts, label=WRITTEN, family=WRITTEN, pretrained_on=st.none() | WRITTEN
@@ -221,10 +221,12 @@ FACTS = {
     "protocol": st.builds(
         ProtocolFacts,
         **dict.fromkeys(("name", "label", "split", "usual_split", "note"), WRITTEN),
+        selected_on=st.sampled_from(["test", "validation", "nothing"]),
     ),
     "dataset": st.builds(
         DataFacts,
         name=st.just("shapes"),
+        size=st.integers(1, limits.SIDE),
         described=WRITTEN,
         fingerprint=WRITTEN,
         class_counts=st.dictionaries(WORDS.map(readable), st.integers(0, 10**6), min_size=1),
@@ -232,7 +234,8 @@ FACTS = {
         left_out=st.lists(st.tuples(WORDS.map(readable), WRITTEN)).map(tuple),
     ),
     "key": st.just("k"),
-    "parts": st.dictionaries(st.text(max_size=5), JSON, max_size=3),
+    "parts": st.dictionaries(st.text(max_size=4), JSON, max_size=3),
+    "finished": st.sampled_from(["", "2026-11-28T10:00:00+00:00"]),
 }
 MEASURED = st.builds(
     Measured,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -280,9 +281,9 @@ def test_without_a_finished_run_there_is_no_advice_and_the_status_says_so(
     shapes_folder: Path, tmp_path: Path, run_command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def late(_: object, future: object, run: Run, results: Results, limits: Limits) -> Record:
-        record = run.record("timeout", f"not finished after the limit of {limits.seconds:g} s")
-        results.put(record)
-        return record
+        shutil.rmtree(results.run_folder(run.key))
+        reason = f"not finished after the limit of {limits.seconds:g} s"
+        return results.put(run.record("timeout", reason))
 
     monkeypatch.setattr(processes.Processes, "_outcome", late)
     limited = ("--data", shapes_folder, "--time-limit", 1, "--out", tmp_path)

@@ -111,7 +111,9 @@ def test_of_pretrained_weights_the_content_counts_and_the_reader_is_told(
     assert "pre-trained on other pictures (a.safetensors)" in notes
 
     files[0].write_bytes(files[2].read_bytes())
-    assert "changed while it was used" in execution.execute(run, Results(tmp_path)).reason
+    elsewhere = Results(tmp_path / "elsewhere")
+    assert "changed while it was used" in execution.execute(run, elsewhere).reason
+    assert execution.execute(run, Results(tmp_path)).status == "ok", "what is stored stays"
 
 
 def test_a_run_leaves_its_record_predictions_and_model(run: work.Run, tmp_path: Path) -> None:
