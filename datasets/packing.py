@@ -9,9 +9,11 @@ import hashlib
 import importlib.metadata
 import inspect
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -189,11 +191,11 @@ class Ready(NamedTuple):
 
 def _chunks(pictures: Pictures, size: int, crop: str, contents: str) -> Iterator[cache.Chunk]:
     digests = hashlib.sha256()
-    read, n = (_drawn, DRAWN_AT_ONCE) if isinstance(pictures, Drawn) else (read_some, HANDFUL)
+    read: Callable[..., Ready] = _drawn if isinstance(pictures, Drawn) else read_some
+    n = DRAWN_AT_ONCE if isinstance(pictures, Drawn) else HANDFUL
     starts = range(0, len(pictures), n)
-    parallel = joblib.Parallel(joblib.cpu_count(), prefer="threads", return_as="generator")
-    ready: Iterator[Ready] = parallel(
-        joblib.delayed(read)(pictures, range(start, min(start + n, len(pictures))), size, crop)
+    ready = _in_threads(
+        partial(read, pictures, range(start, min(start + n, len(pictures))), size, crop)
         for start in starts
     )
     for start in cache.show(starts, "reading pictures"):
@@ -207,6 +209,26 @@ def _chunks(pictures: Pictures, size: int, crop: str, contents: str) -> Iterator
         raise InputError(
             f"{pictures.where(0)} or others with it changed while they were read: start again"
         )
+
+
+def _in_threads(calls: Iterable[Callable[[], Ready]]) -> Iterator[Ready]:
+    """Yield what calls give in their order, made by threads that are a few calls ahead.
+
+    The threads have ended when this has, or Python waits for them: one that comes back from OpenCV
+    while Python ends ends the process by an abort.
+    """
+    n_threads = joblib.cpu_count()
+    threads = ThreadPoolExecutor(n_threads)
+    waiting: deque[Future[Ready]] = deque()
+    try:
+        for call in calls:
+            waiting.append(threads.submit(call))
+            if len(waiting) > 2 * n_threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def _drawn(pictures: Drawn, rows: Sequence[int], size: int, crop: str) -> Ready:

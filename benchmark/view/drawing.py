@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 
 import joblib
@@ -10,6 +11,10 @@ from matplotlib.figure import Figure
 
 from benchmark.view import plots
 
+# Said where what is to take the pictures cannot, such as a full disk, which is told already.
+warnings.filterwarnings(
+    "ignore", r"\d+ tasks (have been successfully executed|which were still being)"
+)
 MANY = 24  # pictures from which on other processes, which take seconds to start, are worth it
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -259,3 +260,19 @@ def test_unreadable_pictures_are_told_with_their_place(
     packed = pack(files, 16)
     assert len(packed.images) == 4
     assert [row for row, _ in packed.unreadable] == [3]
+
+
+def test_threads_that_read_pictures_end_before_their_call_does() -> None:
+    begun, slow = threading.Event(), threading.Event()
+
+    def wait() -> packing.Ready:
+        begun.set()
+        slow.wait(0.2)
+        return packing.Ready(np.empty(0), {}, None, [])
+
+    before = threading.active_count()
+    ready = packing._in_threads(wait for _ in range(1000))
+    next(ready)
+    assert begun.is_set()
+    ready.close()  # as where what it gives cannot be kept
+    assert threading.active_count() == before
