@@ -53,11 +53,12 @@ def by_number(number: str, classes: Sequence[str], where: str, first: int = 0) -
     InputError
         If no class has that number.
     """
-    index = float(number) - first if DIGITS.fullmatch(number.strip()) else -1.0
+    number = number.strip()  # of signs that `float` knows, and of others
+    index = float(number) - first if DIGITS.fullmatch(number) else -1.0
     if index not in range(len(classes)):
         last = first + len(classes) - 1
         raise InputError(
-            f"{where}: no emotion has the number '{number.strip()}': "
+            f"{where}: no emotion has the number '{number}': "
             f"use {first} ({classes[0]}) to {last} ({classes[-1]})"
         )
     return int(index)

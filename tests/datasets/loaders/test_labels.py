@@ -20,11 +20,8 @@ def test_words_of_the_wild_are_one_vocabulary(word: str, name: str) -> None:
 
 def test_a_label_is_an_index_in_the_sets_own_order() -> None:
     assert by_word("surprised", ORDER, "here") == 0
-    assert [by_number(each, ORDER, "here", 1) for each in ("1", " 3 ", "   2.0000000e+00")] == [
-        0,
-        2,
-        1,
-    ]
+    written = ("1", " 3 ", "   2.0000000e+00", " 2.0\x1d\n")
+    assert [by_number(each, ORDER, "here", 1) for each in written] == [0, 2, 1, 1]
 
 
 @pytest.mark.parametrize(
