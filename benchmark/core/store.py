@@ -9,7 +9,6 @@ import io
 import itertools
 import json
 import logging
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -56,7 +55,6 @@ from datasets.pictures import file_stamp, open_arrays, read_whole
 logger = logging.getLogger(__name__)
 
 SUMS = "SHA256SUMS"
-DIGEST = re.compile("[0-9a-f]{64}")  # of a file in it
 PREDICTIONS = "predictions.npz"  # of a run
 LISTED = ["row", "file", "label", "person", "part"]  # columns of a list of pictures
 T = TypeVar("T", BoardRow, SearchRecord)
@@ -480,6 +478,8 @@ class Results:
 
     def remove_folder(self, name: str) -> None:
         """Remove a folder with all that was written in it; what a user has put there stays."""
+        if not (folder := self._ours(name)).is_dir() or folder.is_symlink():
+            return
         with self._lock:
             written = self.written_in(name)
             for each in written:
@@ -501,12 +501,11 @@ class Results:
         path = self.path / SUMS
         with reading(path):
             text = read_whole(path, limits.BOARD_BYTES).decode() if path.exists() else ""
-            for name in (line[66:] for line in text.splitlines()):
-                if not _is_inside(name):
-                    raise ValueError(f"'{readable(name)}' is no name of a file in it")
             sums = _parsed(text)
             if text != _as_text(sums):
-                raise ValueError("not as it was written")
+                odd = [name for line in text.splitlines() if not _is_inside(name := line[66:])]
+                why = f"'{readable(odd[0])}' is no name of a file in it" if odd else ""
+                raise ValueError(why or "not as it was written")
             return sums
 
     def _list(self, sums: Mapping[str, str], instead_of: str = "") -> None:
@@ -593,7 +592,7 @@ def _changed(listed: dict[str, str], change: Change) -> dict[str, str]:
 def _parsed(text: str) -> dict[str, str]:
     """Digests by the name of their file, of the lines that can be of such a list."""
     lines = [(line[66:], line[:64]) for line in text.splitlines()]
-    return {name: said for name, said in lines if DIGEST.fullmatch(said) and _is_inside(name)}
+    return {name: said for name, said in lines if cache.DIGEST.fullmatch(said) and _is_inside(name)}
 
 
 def _is_inside(name: str) -> bool:
