@@ -214,11 +214,10 @@ def _stored(run: Run, made: Made | BaseException, results: Results) -> Record:
     try:
         if files:
             results.put_files(run.key, files, record.status == "ok")
-        else:
-            record = results.put(record)
+            return results.kept(record)
+        return results.put(record)
     except OSError as fault:
         return not_stored(run, fault)
-    return record
 
 
 def _in_words(error: Exception) -> str:

@@ -210,13 +210,17 @@ class Results:
                 table.to_csv(draft / "history.csv", index=False)
             if model is not None:
                 model_files.save(draft, model, record)
-        return record if record.status == "ok" else self.record(record.key) or record
+        return self.kept(record)
 
     def put_files(self, key: str, files: Mapping[str, bytes], has_result: bool = True) -> None:
         """Keep a run, as `put` does, that lies in another results folder: its `files_of_run`."""
         with self._placed(key, has_result) as draft:
             for name, content in files.items():
                 (draft / Path(name).name).write_bytes(content)
+
+    def kept(self, record: Record) -> Record:
+        """Return what is kept of a run that was put: of one without a result maybe an earlier."""
+        return record if record.status == "ok" else self.record(record.key) or record
 
     def files_of_run(self, key: str) -> dict[str, bytes]:
         """Return what lies in a run's folder by name; nothing if it was never put."""
