@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmark.core.files import written
 from datasets import InputError
+from datasets.names import readable
 
 SUFFIX, CODEC = ".mp4", "mp4v"
 
@@ -56,6 +57,13 @@ class Film:
         """
         if self.writer is None:
             height, width = picture.shape[:2]
+            try:
+                str(self.path).encode()
+            except UnicodeEncodeError as error:  # OpenCV would die of it
+                shown = readable(str(self.path))
+                raise InputError(
+                    f"{shown}: a film's path must be UTF-8: name another --to"
+                ) from error
             code = cv2.VideoWriter.fourcc(*CODEC)
             draft = self.draft.enter_context(written(self.path))
             self.writer = cv2.VideoWriter(str(draft), code, self.rate, (width, height))

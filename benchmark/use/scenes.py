@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import re
 import time
@@ -19,6 +20,8 @@ from datasets.names import readable, short
 from datasets.pictures import read_whole
 from datasets.registry import expanded
 
+logger = logging.getLogger(__name__)
+
 CAMERA = "camera"  # and "camera:1" is the second
 SIDES = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
 MOST_DIGITS = 3  # of a camera's number
@@ -30,6 +33,9 @@ FILMS = (
     "yuv4mpegpipe",
 )
 os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = f"format_whitelist;{','.join(FILMS)}"
+os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"  # nothing: what is wrong with a film is told here
+os.environ.pop("OPENCV_FFMPEG_DEBUG", None)
+WHOLE = 0.9  # of the pictures that a film promises, which for some kinds is an estimate
 USUAL_RATE = 25.0  # pictures a second, of a film that does not say
 
 
@@ -82,7 +88,7 @@ class Given:
         Raises
         ------
         InputError
-            If the film or the camera cannot be opened.
+            If the film or the camera cannot be opened, or shows nothing.
         """
         if self.is_film:
             yield from self._of_film(every)
@@ -115,6 +121,14 @@ class Given:
                     seconds = number / rate if self.path else time.monotonic() - begun
                     yield Scene(self.name, rgb, seconds)
                 number += 1
+            name = readable(str(self.path or self.name))
+            if not number:
+                raise InputError(f"{name}: not one picture of it can be read: is it whole?")
+            if number < WHOLE * (promised := film.get(cv2.CAP_PROP_FRAME_COUNT)):
+                logger.warning(
+                    "%s says that it has %.0f pictures, and %d can be read: is it whole?",
+                    *(name, promised, number),
+                )
         finally:
             film.release()
 
