@@ -68,6 +68,8 @@ def read(data: bytes) -> np.ndarray:
     try:
         picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:  # which says nothing of the picture
+            raise MemoryError(error.err) from error
         raise ValueError(f"not a readable picture ({error.err})") from error
     if picture is None:
         raise ValueError("not a readable picture (truncated or damaged)")
@@ -81,6 +83,8 @@ def _check_header(data: bytes) -> None:
             width, height = picture.size
     except Image.UnidentifiedImageError:
         raise ValueError("not a readable picture (damaged, or no JPEG, PNG, WebP or BMP)") from None
+    except MemoryError:
+        raise
     except Exception as error:  # whatever else a damaged header makes Pillow say
         raise ValueError(f"not a readable picture ({error})") from error
     _check_size(width, height)
@@ -131,6 +135,8 @@ def _read_damaged(data: bytes) -> np.ndarray:
         with Image.open(BytesIO(data), formats=FORMATS) as picture:
             if picture.mode != "CMYK":
                 return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+    except MemoryError:
+        raise
     except Exception as error:  # whatever damage makes Pillow say
         raise ValueError("not a readable picture (damaged)") from error
     raise ValueError("not a readable picture (damaged)")

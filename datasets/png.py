@@ -60,6 +60,7 @@ def plain(data: bytes) -> bytes:
         raise ValueError(DAMAGED)
     first = names.index(b"IDAT") if b"IDAT" in names else len(names)
     last = next((i for i in range(first, len(names)) if names[i] != b"IDAT"), first)
+    turned = False
     for i, each in enumerate(chunks):
         if each.name == b"PLTE" and colours == PALETTE and i < first:
             if len(each.body) % 3 or not 3 <= len(each.body) <= 3 << depth:
@@ -67,8 +68,9 @@ def plain(data: bytes) -> bytes:
             needed.append(each)
         elif i and each.name[:1].isupper() and each.name not in (b"PLTE", b"IDAT", b"IEND"):
             raise ValueError("the picture has parts that are not known, not readable")
-        elif each.name == b"eXIf" and bytes(each.body[:4]) in EXIF_BEGINS:
+        elif each.name == b"eXIf" and bytes(each.body[:4]) in EXIF_BEGINS and not turned:
             needed.append(each)  # which may turn it
+            turned = True
     if [each.name for each in needed].count(b"PLTE") != (colours == PALETTE):
         raise ValueError(DAMAGED)
     pixels = chunks[first:last]

@@ -40,6 +40,7 @@ def made(
         pytest.param(made((b"iCCP", b"a\0\0" + zlib.compress(b"x" * 200))), id="profile"),
         pytest.param(made((b"tIME", b"a"), (b"zTXt", b"a\0\0b")), id="date and text"),
         pytest.param(made((b"eXIf", b"abcdef")), id="exif that is none"),
+        pytest.param(made(*[(b"eXIf", b"MM\0*\0\0\0\x08\0\0\0\0\0\0")] * 2), id="exif twice"),
         pytest.param(made(after=((b"tEXt", b"a\0b"), (b"IDAT", b"abc"))), id="pixels apart"),
         pytest.param(
             made((b"acTL", struct.pack(">II", 2, 0)), after=((b"fdAT", b"\0\0\0\1a"),)), id="film"
