@@ -6,6 +6,7 @@ import contextlib
 import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import stat
@@ -127,6 +128,15 @@ def read_lines(file: IO[str], columns: list[str], **settings: Any) -> pd.DataFra
         If they are no CSV, or have more cells than columns: pandas would take the first for names
         of the rows, and give each of the others to the column before its own.
     """
+    start = file.tell()
+    beginning = csv.reader(io.StringIO(file.read(limits.LINE), newline=""))
+    file.seek(start)
+    try:
+        n_cells = len(next(filter(None, beginning), []))
+    except csv.Error as error:
+        raise ValueError(f"its second line: {error}") from error
+    if n_cells > len(columns):  # pandas would take minutes and gigabytes for very many
+        raise ValueError("its lines have more cells than its first line names columns")
     table: pd.DataFrame = pd.read_csv(file, names=columns, **settings)
     if not isinstance(table.index, pd.RangeIndex) and len(table):
         raise ValueError("its lines have more cells than its first line names columns")

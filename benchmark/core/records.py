@@ -407,7 +407,7 @@ def from_json(kind: Any, value: Any, name: str = "") -> Any:
     if kind is int and type(value) is int and not 0 <= value < MOST:
         raise ValueError(f"{name.lstrip('.')} counts something: 0 or more, and less than {MOST:,}")
     if type(value) is kind and not (kind is float and math.isinf(value)):
-        return readable(value) if name.rpartition(".")[2] in TOLD else value
+        return readable(value[:LETTERS]) if name.rpartition(".")[2] in TOLD else value
     raise ValueError(f"{name.lstrip('.')} is not of type {getattr(kind, '__name__', kind)}")
 
 

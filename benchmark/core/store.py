@@ -56,6 +56,7 @@ logger = logging.getLogger(__name__)
 
 SUMS = "SHA256SUMS"
 PREDICTIONS = "predictions.npz"  # of a run
+FILE_NAME = 255  # bytes, which systems let a file's name have
 LISTED = ["row", "file", "label", "person", "part"]  # columns of a list of pictures
 T = TypeVar("T", BoardRow, SearchRecord)
 # Digests by file, and the file or the folder (which ends with a slash) they are listed in place of.
@@ -538,10 +539,13 @@ class Results:
             write_file(self.path / SUMS, _as_text(after), lasting=True)
 
     def _inside(self, name: str) -> Path:
-        path = self.path / name
-        if ".." in Path(name).parts or Path(name).is_absolute() or "\n" in name:
-            raise InputError(f"{name!r} is no name of a file in {self.path}: remove board.json")
-        return path
+        parts = Path(name).parts
+        longest = max(len(part.encode(errors="surrogatepass")) for part in (*parts, ""))
+        strange = ".." in parts or Path(name).is_absolute() or "\n" in name
+        if strange or longest > FILE_NAME or len(name) > 2 * FILE_NAME:
+            shown = limits.cut(repr(name))
+            raise InputError(f"{shown} is no name of a file in {self.path}: remove board.json")
+        return self.path / name
 
     def _ours(self, name: str) -> Path:
         """Where a file is to be written or removed: not through a link, which may lead anywhere."""

@@ -338,3 +338,12 @@ def test_a_name_is_the_models_own(
     status, _, err = scored(said, name)
     assert status == 2
     assert words in err
+
+
+def test_a_line_of_very_many_cells_is_refused_before_the_time_is_spent_that_they_take(
+    scored: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pd, "read_csv", lambda *_, **__: pytest.fail("it takes the square"))
+    for line in ("," * 100_000, "," * (1 << 21), f"\n\n{',' * 100}"):
+        status, _, err = scored(f"file,said\n{line}\na,b\n")
+        assert (status, "more cells than its first line names columns" in err) == (2, True)

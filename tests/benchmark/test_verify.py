@@ -8,6 +8,8 @@ import io
 import json
 import re
 import shutil
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +28,7 @@ from benchmark.core.store import Results
 from datasets import Dataset
 from tests.benchmark.conftest import change_a_byte, home
 from tests.conftest import write_shapes
+from tests.datasets.samples import png_of
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -352,3 +355,17 @@ def test_a_row_that_names_another_rows_run_is_found(results: Path) -> None:
     Results(results).put_rows([replace(rows["decision-tree"], keys=rows["mobilenet"].keys)])
     failures = verify.verify(Results(results)).failures
     assert any("a run of something else" in failure for failure in failures)
+
+
+def test_a_strangers_picture_or_page_that_unpacks_to_gigabytes_is_another(results: Path) -> None:
+    header = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
+    words = b"Software\0\0" + zlib.compress(b"x" * (1 << 24))
+    bomb = png_of((b"IHDR", header), (b"zTXt", words), (b"IDAT", b""), (b"IEND", b""))
+    drawn = (results / "classes.shapes.png").read_bytes()
+    assert verify._other_picture(bomb, drawn) == "damaged"
+    page = b'<script id="answers">%s</script>'
+    ours = page % base64.b64encode(gzip.compress(b'{"sets": []}'))
+    large = page % base64.b64encode(gzip.compress(b"[" + b"[]," * (1 << 20) + b"[]]"))
+    assert verify.without_thumbnails(large, 1000) == large
+    assert verify._difference("report.html", large, ours).startswith("line 1 ")
+    assert verify._difference("report.html", ours, ours) == ""

@@ -321,8 +321,9 @@ def test_nothing_is_written_or_read_outside_the_folder(tmp_path: Path) -> None:
     for name in ("../a.csv", "/a.csv"):
         with pytest.raises(InputError, match="no name of a file"):
             results.write(name, "")
-    with pytest.raises(InputError, match="no name of a file"):
-        results.record("../../k")
+    for key in ("../../k", "x" * 256, "\u00e9" * 128, "a/" * 300):
+        with pytest.raises(InputError, match="no name of a file"):
+            results.record(key)
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "\x1b[31mred"])
