@@ -167,7 +167,10 @@ def larger_trial(options: Options, dataset: Dataset, board: Leaderboard, asked: 
     rows = [
         row
         for row in picks.considered(board, asked)
-        if not row.is_deep and row.place.model != BASELINE and row.validation
+        if row.place.model in models.models()  # others are of models with settings
+        and not row.is_deep
+        and row.place.model != BASELINE
+        and row.validation
     ]
     size = larger_size(dataset, options.size) if rows else None
     if size is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from benchmark.options import ONE_SPLIT, TRIALS, Options, command, read_yaml
 from benchmark.scores import searches
 from benchmark.scores.rows import read_row
 from benchmark.view import console
-from datasets import InputError
+from datasets import InputError, limits
+from datasets.names import readable
 
 SHIPPED = Path(__file__).with_name("grids")
 # Points asked for together, whatever the jobs: with another number the sampler asks for others.
@@ -66,7 +67,8 @@ def main(options: Options) -> int:
     console.show(
         sections.of_search(each, board) for each in board.searches if each.name == trials.name
     )
-    click.echo(f"written: {options.out / 'report.html'}, leaderboard.csv, leaderboard.md, trials/")
+    others = "leaderboard.csv, leaderboard.md, trials/"
+    click.echo(readable(f"written: {options.out / 'report.html'}, {others}"))
     if best is None:
         session.say("no trial is ok: the reasons are in trials/")
         return 1
@@ -249,7 +251,24 @@ def read(wanted: str) -> Space:
     parts = content if isinstance(content, list) else [content]
     if not parts or not all(isinstance(part, dict) and part for part in parts):
         raise InputError(f"{path} is no grid: write lines of 'parameter: [values]'")
-    return Space(path.stem, [{str(name): part[name] for name in part} for part in parts])
+    for word in _words(parts):
+        if readable(word) != word:
+            raise InputError(
+                f"{path} has '{limits.cut(readable(word))}': write it "
+                "without what cannot be seen or begins a formula"
+            )
+    return Space(readable(path.stem), [{str(name): part[name] for name in part} for part in parts])
+
+
+def _words(value: Any) -> Iterator[str]:
+    """All texts in a grid: they are told, and tried again, as they stand in the results."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _words([*value, *value.values()])
+    elif isinstance(value, list):
+        for each in value:
+            yield from _words(each)
 
 
 if __name__ == "__main__":

@@ -248,6 +248,9 @@ def test_the_documents_grid_is_of_96_points_that_its_nets_take(net: str) -> None
         ("neighbours: [5]", "knn has no parameter 'neighbours': it has n_neighbors"),
         ("n_neighbors: {low: 1, high: 9}", "use --sampler optuna"),
         (f"{{n_neighbors: {[*range(999)]}, p: {[*range(999)]}}}", "has 998,001 points"),
+        ('metric: ["=SUM(A1)", minkowski]', "begins a formula"),
+        ('metric: ["a\\tb"]', r"has 'a\tb': write it without"),
+        ("n_neighbors: [1, 2]\nn_neighbors: [5]", "'n_neighbors' is there twice"),
     ],
 )
 def test_a_wrong_grid_is_one_line(
@@ -279,6 +282,8 @@ def test_one_model_is_searched_and_a_grid_has_no_budget(
 def test_values_are_read_as_meant(tmp_path: Path) -> None:
     path = tmp_path / "typed.yaml"
     path.write_text("a: [1e-3, 5, null, true, word, 2020-01-01]\n")
+    path = path.rename(tmp_path / "=typed.yaml")
+    assert search.read(str(path)).name == "'=typed", "tables have it in a cell"
     (choices,) = search.read(str(path)).choices
     assert choices == {"a": [0.001, 5, None, True, "word", "2020-01-01"]}
 
