@@ -7,6 +7,7 @@ those of a folder, see `benchmark.api`; each command is a module, see ``python -
 import importlib.util
 import io
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -20,6 +21,9 @@ COUNTS = {  # variables of the environment
     "LARGER_INPUTS": "how many times larger inputs may be",
 }
 MOST_DIGITS = 40  # of one of them
+SIZES = ("COLUMNS", "LINES")  # of a terminal, as the environment has them
+# Bounds of OpenCV's own, by which sound pictures would be left out.
+OPENCV = ("OPENCV_IO_MAX_IMAGE_PIXELS", "OPENCV_IO_MAX_IMAGE_WIDTH", "OPENCV_IO_MAX_IMAGE_HEIGHT")
 ADDRESSES = 5e9  # bytes that torch takes, and OpenBLAS waits for without end where they are not
 
 
@@ -120,7 +124,11 @@ if _is_command():
     if (_drawing := importlib.util.find_spec("matplotlib")) and _drawing.origin:
         _as_it_comes = Path(_drawing.origin).parent / "mpl-data" / "matplotlibrc"
         os.environ["MATPLOTLIBRC"] = str(_as_it_comes)
-    os.environ.pop("SOURCE_DATE_EPOCH", None)
+    for _name in ("SOURCE_DATE_EPOCH", *OPENCV):
+        os.environ.pop(_name, None)
+    for _name in SIZES:  # rich ends in an error at what is none
+        if not re.fullmatch("[1-9][0-9]{0,3}", os.environ.get(_name, "1")):
+            del os.environ[_name]
     if sys.stderr.isatty():
         print("starting ...", file=sys.stderr, flush=True)
 

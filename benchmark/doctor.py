@@ -117,7 +117,8 @@ def layers() -> Iterator[Finding]:
     checked = self_check.layers(where.device.type)
     worst = max(checked, key=lambda layer: layer.apart)
     slowest = max(checked, key=lambda layer: layer.bfloat16 / layer.float32)
-    machine.remember_bfloat16(worst.apart)
+    with contextlib.suppress(OSError):  # `folders` tells of a cache that cannot be written to
+        machine.remember_bfloat16(worst.apart)
     times = slowest.bfloat16 / slowest.float32
     found = (
         f"bfloat16 is at most {worst.apart:.1%} from float32 ({worst.name}) and takes at most "
@@ -149,12 +150,20 @@ def decoders() -> Iterator[Finding]:
     yield Finding("decoders", f"{', '.join(sorted(images.SUFFIXES))}: tried")
 
 
+def _temporary() -> Path:
+    """Where temporary files go, or would go if anything could be written there."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        return Path(os.environ.get("TMPDIR") or "/tmp")
+
+
 def folders(out: Path) -> Iterator[Finding]:
     """The folders that are written to: whether they can be, and how much room they have."""
     asked = {
         "results": (out, "name another --out"),
         "cache": (cache.folder(), "set XDG_CACHE_HOME to another folder"),
-        "temporary files": (Path(tempfile.gettempdir()), "set TMPDIR to another folder"),
+        "temporary files": (_temporary(), "set TMPDIR to another folder"),
     }
     for name, (path, remedy) in asked.items():
         there = next(each for each in (path, *path.absolute().parents) if each.exists())
@@ -192,16 +201,20 @@ def workers() -> Iterator[Finding]:
     """A process beside this one starts and ends, and sockets can be where they are to lie."""
     try:
         place, usual = processes.socket_folder(), tempfile.gettempdir()
-    except InputError as error:
-        yield Finding("workers", "no process can be started", str(error), True)
+    except (InputError, OSError) as error:
+        remedy = str(error) if isinstance(error, InputError) else "set TMPDIR to another folder"
+        yield Finding("workers", "no process can be started", remedy, True)
         return
-    process = processes.aside(os.getpid)
-    process.join(WORKER_SECONDS)
-    if process.exitcode == 0:
+    process = None
+    with contextlib.suppress(OSError, EOFError):
+        process = processes.aside(os.getpid)
+        process.join(WORKER_SECONDS)
+    if process is not None and process.exitcode == 0:
         elsewhere = f"; sockets lie in {place}, since {usual} is too long for them"
         yield Finding("workers", f"a process starts and ends{elsewhere * (place != usual)}")
     else:
-        process.kill()
+        if process is not None:
+            process.kill()
         remedy = "see that /dev/shm can be written to and processes are not limited (ulimit -u -v)"
         yield Finding("workers", "no process can be started beside this one", remedy, True)
 

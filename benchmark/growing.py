@@ -56,9 +56,12 @@ class GrowingBoard:
             self.process = None
             self.due = now + max(AGAIN_SECONDS, SHARE * (now - self.began))
         if n_done > self.shown and now >= self.due:
-            self.began = now
-            self.process = processes.aside(_nicely, self.write, NICE * bool(self.shown))
-            self.shown = n_done
+            try:
+                self.process = processes.aside(_nicely, self.write, NICE * bool(self.shown))
+            except (OSError, EOFError):  # what it is forked from was ended: it is tried again
+                self.due = now + FIRST_SECONDS
+                return
+            self.began, self.shown = now, n_done
 
 
 def _nicely(write: Callable[[], object], nice: int) -> None:

@@ -14,6 +14,7 @@ import re
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path
@@ -131,11 +132,22 @@ class _Loader(yaml.SafeLoader):
     """
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Compose a value, or refuse what stands for another."""
+        """Compose a value, or refuse what stands for another, or says what kind it is of."""
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark
             raise yaml.composer.ComposerError(problem="write it out for *", problem_mark=mark)
+        if tag := getattr(event := self.peek_event(), "tag", None):  # of another kind than it looks
+            why = f"leave out {limits.cut(tag)}"
+            raise yaml.composer.ComposerError(problem=why, problem_mark=event.start_mark)
         return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Make a mapping, or refuse one that says a thing twice."""
+        names = Counter(each.value for each, _ in node.value if isinstance(each, yaml.ScalarNode))
+        if twice := [name for name, times in names.items() if times > 1]:
+            why = f"'{limits.cut(twice[0])}' is there twice"
+            raise yaml.constructor.ConstructorError(problem=why, problem_mark=node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 # Numbers of base 60 take the square of their length, and nobody means them.
@@ -146,7 +158,14 @@ _Loader.yaml_implicit_resolvers = {
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?e[-+]?\d+", re.IGNORECASE)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", NUMBER, [*"-+0123456789"])
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: node.value)
-NO_YAML = (yaml.YAMLError, TypeError, ValueError, RecursionError)  # what `_parse` raises
+NO_YAML = (
+    yaml.YAMLError,
+    TypeError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+)  # what `_parse` raises
 
 
 def _parse(text: str) -> Any:
@@ -435,7 +454,9 @@ def command(*names: str, **changed: Mapping[str, Any]) -> Callable[..., Callable
         made.params[:0] = [_option(each, changed.get(each.name, {})) for each in taken]
 
         def main() -> NoReturn:
-            sys.exit(_status(made))
+            status = _status(made)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done, or told
+            sys.exit(status)
 
         main.__doc__ = function.__doc__
         return main
@@ -479,7 +500,8 @@ def _interrupt_again(tell: Callable[[Any], object], unraised: Any) -> None:
 def _told(error: object) -> int:
     """Print an error as one line of what can be seen; return the exit status."""
     told = " ".join(str(error).split())
-    line = told if len(told) <= LONGEST else f"{told[:LONGEST]}..."
+    half = LONGEST // 2  # the end has the remedy
+    line = told if len(told) <= LONGEST else f"{told[:half]} ... {told[-half:]}"
     click.echo(readable(f"error: {line}"), err=True)
     return WRONG_INPUT
 
@@ -507,6 +529,8 @@ def _status(made: click.Command) -> int:
     except (click.ClickException, InputError) as error:
         return _told(error.format_message() if isinstance(error, click.ClickException) else error)
     except OSError as error:
+        if error.errno == errno.ENOENT and error.filename is None:  # of `tempfile`
+            return _told("no folder for temporary files can be written to: set TMPDIR to one")
         if error.errno not in DISK_FAULTS | NAME_FAULTS:
             raise
         where = f"{error.filename}: " if error.filename else ""

@@ -36,7 +36,7 @@ def allow(times: int) -> None:
 
 def follow() -> None:
     """Take the bounds that the environment says."""
-    times = os.environ.get(VARIABLE, "")
+    times = os.environ.get(VARIABLE, "").strip().lstrip("0")
     larger = int(times[:DIGITS]) if times.isdecimal() else 1  # beyond these all is the most
     globals().update({name: min(larger * usual, MOST) for name, usual in _USUAL.items()})
 

@@ -177,3 +177,24 @@ def test_the_commit_is_that_of_this_code_in_a_hook_of_another_repository(
     machine.code.cache_clear()
     assert machine.code() == (commits["code"], False)
     machine.code.cache_clear()
+
+
+def test_nothing_can_be_written_and_every_look_is_still_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "gone"))
+    monkeypatch.setattr(doctor.tempfile, "gettempdir", full)
+    monkeypatch.setattr(doctor.tempfile, "NamedTemporaryFile", full)
+    *_, temporary = doctor.folders(tmp_path)
+    assert temporary.is_fault
+    assert temporary.found.startswith(f"{tmp_path / 'gone'} cannot be written to")
+    assert temporary.remedy == "set TMPDIR to another folder"
+    monkeypatch.setattr(doctor.machine, "write_file", full)
+    (layers,) = doctor.layers()
+    assert "bfloat16" in layers.found
+    monkeypatch.setattr(processes, "aside", full)
+    (workers,) = doctor.workers()
+    assert workers.is_fault

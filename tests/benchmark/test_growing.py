@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from benchmark import growing, run, session, verify
-from benchmark.core import pool, runs
+from benchmark.core import pool, processes, runs
 from benchmark.core.memory import Limits
 from benchmark.core.progress import Display
 from benchmark.core.records import Record
@@ -131,3 +131,19 @@ def test_an_interrupted_call_leaves_the_leaderboard_of_what_is_done(
     }
     assert (tmp_path / "report.html").is_file()
     assert verify.verify(Results(tmp_path)).failures == []
+
+
+def test_a_board_whose_process_cannot_begin_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(*_: object) -> None:
+        raise EOFError("unexpected EOF")
+
+    with GrowingBoard(partial(int, "1"), lambda: None) as board:
+        board.due = 0.0
+        with monkeypatch.context() as patch:
+            patch.setattr(processes, "aside", ended)
+            board.look(1)
+        assert board.process is None
+        assert board.due > time.monotonic()
+        board.due = 0.0
+        board.look(1)
+        assert board.process is not None

@@ -176,6 +176,9 @@ def test_a_wrong_configuration_file_is_one_line(
     wrong(run_command(run.main, "--config", "missing.yaml"), "missing.yaml")
     wrong(run_command(run.main, "--config", config('weights: "a\\0b"')), "weights", "null")
     wrong(run_command(run.main, "--config", config("model: &a [knn]\nset: *a\n")), "YAML", "*")
+    wrong(run_command(run.main, "--config", config("repeats: 3\nrepeats: 1\n")), "YAML", "twice")
+    for tagged in ("!!bool maybe", '!!int ""', f"!!float '{'1:' * 200}1'", "!x 1", "! 1"):
+        wrong(run_command(run.main, "--config", config(f"time-limit: {tagged}")), "leave out")
 
 
 @pytest.mark.parametrize(
@@ -452,3 +455,51 @@ def test_the_interrupts_after_the_first_break_nothing(run_command: Command) -> N
     assert status == 130
     assert err.strip().startswith("interrupted: finished runs are kept")
     assert put_in_order
+
+
+@pytest.mark.parametrize("given", ["\u00b2", "9" * 5000, "0", "", "-3", "12345"])
+def test_a_width_of_a_terminal_that_is_none_is_not_followed(given: str) -> None:
+    done = in_environment(
+        "from rich.console import Console; print(Console().width)", COLUMNS=given, LINES=given
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 10 < int(done.stdout) < 1000
+
+
+def test_bounds_of_opencvs_own_are_not_followed() -> None:
+    code = (
+        "import cv2, numpy; from datasets import images; seen = numpy.zeros((20, 20, 3), 'u1'); "
+        "print(images.read(cv2.imencode('.png', seen)[1].tobytes()).shape)"
+    )
+    of_opencv = {f"OPENCV_IO_MAX_IMAGE_{what}": "10" for what in ("PIXELS", "WIDTH", "HEIGHT")}
+    assert in_environment(code, **of_opencv).stdout == "(20, 20, 3)\n"
+
+
+@pytest.mark.parametrize(("given", "times"), [(" 4 ", 4), ("0" * 30 + "4", 4), ("1", 1)])
+def test_how_many_times_larger_inputs_may_be_is_read_as_it_is_checked(
+    given: str, times: int
+) -> None:
+    code = "from datasets import limits; print(limits.CLASSES)"
+    assert in_environment(code, LARGER_INPUTS=given).stdout == f"{1000 * times}\n"
+
+
+def test_of_a_long_error_the_reason_and_the_remedy_are_left(run_command: Command) -> None:
+    wrong(run_command(run.main, "--data", "x" * 5000), "name too long")
+    error = InputError(f"unknown label '{'x' * 100_000}': use one of ours")
+    status, _, err = run_command(command()(raising(error)))
+    assert (status, len(err) < 2100) == (2, True)
+    assert err.endswith(": use one of ours\n")
+
+
+def test_where_nothing_temporary_can_be_written_is_one_line(run_command: Command) -> None:
+    error = FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+    wrong(run_command(command()(raising(error))), "set TMPDIR")
+
+
+def test_an_interrupt_after_the_last_line_is_let_be(run_command: Command) -> None:
+    end = "import sys, signal; from benchmark.options import command\n"
+    end += "import atexit; atexit.register(signal.raise_signal, signal.SIGINT)\n"
+    end += "@command()\ndef main() -> None:\n    print('done')\nmain()"
+    command_line = [sys.executable, "-c", end]
+    done = subprocess.run(command_line, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
