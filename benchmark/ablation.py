@@ -21,6 +21,7 @@ from benchmark.scores.rows import read_row
 from benchmark.scores.worth import WHOLE, worth_of_parts
 from benchmark.view import console, text
 from datasets import InputError
+from datasets.names import readable
 
 WITHOUT_ALL = "all of it"
 ALL_AUGMENTATIONS = "all changes of pictures"
@@ -169,7 +170,8 @@ def _show(worth: pd.DataFrame, board: Leaderboard, run: Run, options: Options) -
     page.write(options.results, [section])
     options.results.write(f"{name}.md", markdown.section(section, level=1) + "\n")
     console.show([section])
-    click.echo(f"written: {options.out / name}.csv, .md and .png, report.html, leaderboard.csv")
+    others = "csv, .md and .png, report.html, leaderboard.csv"
+    click.echo(readable(f"written: {options.out / name}.{others}"))
 
 
 if __name__ == "__main__":

@@ -253,7 +253,7 @@ def main(options: Options) -> None:
     if options.results.rows():
         page.publish(options.results)
     click.echo(record["summary"])
-    click.echo(f"written: {options.out / 'audit.html'}, audit.json")
+    click.echo(readable(f"written: {options.out / 'audit.html'}, audit.json"))
 
 
 if __name__ == "__main__":

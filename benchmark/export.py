@@ -17,6 +17,7 @@ from benchmark.use.onnx_files import TOLERANCE, Exported
 from benchmark.view import console, page
 from datasets import InputError, limits
 from datasets.errors import reading
+from datasets.names import readable
 from datasets.pictures import read_text, read_whole
 
 SUFFIX, CARD = ".onnx", ".md"
@@ -60,7 +61,7 @@ def main(options: Options, named: str | None, to: Path, tolerance: float) -> Non
         console.output(),
     )
     console.say(card.checks(exported), console.output())
-    click.echo(f"written: {', '.join(map(str, written))}")
+    click.echo(readable(f"written: {', '.join(map(str, written))}"))
 
 
 def _check_replaceable(path: Path) -> None:

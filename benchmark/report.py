@@ -6,6 +6,7 @@ import click
 
 from benchmark import session
 from benchmark.options import Options, command
+from datasets.names import readable
 
 
 @command("out", "metric", "no_predictions", "svg")
@@ -17,7 +18,8 @@ def main(options: Options) -> None:
         options.results, with_predictions=not options.no_predictions, with_svg=options.svg
     )
     table, out = board.table, options.out
-    click.echo(f"{len(table)} rows: {out / 'leaderboard.md'}, {out / 'report.html'}")
+    written = f"{out / 'leaderboard.md'}, {out / 'report.html'}"
+    click.echo(readable(f"{len(table)} rows: {written}"))
 
 
 if __name__ == "__main__":

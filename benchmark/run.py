@@ -14,6 +14,7 @@ from benchmark.core import models, processes
 from benchmark.options import Options, command
 from benchmark.view import catalogue, console
 from benchmark.view import tensorboard as events
+from datasets.names import readable
 from deepnets import USUAL_BUDGET
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def _tell_what_was_written(shown: Sequence[Section], options: Options) -> None:
     folders = [f"{file.partition('/')[0]}/" if "/" in file else file for file in files]
     folders += ["predictions/"] * (not options.no_predictions)
     folders += ["tensorboard/"] * options.tensorboard
-    click.echo(f"written: {options.out / 'report.html'}, {', '.join(dict.fromkeys(folders))}")
+    written = f"{options.out / 'report.html'}, {', '.join(dict.fromkeys(folders))}"
+    click.echo(readable(f"written: {written}"))
 
 
 def _list(named: str) -> None:

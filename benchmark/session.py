@@ -28,6 +28,7 @@ from benchmark.scores import published
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import console
 from datasets import Dataset, InputError
+from datasets.names import visible
 
 
 def usable_device(options: Options, entries: Sequence[models.Model]) -> tuple[str, bool | None]:
@@ -250,4 +251,4 @@ def tell_failures(records: Sequence[Record]) -> int:
 
 def say(line: str) -> None:
     """Print a line on standard error."""
-    Console(stderr=True).print(Text(line), soft_wrap=True)
+    Console(stderr=True).print(Text(visible(line)), soft_wrap=True)

@@ -63,7 +63,8 @@ def main(options: Options, path: Path) -> None:
     sizes = found[found["repeat"] == 1].groupby("part", sort=False).size()
     told = ", ".join(f"{n:,} for {part}" for part, n in sizes.items())
     repeats = f"; {protocol.repeats} repeats" if protocol.repeats > 1 else ""
-    click.echo(f"{path}: {dataset.name}, {protocol.label}, {protocol.split} split: {told}{repeats}")
+    how = f"{dataset.name}, {protocol.label}, {protocol.split} split"
+    click.echo(readable(f"{path}: {how}: {told}{repeats}"))
 
 
 if __name__ == "__main__":

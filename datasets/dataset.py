@@ -257,8 +257,8 @@ def finished(dataset: Dataset) -> Dataset:
 
 
 def safe_name(name: str) -> str:
-    """Turn a name into a form that is safe in a file name."""
-    return re.sub(r"[^\w+-]+", "-", name).strip("-") or "pictures"
+    """Turn a name into a form that is safe in a file name, and no formula of a spreadsheet."""
+    return re.sub(r"[^\w+-]+", "-", name).rstrip("-").lstrip("+-") or "pictures"
 
 
 def numbered(names: Sequence[Any] | np.ndarray) -> np.ndarray:

@@ -49,10 +49,10 @@ def fetch(url: str, commit: str, home: Path) -> None:
         lock.unlink()
     url = str(Path(url).resolve()) if os.path.exists(url) else url  # noqa: PTH110 (any length)
     try:
-        _git(draft, "fetch", "--progress", "--depth", "1", url, commit)
+        _git(draft, "fetch", "--progress", "--depth", "1", "--", url, commit)
     except InputError:
         # Not every server hands out a single commit by its hash; then all of it is brought.
-        _git(draft, "fetch", "--progress", url, "+refs/heads/*:refs/remotes/origin/*")
+        _git(draft, "fetch", "--progress", "--", url, "+refs/heads/*:refs/remotes/origin/*")
     _git(draft, "checkout", "--progress", "--force", "--detach", commit)
     head = _git(draft, "rev-parse", "HEAD", quiet=True)
     if head != commit or _git(draft, "status", "--porcelain", quiet=True):
@@ -86,6 +86,10 @@ def _git(folder: Path, *arguments: str, quiet: bool = False) -> str:
     return (done.stdout or "").strip()
 
 
+def _say(line: str) -> None:
+    print(readable(line), file=sys.stderr)
+
+
 def main() -> int:
     """Get the pictures; with ``--if-possible`` carry on without them where they cannot be had."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -96,21 +100,20 @@ def main() -> int:
         with cache.usable():
             folder = LOADERS["muxspace"].find()
             if folder is not None:
-                print(f"the muxspace pictures are at {folder}", file=sys.stderr)
+                _say(f"the muxspace pictures are at {folder}")
                 return 0
-            shown = readable(short(url, limits.NAME))
-            print(f"getting the muxspace pictures from {shown}", file=sys.stderr)
+            _say(f"getting the muxspace pictures from {short(url, limits.NAME)}")
             fetch(url, COMMIT, muxspace.fetched())
     except InputError as error:
         if arguments.if_possible and os.environ.get("MUXSPACE_DIR") is None:
-            print(f"no real pictures to be had ({error})", file=sys.stderr)
+            _say(f"no real pictures to be had ({error})")
             return 0
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         return 2
     except KeyboardInterrupt:
-        print("interrupted: the same command goes on", file=sys.stderr)
+        _say("interrupted: the same command goes on")
         return 130
-    print(f"the muxspace pictures are at {muxspace.fetched()}", file=sys.stderr)
+    _say(f"the muxspace pictures are at {muxspace.fetched()}")
     return 0
 
 

@@ -51,7 +51,8 @@ def card(exported: Exported, file: str, audit: str = "") -> str:
     """
     model = exported.model
     parts = [
-        f"# {plain(model.row.place.model)}, of {plain(model.row.place.dataset)} {model.row.board}",
+        f"# {plain(model.row.place.model)}, of {plain(model.row.place.dataset)} "
+        f"{plain(model.row.board)}",
         " ".join(_what(model, file)),
         "## How good it is",
         " ".join(map(plain, _procedure(model))),
@@ -118,8 +119,8 @@ def _interval(row: Row, name: str) -> str:
 def _what(model: Fitted, file: str) -> Iterable[str]:
     """What the model is, what goes in and what comes out."""
     row, about, says = model.row, model.record.dataset, metadata(model)
-    yield f"`{file}` is a model of the kind {row.entry.model.kind}, fitted to {plain(about.name)}"
-    yield f"({plain(about.described)}) {OURS} `{model.record.key[:12]}`."
+    yield f"{plain(file)} is a model of the kind {row.entry.model.kind}, fitted to"
+    yield f"{plain(about.name)} ({plain(about.described)}) {OURS} `{model.record.key[:12]}`."
     if pretrained_on := row.entry.model.pretrained_on:
         yield f"Before, its net learnt from {plain(pretrained_on)}."
     elif row.is_deep:

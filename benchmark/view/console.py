@@ -13,6 +13,7 @@ from rich.text import Text
 
 from benchmark.view.text import HOW_TO_GET_REAL
 from datasets import Dataset
+from datasets.names import visible
 
 if TYPE_CHECKING:
     from benchmark.view.sections import Section  # which imports matplotlib
@@ -55,7 +56,7 @@ def show(sections: Iterable[Section], console: Console | None = None) -> None:
 def say(lines: Iterable[str], console: Console) -> None:
     """Print lines as they are, broken by the terminal only."""
     for line in lines:
-        console.print(Text(line), soft_wrap=True)
+        console.print(Text(visible(line)), soft_wrap=True)
 
 
 def print_table(
@@ -93,7 +94,7 @@ def print_table(
     for part in _side_by_side(widths, columns, name, console.width):
         shown = Table(header_style="")
         for column in part:
-            header = textwrap.fill(column, widths[column])
+            header = Text(textwrap.fill(column, widths[column]))
             if column == notes:
                 shown.add_column(header, overflow="fold")
             elif column == name:

@@ -43,5 +43,5 @@ def _table(table: pd.DataFrame) -> str:
 
 def plain(text: str) -> str:
     """Text, such as a class or a file may be called, that Markdown shows as it is."""
-    escaped = re.sub(r"[\\`*<|]|^#|\b_|_\b|\](?=\()", r"\\\g<0>", text)
+    escaped = re.sub(r"[\\`*<|~$]|^#|\b_|_\b|\](?=\()", r"\\\g<0>", text)
     return " ".join(escaped.split("\n"))

@@ -6,6 +6,7 @@ where the data have them.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -216,8 +217,10 @@ def how_to_read(facts: Facts) -> list[str]:
 
 
 def file_name(*words: str) -> str:
-    """A file name of words that may hold any sign."""
-    return re.sub(r"[^\w.=,:\[\]-]+", "-", ".".join(words))
+    """A file name of words that may hold any sign; other words give another."""
+    name = ".".join(words)
+    safe = re.sub(r"[^\w.=,:+\[\]-]+", "-", name)
+    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def csv(table: pd.DataFrame) -> str:

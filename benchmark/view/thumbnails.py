@@ -162,6 +162,8 @@ def _longer_side(path: Path) -> int:
 def _seen_from(out: Path, root: Path) -> str:
     """A folder relative to the page, with slashes."""
     try:
-        return Path(os.path.relpath(root.resolve(), out.resolve())).as_posix()
-    except ValueError:  # another drive
+        seen = Path(os.path.relpath(root.resolve(), out.resolve())).as_posix()
+        seen.encode()
+    except ValueError:  # another drive, or not UTF-8, which no browser finds
         return ""
+    return seen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from benchmark.scores import metrics, published
 from benchmark.scores.leaderboard import Leaderboard
 from benchmark.view import catalogue
 from datasets.loaders.drawn import faces
-from tests.conftest import FAST, REAL, Command
+from tests.conftest import FAST, REAL, Command, write_shapes
 
 FAIR_NET = "mobilenet[budget=0.02]"
 
@@ -441,3 +442,26 @@ def test_a_net_on_the_slides_meets_a_majority_of_105_in_165(
     row = Leaderboard.compute(Results(tmp_path)).table.iloc[0]
     assert (row["dataset"], row["n_train"], row["n_test"]) == ("muxspace", 335, 165)
     assert row["majority_accuracy"] == 105 / 165
+
+
+@pytest.mark.parametrize("name", ["+cats", "-+cats", "c++"])
+def test_a_folder_may_be_called_as_a_formula_begins(
+    name: str, tmp_path: Path, run_command: Command
+) -> None:
+    write_shapes(tmp_path / name)
+    asked = ("--model", "majority", "--jobs", 1, "--out", tmp_path / "out")
+    assert run_command(run.main, "--data", tmp_path / name, *asked)[0] == 0
+    table = pd.read_csv(tmp_path / "out" / "leaderboard.csv")
+    assert table["dataset"].tolist() == [name.lstrip("+-")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names are UTF-8")
+def test_pictures_in_a_folder_that_is_not_called_in_utf_8_get_their_page(
+    tmp_path: Path, run_command: Command
+) -> None:
+    write_shapes(tmp_path / "shapes" / "pets")
+    folder = (tmp_path / "shapes").rename(tmp_path / os.fsdecode(b"p\xff")) / "pets"
+    asked = ("--model", "majority,knn", "--jobs", 1, "--out", tmp_path / "out")
+    status, _, err = run_command(run.main, "--data", folder, *asked)
+    assert status == 0, err
+    assert (tmp_path / "out" / "report.html").is_file()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchmark.view.console import print_table
+from benchmark.view.console import print_table, say
 
 MODELS = ["logistic-regression[max_iter=100]", "logistic-regression[max_iter=300]", "knn"]
 BOARD = pd.DataFrame(
@@ -57,3 +57,11 @@ def test_a_very_long_name_takes_several_lines() -> None:
     text = printed(80, BOARD.assign(model=name))
     assert max(map(len, text.splitlines())) <= 80
     assert "parameter_8=8]" in re.sub(r"[\s│]", "", text)
+
+
+def test_what_a_table_tells_is_no_markup_and_no_code_for_the_terminal() -> None:
+    named = BOARD.rename(columns={"fit s": "fair[/b]"})
+    assert "fair[/b]" in printed(250, named)
+    screen = io.StringIO()
+    say(["in \x1b[31mred"], Console(file=screen))
+    assert screen.getvalue() == "in \\x1b[31mred\n"

@@ -8,6 +8,7 @@ from benchmark.view.sections import Section
 
 def test_no_name_is_taken_for_html_a_link_or_a_cell() -> None:
     assert plain("<img src=x>") == r"\<img src=x>"
+    assert plain("~~a~~ costs $1$") == r"\~\~a\~\~ costs \$1\$"
     assert plain("a|b") == r"a\|b"
     assert plain("[x](http://y)") == r"[x\](http://y)"
     assert plain("a\nb") == "a b"

@@ -2,7 +2,7 @@
 
 import math
 
-from benchmark.view.text import difference, number, score, with_interval
+from benchmark.view.text import difference, file_name, number, score, with_interval
 
 
 def test_shares_are_in_percent_and_others_as_they_are() -> None:
@@ -26,3 +26,11 @@ def test_a_difference_always_shows_its_sign() -> None:
     row = {"gain": 0.012, "gain_lo": -0.003, "gain_hi": 0.027}
     assert difference(row, "gain") == "+1.2 (-0.3 to +2.7)"
     assert difference(row, "gain", "macro_f1") == "+0.012 (-0.003 to +0.027)"
+
+
+def test_other_words_give_another_file_name() -> None:
+    assert file_name("a+b", "fair", "knn[C=1e-16]") == "a+b.fair.knn[C=1e-16]"
+    given = [("a b",), ("a/b",), ("a-b",), ("a+b",), ("C=1e+16",), ("C=1e-16",)]
+    names = [file_name(*each) for each in given]
+    assert len({*names}) == len(names)
+    assert all("/" not in name and " " not in name for name in names)
