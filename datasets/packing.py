@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import inspect
 import logging
+import unicodedata
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -65,6 +66,8 @@ class Listing:
         Whether they are of faces, as the loader was registered with.
     may_embed : bool
         Whether they may be passed on, as the loader was registered with.
+    remarks : tuple of str
+        What a reader must know of how they were read.
     """
 
     pictures: Pictures
@@ -81,6 +84,7 @@ class Listing:
     generated: bool = False
     faces: bool = False
     may_embed: bool = False
+    remarks: tuple[str, ...] = ()
 
 
 def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
@@ -93,7 +97,8 @@ def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
         than two classes have any, or there are too many.
     """
     class_names = [*map(readable, listing.class_names)]
-    for name, times in Counter(class_names).items():
+    alike = (unicodedata.normalize("NFC", " ".join(name.split())) for name in class_names)
+    for name, times in Counter(alike).items():
         if times > 1:
             raise InputError(f"{times} classes are written '{name}': call them otherwise")
     if len(class_names) > limits.CLASSES:
@@ -121,6 +126,7 @@ def load(listing: Listing, size: int, crop: str = crops.NONE) -> Dataset:
             faces=listing.faces,
             may_embed=listing.may_embed,
             root=listing.root,
+            remarks=listing.remarks,
             contributors=None if who is None else tuple(who[row] for row in kept),
             parts=None if parts is None else np.asarray(parts, dtype=np.int8)[kept],
             distribution=None if listing.distribution is None else listing.distribution[kept],

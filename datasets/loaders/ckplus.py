@@ -33,14 +33,17 @@ def read_films(root: Path) -> Listing:
     Raises
     ------
     InputError
-        If a label is no number of an emotion, its film is not there, or a label or a frame lies
-        in the folder of another film.
+        If a label is no number of an emotion, its film is not there or has two, or a label or a
+        frame lies in the folder of another film.
     """
     home, ids, labels = root / FRAMES, [], []
+    labelled: dict[str, Path] = {}
     for path in sorted((root / "Emotion").rglob("S*_*_*_emotion.txt")):
         label = by_number(read_text(path), CLASSES, str(path))
         person, number = path.name.split("_")[:2]
-        film = f"{person}/{number}"
+        if (film := f"{person}/{number}") in labelled:
+            raise InputError(f"{path} labels a film that {labelled[film]} labels: remove one")
+        labelled[film] = path
         folders = path.relative_to(root / "Emotion").parent.parts
         if {*filter(FOLDER.fullmatch, folders)} - {person, number}:
             raise InputError(f"{path} lies in the folder of another film: move it to {film}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from datasets.dataset import Part, safe_name
 from datasets.errors import InputError
 from datasets.images import SUFFIXES
+from datasets.names import readable
 from datasets.packing import Listing
 from datasets.pictures import Files
 from datasets.registry import LOADERS, register
@@ -25,6 +26,7 @@ PARTS = {
     "test": Part.TEST,
     "testing": Part.TEST,
 }
+OF_SYSTEMS = ("Thumbs.db", "desktop.ini")  # which Windows puts beside pictures
 Number = Callable[[str, Sequence[str], str], int]  # from a word, the classes and the word's place
 
 
@@ -44,10 +46,17 @@ def find(
     Raises
     ------
     InputError
-        If there are fewer than two class folders, or one holds no picture.
+        If there are fewer than two class folders, one holds no picture, or parts lack training or
+        test pictures.
     """
     inside = _folders(root)
     divided = bool(inside) and {name.lower() for name in inside} <= set(PARTS)
+    there = {PARTS[name.lower()] for name in inside} if divided else set()
+    if len(there) > 1 and not {Part.TRAINING, Part.TEST} <= there:
+        raise InputError(
+            f"{root} is divided into {' and '.join(inside)}, and needs train and test: rename one, "
+            "or give --data one of them alone"
+        )
     rows = []
     for top in inside if divided else [""]:
         words = _folders(root / top)
@@ -71,7 +80,26 @@ def find(
         class_names,
         root=root,
         parts=[PARTS[top.lower()] for top in tops] if divided else None,
+        remarks=_not_read(root, inside if divided else [], ids),
     )
+
+
+def _not_read(root: Path, parts: Sequence[str], ids: Sequence[str]) -> tuple[str, ...]:
+    """Say what lies there and is no picture of a class, so that nobody takes it for one."""
+    homes = dict.fromkeys(name.rpartition("/")[0] for name in ids)
+    left = [f"{home}/{name}" for home in homes for name in _visible(root / home)]
+    left = [name for name in left if not _is_picture(name) and Path(name).name not in OF_SYSTEMS]
+    loose = [f"{top}/{name}" for top in parts for name in _visible(root / top)]
+    loose = [name for name in (*_visible(root), *loose) if _is_picture(name)]
+    left += [name for name in loose if not (root / name).is_dir()]
+    if not left:
+        return ()
+    files = "file or folder is" if len(left) == 1 else "files and folders are"
+    return (f"{len(left):,} {files} not read, such as {readable(left[0])}",)
+
+
+def _is_picture(name: str) -> bool:
+    return name.lower().endswith(tuple(SUFFIXES))
 
 
 def _folders(folder: Path) -> list[str]:
@@ -79,7 +107,7 @@ def _folders(folder: Path) -> list[str]:
 
 
 def _pictures(folder: Path) -> list[str]:
-    pictures = [name for name in _visible(folder) if name.lower().endswith(tuple(SUFFIXES))]
+    pictures = [name for name in _visible(folder) if _is_picture(name)]
     if not pictures:
         raise InputError(
             f"class folder {folder} holds no pictures "

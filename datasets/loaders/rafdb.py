@@ -8,7 +8,8 @@ part. Labels are numbered from 1.
 from __future__ import annotations
 
 import functools
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 
 from datasets.dataset import Part
 from datasets.errors import InputError
@@ -31,9 +32,9 @@ def read_list(path: Path) -> Listing:
     Raises
     ------
     InputError
-        If a line is not of that form, its number is no emotion's, or there is none.
+        If a line is not of that form or there twice, its number is no emotion's, or there is none.
     """
-    ids, labels, parts = [], [], []
+    ids, labels, parts, seen = [], [], [], set()
     for line, text in enumerate(read_text(path).splitlines(), start=1):
         cells = text.split()
         if not cells:
@@ -42,7 +43,10 @@ def read_list(path: Path) -> Listing:
         part = PARTS.get(cells[0].partition("_")[0])
         if len(cells) != 2 or part is None:
             raise InputError(f"{where}: '{text}' is not of the form 'train_00001.jpg 5'")
-        ids.append(f"{Path(cells[0]).stem}_aligned.jpg")
+        if (name := f"{Path(cells[0]).stem}_aligned.jpg") in seen:
+            raise InputError(f"{where}: {cells[0]} is there twice: take one out")
+        seen.add(name)
+        ids.append(name)
         labels.append(from_one(cells[1], CLASSES, where))
         parts.append(part)
     if not ids:
@@ -59,19 +63,28 @@ def read_folders(root: Path) -> Listing:
     ------
     InputError
         If a folder's number is no emotion's, or ``train_labels.csv`` or ``test_labels.csv`` is
-        there and gives a picture another.
+        there and gives a picture another, or lists others than lie in that part.
     """
     inner = root / "DATASET" if (root / "DATASET").is_dir() else root
     listing = folder.find(inner, CLASSES, from_one)
-    lies_in = {Path(name).name: Path(name).parent.name for name in listing.ids}
-    for path in filter(Path.is_file, (root / f"{part}_labels.csv" for part in PARTS)):
-        for where, (name, number) in tables.rows(path, ("image", "label")):
-            if lies_in.get(name) != number:
-                lies = f"lies in folder {lies_in[name]}" if name in lies_in else "is not there"
-                raise InputError(
-                    f"{where}: {name} is labelled {number} but {lies}: get the set again"
-                )
+    for part in PARTS:
+        if (path := root / f"{part}_labels.csv").is_file():
+            _compare(path, part, listing.ids)
     return listing
+
+
+def _compare(path: Path, part: str, ids: Sequence[str]) -> None:
+    """Raise InputError unless a table lists the pictures of a part, in their folders."""
+    split = [PurePath(name).parts for name in ids]  # such as test/5/name
+    lies_in = {name: number for of, number, name in split if of.lower() == part}
+    listed = set()
+    for where, (name, number) in tables.rows(path, ("image", "label")):
+        if lies_in.get(name) != number:
+            lies = f"lies in folder {lies_in[name]}" if name in lies_in else f"is not in {part}"
+            raise InputError(f"{where}: {name} is labelled {number} but {lies}: get the set again")
+        listed.add(name)
+    if left := sorted({*lies_in} - listed):
+        raise InputError(f"{path} does not list {left[0]}: get the set again")
 
 
 def _looks_like(root: Path) -> bool:

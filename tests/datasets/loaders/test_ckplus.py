@@ -115,3 +115,11 @@ def test_a_picture_whose_name_tells_nobody_is_named(tmp_path: Path) -> None:
     samples.write_ck48(tmp_path)
     samples.write_face(tmp_path / "anger" / "me.png", seed=1)
     refused(tmp_path, "anger/me.png", "S010_004_00000017.png", "who is shown")
+
+
+def test_a_film_that_is_labelled_twice_is_named(tmp_path: Path) -> None:
+    samples.write_ckplus(tmp_path)
+    name = "S010_004_00000009_emotion.txt"
+    there = tmp_path / "Emotion/S010/004" / name
+    (tmp_path / "Emotion" / name).write_bytes(there.read_bytes())
+    refused(tmp_path, "labels a film that", name)

@@ -49,7 +49,52 @@ def test_every_suffix_is_read_and_other_files_are_let_be(
     (root / "cats" / "notes.txt").write_text("not a picture")
     (root / "readme.txt").write_text("not a class")
     (root / ".git").mkdir()
+    (root / "cats" / "Thumbs.db").touch()
     assert datasets.load(root).class_counts == {"cats": 8, "dogs": 4}
+
+
+def test_what_lies_among_the_pictures_and_is_not_read_is_told(
+    root: Path, picture: Callable[..., None]
+) -> None:
+    assert datasets.load(root).remarks == ()
+    (root / "cats" / "scan.tif").touch()
+    assert datasets.load(root).remarks == ("1 file or folder is not read, such as cats/scan.tif",)
+    picture(root / "cats" / "more" / "1.jpg", seed=1)
+    picture(root / "loose.jpg", seed=2)
+    (remark,) = datasets.load(root).remarks
+    assert remark.startswith("3 files and folders are not read, such as cats/")
+    for part in ("train", "test"):
+        picture(root / "divided" / part / "cats" / "1.jpg", seed=1)
+        picture(root / "divided" / part / "dogs" / "1.jpg", seed=2)
+    picture(root / "divided" / "train" / "loose.jpg", seed=3)
+    assert datasets.load(root / "divided").remarks == (
+        "1 file or folder is not read, such as train/loose.jpg",
+    )
+
+
+@pytest.mark.parametrize("parts", [("train", "val"), ("val", "test"), ("train", "val", "valid")])
+def test_a_division_without_training_or_test_pictures_is_refused(
+    parts: tuple[str, ...], tmp_path: Path, picture: Callable[..., None]
+) -> None:
+    for i, part in enumerate(parts):
+        for label, name in enumerate(["cats", "dogs"]):
+            for number in range(3):
+                seed = 100 * i + 10 * label + number
+                picture(tmp_path / part / name / f"{number}.jpg", seed=seed)
+    refused(tmp_path, "is divided into", "needs train and test")
+    assert len(datasets.load(tmp_path / parts[0])) == 6
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("caf\u00e9", "cafe\u0301"), ("dog", "dog "), ("a b", "a  b")]
+)
+def test_classes_that_look_alike_are_refused(
+    one: str, other: str, tmp_path: Path, picture: Callable[..., None]
+) -> None:
+    for label, name in enumerate([one, other]):
+        for i in range(3):
+            picture(tmp_path / "pets" / name / f"{i}.jpg", seed=10 * label + i)
+    refused(tmp_path / "pets", "2 classes are written")
 
 
 def test_the_fingerprint_follows_content_and_labels_not_the_place(

@@ -86,4 +86,21 @@ def test_a_table_that_contradicts_the_folders_is_told(tmp_path: Path) -> None:
     path.write_text(text.replace("test_0002_aligned.jpg,5", "test_0002_aligned.jpg,4"))
     refused(tmp_path, "test_labels.csv, line 4", "labelled 4 but lies in folder 5")
     path.write_text(text.replace("test_0002_aligned.jpg,5", "test_9_aligned.jpg,5"))
-    refused(tmp_path, "test_9_aligned.jpg", "is not there")
+    refused(tmp_path, "test_9_aligned.jpg", "is not in test")
+
+
+def test_a_picture_that_is_listed_twice_is_told(tmp_path: Path) -> None:
+    samples.write_rafdb(tmp_path)
+    path = tmp_path / "EmoLabel" / "list_patition_label.txt"
+    path.write_text(f"{path.read_text()}train_00003.jpg 2\n")
+    refused(tmp_path, "line 22: train_00003.jpg is there twice")
+
+
+def test_a_picture_in_another_part_than_its_table_says_is_told(tmp_path: Path) -> None:
+    samples.write_rafdb_folders(tmp_path)
+    first = next((tmp_path / "DATASET" / "train" / "1").iterdir())
+    copy = tmp_path / "DATASET" / "test" / "1" / first.name
+    copy.write_bytes(first.read_bytes())
+    refused(tmp_path, f"test_labels.csv does not list {first.name}")
+    first.unlink()
+    refused(tmp_path, f"{first.name} is labelled 1 but is not in train")
