@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import io
 import itertools
 import json
@@ -22,7 +23,8 @@ from PIL import Image
 from rich.console import Console
 
 import datasets
-from benchmark.core.files import DAMAGE, digest, file_digest, one_line
+from benchmark.core.files import DAMAGE, DamagedError, digest, file_digest, one_line
+from benchmark.core.predictions import Predictions
 from benchmark.core.protocols import PROTOCOLS
 from benchmark.core.records import OUTSIDE, BoardRow, DataFacts, Record
 from benchmark.core.store import SUMS, Results
@@ -96,6 +98,7 @@ def verify(results: Results, data: str | None = None, require_data: bool = False
         return findings
     wrong = [*check_runs(results, rows, sums, findings)]
     findings.failures += wrong
+    findings.failures += check_others(results, rows, findings)
     findings.failures += check_data(results, rows, data, require_data, findings)
     if wrong:
         findings.notes.append("tables and pictures not compared: they come from the damaged runs")
@@ -124,22 +127,46 @@ def check_runs(
     """Check every run of the board, and keep the records of those that are sound."""
     for row in itertools.chain.from_iterable(each.settings for each in rows):
         for repeat, key in enumerate(row.keys):
-            if key in findings.records or not results.run_folder(key).is_dir():
+            if not results.run_folder(key).is_dir():
                 continue  # not run yet, and that is what its row must say
-            record = None
+            record = findings.records.get(key)
             try:
-                wrong = _wrong_files(results, key, sums, findings)
-                record = None if wrong else results.record(key)
+                wrong = "" if record else _wrong_files(results, key, sums, findings)
+                known, record = record, record or (None if wrong else results.record(key))
                 if record:
                     wrong = _wrong_record(record, row, repeat)
-                    if not wrong and record.status == "ok":
-                        results.predictions(record)
+                    if not wrong and not known and record.status == "ok":
+                        wrong = _wrong_predictions(record, results.predictions(record))
             except DAMAGE as error:
                 wrong = one_line(error)
             if wrong:
                 yield f"runs/{key}: {wrong}, of row {row.place}: {RUN_AGAIN}"
             elif record:
                 findings.records[key] = record
+
+
+def check_others(results: Results, rows: Sequence[BoardRow], findings: Findings) -> Iterator[str]:
+    """Check the runs that no board shows, which the ledger counts; note those that are gone."""
+    shown = {key for row in rows for each in row.settings for key in each.keys}
+    here = results.keys()
+    sums = results.sums()  # again: a run that was stored meanwhile is listed before it is here
+    for key in sorted(here - shown):
+        try:
+            wrong = _wrong_files(results, key, sums, findings)
+        except DAMAGE as error:
+            wrong = one_line(error)
+        if wrong:
+            yield f"runs/{key}: {wrong}: {RUN_AGAIN}"
+    for key in sorted({name.split("/")[1] for name in sums if name.startswith("runs/")} - here):
+        findings.notes.append(f"runs/{key} is listed in {SUMS} and gone: the ledger lacks it")
+
+
+def _wrong_predictions(record: Record, predictions: Predictions) -> str:
+    """What is wrong with predictions of elsewhere, whose digest is a part of their key."""
+    said = hashlib.sha256(predictions.probabilities.tobytes()).hexdigest()
+    if record.model.family == OUTSIDE and record.parts.get("predictions") != said:
+        return "other predictions than were handed in"
+    return ""
 
 
 def _wrong_files(results: Results, key: str, sums: dict[str, str], findings: Findings) -> str:
@@ -218,7 +245,10 @@ def _load(facts: DataFacts, given: str | None, several: bool) -> Dataset:
 def _differs_from_data(results: Results, record: Record, dataset: Dataset) -> str:
     if record.status != "ok":
         return ""
-    predictions = results.predictions(record)
+    try:
+        predictions = results.predictions(record)
+    except DamagedError as error:  # since it was looked at
+        return one_line(error)
     try:
         settings = dict(record.parts["protocol"])
         protocol = PROTOCOLS[settings.pop("name")](**settings)

@@ -213,7 +213,7 @@ def test_rows_of_other_pictures_are_told_of_and_not_compared(
     status, told, err = run_command(score.main, path, "--name", "mine", *here)
     assert status == 0, err
     assert "2 rows of shapes fair-40" in err
-    assert "they are not compared with mine" in err
+    assert "they are not compared with the new ones" in err
     assert "rank 1 of 1" in told
 
 
@@ -347,3 +347,17 @@ def test_a_line_of_very_many_cells_is_refused_before_the_time_is_spent_that_they
     for line in ("," * 100_000, "," * (1 << 21), f"\n\n{',' * 100}"):
         status, _, err = scored(f"file,said\n{line}\na,b\n")
         assert (status, "more cells than its first line names columns" in err) == (2, True)
+
+
+def test_predictions_that_took_the_place_of_those_handed_in_are_found(
+    said: pd.DataFrame, scored: Callable[..., tuple[int, str, str]], out: Path
+) -> None:
+    assert scored(said.loc[said["repeat"] == 1])[0] == 0
+    results = Results(out)
+    records = [results.record(row.keys[0]) for row in results.rows()]
+    (record,) = (each for each in records if each and each.model.family == outside.OUTSIDE)
+    predictions = results.predictions(record)
+    probabilities = predictions.probabilities[:, ::-1].copy()
+    results.put(record, dataclasses.replace(predictions, probabilities=probabilities))
+    (failure,) = verify.verify(results).failures
+    assert "other predictions than were handed in" in failure

@@ -357,6 +357,40 @@ def test_a_row_that_names_another_rows_run_is_found(results: Path) -> None:
     assert any("a run of something else" in failure for failure in failures)
 
 
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("forged", ["mobilenet", "decision-tree"])
+def test_a_row_that_names_another_rows_run_is_found_after_that_row_too(
+    forged: str, results: Path
+) -> None:
+    rows = {row.model.label.split("[")[0]: row for row in Results(results).rows()}
+    other = rows["decision-tree" if forged == "mobilenet" else "mobilenet"]
+    Results(results).put_rows([replace(rows[forged], keys=other.keys)])
+    (failure,) = verify.verify(Results(results)).failures
+    assert "a run of something else" in failure
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_run_that_no_board_shows_is_checked_and_one_that_is_gone_is_missed(
+    results: Path,
+) -> None:
+    folder = home(results, "decision-tree")
+    rows = [row for row in Results(results).rows() if row.keys[0] != folder.name]
+    board = json.loads((results / "board.json").read_text())
+    board["entries"] = [each for each in board["entries"] if folder.name not in each["keys"]]
+    Results(results).write("board.json", json.dumps(board))
+    assert len(Results(results).rows()) == len(rows)
+    assert verify.verify(Results(results)).failures == []
+    change_a_byte(folder / "predictions.npz")
+    (failure,) = verify.verify(Results(results)).failures
+    assert failure.startswith(f"runs/{folder.name}: predictions.npz was changed")
+    shutil.rmtree(folder)
+    found = verify.verify(Results(results))
+    assert found.failures == []
+    assert (
+        f"runs/{folder.name} is listed in SHA256SUMS and gone: the ledger lacks it" in found.notes
+    )
+
+
 def test_a_strangers_picture_or_page_that_unpacks_to_gigabytes_is_another(results: Path) -> None:
     header = struct.pack(">IIBBBBB", 8, 8, 8, 2, 0, 0, 0)
     words = b"Software\0\0" + zlib.compress(b"x" * (1 << 24))
