@@ -14,6 +14,7 @@ from benchmark.core import processes
 FIRST_SECONDS = 10.0  # from the first run on; then there is something to see
 AGAIN_SECONDS = 120.0  # at least, from one leaderboard to the next
 SHARE = 20  # and so many times what writing it took
+END_SECONDS = 5.0  # in which one that is broken off clears its drafts away
 NICE = 10  # of the later ones, so that they hardly slow the runs, whose times are shown
 
 
@@ -42,6 +43,8 @@ class GrowingBoard:
         """Leave the rest to whoever writes the last one."""
         if self.process is not None:
             self.process.terminate()
+            self.process.join(END_SECONDS)
+            self.process.kill()  # it may be stopped
             self.process.join()
 
     def look(self, n_done: int) -> None:

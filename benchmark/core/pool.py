@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import os
 from collections import defaultdict
@@ -13,6 +14,7 @@ from typing import Protocol
 import joblib
 
 from benchmark.core import schedule
+from benchmark.core.files import DamagedError
 from benchmark.core.memory import Limits
 from benchmark.core.processes import Processes, prepare
 from benchmark.core.progress import Display
@@ -21,6 +23,8 @@ from benchmark.core.runs import Run
 from benchmark.core.schedule import Points
 from benchmark.core.shared_card import shared_card
 from benchmark.core.store import Results
+
+logger = logging.getLogger(__name__)
 
 QUICK_TRAINING = 1000  # training pictures up to which a classical model takes seconds
 LONG_TRAINING = 200  # training pictures from which on a run is long against its trial
@@ -117,8 +121,17 @@ def run_all(
                 if (measured := made[run.key].measured) is not None:
                     points[schedule.kind(run)].append(schedule.measured(run, measured))
             schedule.remember(points)
-    records = [made.get(run.key) or results.record(run.key) for run in runs]
+    records = [made.get(run.key) or _stored(run, results) for run in runs]
     return [record for record in records if record is not None]
+
+
+def _stored(run: Run, results: Results) -> Record | None:
+    """What is stored of a run, or None if that was removed or damaged since it was looked at."""
+    try:
+        return results.record(run.key)
+    except DamagedError as error:
+        logger.warning("%s: start again", error)
+        return None
 
 
 def _quick_first(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:

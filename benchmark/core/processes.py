@@ -100,12 +100,12 @@ def _see_to_source() -> None:
     if START == "forkserver":
         from multiprocessing import forkserver  # not everywhere
 
-        with _deaf():
+        with deaf():
             forkserver.ensure_running()
 
 
 @contextlib.contextmanager
-def _deaf() -> Iterator[None]:
+def deaf() -> Iterator[None]:
     """Let what is started meanwhile hear no interrupt, which is this process's to act on.
 
     It goes for threads and processes, and for all that these start, now or once another has died;
@@ -170,7 +170,7 @@ class Processes:
     def _begin_once(self) -> None:
         context = multiprocessing.get_context(START)
         _see_to_source()
-        self._manager = SyncManager(ctx=context)
+        self._manager: Any = SyncManager(ctx=context)
         self._manager.start(_begin_manager)  # waits until the source has imported all
         self.messages: Any = self._manager.Queue()
         turns = self._manager.Queue()
@@ -181,7 +181,7 @@ class Processes:
             self.jobs, initializer=_start_worker, initargs=given, context=context
         )
         try:
-            with _deaf():
+            with deaf():
                 self.pool.active  # noqa: B018 - pebble starts it when it is looked at
         except BrokenProcessPool:
             self._end()  # some of its processes may have begun
@@ -196,6 +196,8 @@ class Processes:
         self.pool.stop()
         self.pool.join()
         with contextlib.suppress(OSError, EOFError):  # its process may be gone
+            self._manager._process.kill()  # it would be asked to end, and may be stopped
+            self._manager._process.join()
             self._manager.shutdown()
 
     def make(
@@ -347,7 +349,7 @@ def aside(function: Callable[..., object], *arguments: Any) -> BaseProcess:
     given = dict(os.environ), function, *arguments
     process: BaseProcess = context.Process(target=_called_aside, args=given, daemon=True)
     _see_to_source()
-    with _deaf():
+    with deaf():
         process.start()
     return process
 
@@ -355,7 +357,7 @@ def aside(function: Callable[..., object], *arguments: Any) -> BaseProcess:
 def _end_in_order(*_: object) -> NoReturn:
     """Clear drafts away, without a word on what is broken off."""
     _fall_silent()
-    sys.exit()
+    sys.exit(1)
 
 
 def _called_aside(

@@ -1,5 +1,8 @@
 """A leaderboard is there while runs go on, and grows with them."""
 
+import os
+import signal
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -147,3 +150,17 @@ def test_a_board_whose_process_cannot_begin_is_tried_again(monkeypatch: pytest.M
         board.due = 0.0
         board.look(1)
         assert board.process is not None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it stops no processes")
+def test_the_end_does_not_wait_for_a_process_that_was_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(growing, "END_SECONDS", 0.1)
+    with GrowingBoard(partial(time.sleep, 100), lambda: None) as board:
+        board.due = 0.0
+        board.look(1)
+        assert board.process is not None
+        assert board.process.pid is not None
+        os.kill(board.process.pid, signal.SIGSTOP)
+    assert not board.process.is_alive()

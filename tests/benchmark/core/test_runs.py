@@ -415,6 +415,28 @@ def test_runs_go_on_where_nobody_carries_what_they_tell(
     assert {record.status for record in made.values()} == {"ok"}
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="it stops no processes")
+def test_the_end_does_not_wait_for_what_carries_messages_and_was_stopped(
+    shapes_folder: Path, shapes: Dataset
+) -> None:
+    start = time.monotonic()
+    with pool.start_workers(1, [a_run(shapes_folder, shapes, "majority")]) as workers:
+        os.kill(workers._manager._process.pid, signal.SIGSTOP)
+    assert time.monotonic() - start < 60
+
+
+def test_a_run_that_was_damaged_since_it_was_made_is_told_and_left(
+    shapes_folder: Path, shapes: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, results = a_run(shapes_folder, shapes, "majority"), Results(tmp_path)
+    with Display(Console(quiet=True)) as display:
+        pool.run_all([run], results, 1, Limits(), display)
+    assert pool._stored(run, results) is not None
+    (results.run_folder(run.key) / "run.json").write_text("")
+    assert pool._stored(run, results) is None
+    assert "run.json is damaged" in caplog.text
+
+
 def test_where_no_process_lives_long_enough_each_run_is_a_row(
     shapes_folder: Path, shapes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
