@@ -13,6 +13,7 @@ from datasets.names import readable
 def main(options: Options) -> None:
     """Write the leaderboard, the pictures and the page of OUT from its stored runs."""
     options.results.check_not_empty()
+    options.results.check_writable()
     options.results.put_rows([], options.metric)
     board = session.publish(
         options.results, with_predictions=not options.no_predictions, with_svg=options.svg

@@ -556,6 +556,12 @@ class Results:
         return path
 
     @functools.cached_property
+    def publishing(self) -> filelock.BaseFileLock:
+        """A lock to hold while all that is shown is written, so that it is of one leaderboard."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(self.path / ".publishing")
+
+    @functools.cached_property
     def _lock(self) -> filelock.BaseFileLock:
         self.path.mkdir(parents=True, exist_ok=True)
         return filelock.FileLock(self.path / ".lock")  # the same one may be taken again inside

@@ -58,7 +58,7 @@ def publish(
     Leaderboard
         What was published.
     """
-    with results.together():
+    with results.publishing, results.together():
         board = board or Leaderboard.compute(results)
         shown = sections.every(board)
         if boxes := fonts.lacking("".join(name for row in board.rows for name in row.class_names)):

@@ -6,9 +6,11 @@ import io
 import shutil
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import filelock
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,6 +31,8 @@ COUNTED = (
     *((metrics, "score"), (intervals, "resample"), (Pairs, "_compare"), (Pairs, "p")),
     *((plots, "png"), (plots, "inline")),
 )
+
+HELD = (".lock", ".publishing")
 
 
 def png(figure: Figure, mark: str = "") -> bytes:
@@ -84,11 +88,11 @@ def remembered() -> Path:
 def test_with_nothing_new_nothing_is_computed_drawn_or_written(
     published: Path, request: pytest.FixtureRequest
 ) -> None:
-    before = {path: path.stat() for path in published.rglob("*") if path.name != ".lock"}
+    before = {path: path.stat() for path in published.rglob("*") if path.name not in HELD}
     calls = request.getfixturevalue("calls")
     session.publish(Results(published))
     assert not calls
-    after = {path: path.stat() for path in published.rglob("*") if path.name != ".lock"}
+    after = {path: path.stat() for path in published.rglob("*") if path.name not in HELD}
     assert {path: each.st_mtime_ns for path, each in after.items()} == {
         path: each.st_mtime_ns for path, each in before.items()
     }
@@ -192,3 +196,15 @@ def test_boards_for_whose_answers_the_page_has_no_room_are_left_out_and_it_says_
     shown = explorer.Explorer.of(board)
     assert [each.name for each in shown.boards] == ["muxspace.fair-500"]
     assert "1 of 2 boards can be opened here" in (published / "report.html").read_text()
+
+
+def test_what_two_commands_publish_is_written_one_after_the_other(published: Path) -> None:
+    (published / "leaderboard.md").unlink()
+    with ThreadPoolExecutor(1) as threads:
+        with filelock.FileLock(published / ".publishing"):
+            other = threads.submit(session.publish, Results(published))
+            with pytest.raises(TimeoutError):
+                other.result(1)
+            assert not (published / "leaderboard.md").exists()
+        other.result()
+    assert (published / "leaderboard.md").exists()
