@@ -130,8 +130,8 @@ def main(options: Options) -> int:
         left_out: session.plan(replace(options, settings=settings))
         for left_out, settings in variants(model, options.recipe, options.settings).items()
     }
-    session.begin(options)
     every = [run for several in runs.values() for run in several]
+    session.begin(options, ((run.source, run.protocol) for run in every))
     ends = [*runs[WHOLE], *runs[WITHOUT_ALL]]
     records = session.make(every, options, shown=ends)
     board = session.publish(options.results)

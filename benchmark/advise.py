@@ -262,7 +262,7 @@ def main(options: Options) -> int:
     if options.estimate:
         session.estimate([run for stage in found for run in stage.plan(options)], options)
         return 0
-    session.begin(options)
+    session.begin(options, ((source, each) for source in options.sources for each in protocols))
     asked = Asked(dataset.fingerprint, protocols[-1].split, tuple(each.label for each in protocols))
     options.results.put_asked(asked)
     answer = Answer(options, dataset, asked, start)

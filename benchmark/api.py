@@ -229,8 +229,9 @@ def bench(
     )
     try:
         with _without_main():
-            session.begin(options)
-            session.make(session.plan(options), options)
+            runs = session.plan(options)
+            session.begin(options, ((run.source, run.protocol) for run in runs))
+            session.make(runs, options)
             return Board(session.publish(options.results))
     except click.UsageError as error:
         raise InputError(error.format_message()) from error

@@ -111,13 +111,9 @@ def _divisions(dataset: Dataset) -> dict[str, tuple[np.ndarray, np.ndarray] | st
         if isinstance(protocol, Slides) and not dataset.faces:
             continue  # which are about faces
         try:
-            rows = protocol.rows(dataset, deep, repeat=0)
+            made[name] = session.known_and_tested(dataset, protocol, deep)
         except InputError as error:
             made[name] = str(error)
-            continue
-        # What a model is selected on it knows, but for the test set, which the slides select on.
-        training = np.setdiff1d(np.union1d(rows.training, rows.selection), rows.scored)
-        made[name] = training, rows.scored
     return made
 
 

@@ -41,7 +41,7 @@ def main(options: Options) -> int:
     if options.estimate:
         session.estimate(runs, options)
         return 0
-    session.begin(options)
+    session.begin(options, ((run.source, run.protocol) for run in runs))
     records = session.make(runs, options)
     board = session.publish(options.results, with_predictions=not options.no_predictions)
     if options.tensorboard:

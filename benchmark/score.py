@@ -43,7 +43,7 @@ def main(options: Options, name: str, predictions: Path) -> None:
     for record, said in made:
         results.put(record, said)
     rows = board_rows([record for record, _ in made])
-    _tell_of_other_pictures(results, rows)
+    session.tell_of_other_pictures(results, rows)
     results.put_rows(rows, options.metric)
     board = session.publish(results, with_predictions=not options.no_predictions)
     for row in board.rows:
@@ -62,20 +62,6 @@ def board_rows(records: Sequence[Record]) -> list[BoardRow]:
     return on_each_test_set(
         BoardRow(first.model, first.protocol, first.dataset, first.device, keys)
     )
-
-
-def _tell_of_other_pictures(results: Results, rows: Sequence[BoardRow]) -> None:
-    """Say if rows of the same board are of other pictures, and so are not compared with these."""
-    for row in rows:
-        on_board = [each for each in results.rows() if each.place[:3] == row.place[:3]]
-        others = {each.dataset.fingerprint for each in on_board} - {row.dataset.fingerprint}
-        for fingerprint in sorted(others):
-            session.say(
-                f"the pictures here have fingerprint {row.dataset.fingerprint[:12]}, and "
-                f"{sum(each.dataset.fingerprint == fingerprint for each in on_board)} rows of "
-                f"{row.dataset.name} {row.protocol.board} in {results.path} were made on "
-                f"{fingerprint[:12]}: they are not compared with {row.model.label}"
-            )
 
 
 def _told(row: Row, board: Leaderboard) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from types import ModuleType
 
 import click
+import numpy as np
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
@@ -19,15 +20,16 @@ from benchmark.core.files import check_apart
 from benchmark.core.predictions import check_room
 from benchmark.core.progress import Display
 from benchmark.core.protocols import PROTOCOLS, Protocol, Slides, possible_splits
-from benchmark.core.records import Record
+from benchmark.core.records import BoardRow, Record
 from benchmark.core.runs import Run
 from benchmark.core.store import Results
 from benchmark.growing import GrowingBoard
 from benchmark.options import Options, stop_at_interrupt
 from benchmark.scores import published
 from benchmark.scores.leaderboard import Leaderboard
-from benchmark.view import console
-from datasets import Dataset, InputError
+from benchmark.view import console, text
+from datasets import Dataset, InputError, Source
+from datasets.duplicates import identical
 from datasets.names import visible
 
 
@@ -135,11 +137,42 @@ def protocols(options: Options, dataset: Dataset) -> list[Protocol]:
     return [each for protocol in wanted for each in protocol.series(dataset)]
 
 
-def begin(options: Options) -> None:
-    """See that results can be written, and print what the data are."""
+def begin(options: Options, asked: Iterable[tuple[Source, Protocol]] = ()) -> None:
+    """See that results can be written, and print what the data are.
+
+    Of protocols that are `asked` of a data set it says how many of their test pictures are copies.
+    """
     options.results.check_writable()
     for dataset in load(options):
         console.describe(dataset, Console(stderr=True))
+    last = {(source, each.name, each.split): (source, each) for source, each in asked}
+    for source, protocol in last.values():
+        _tell_of_copies(runs.load(source, options.size), protocol)
+
+
+def _tell_of_copies(dataset: Dataset, protocol: Protocol) -> None:
+    """Say how many test pictures are, byte for byte, among those that models know."""
+    first = np.arange(len(dataset))
+    for same in identical(dataset):
+        first[same] = same[0]
+    known, tested = known_and_tested(dataset, protocol)
+    if n := np.isin(first[tested], first[known]).sum():
+        say(
+            f"{n:,} of {len(tested):,} test pictures are copies, byte for byte, of others that "
+            f"models know ({text.split_name(protocol.split)}): --drop-duplicates leaves them out"
+        )
+
+
+def known_and_tested(
+    dataset: Dataset, protocol: Protocol, deep: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that models know under a protocol, and rows that they are tested on.
+
+    What a model is selected on it knows, but for the test set, which the slides select on.
+    """
+    rows = protocol.rows(dataset, deep, repeat=0)
+    known = np.setdiff1d(np.union1d(rows.training, rows.selection), rows.scored)
+    return known, rows.scored
 
 
 def make(
@@ -156,6 +189,7 @@ def make(
     # First, so that the runs of an interrupted call are shown.
     of_board = wanted if shown is None else shown
     on_board = runs.tuned(of_board, options.tune) if options.tune > 1 else runs.on_board(of_board)
+    tell_of_other_pictures(options.results, on_board)
     options.results.put_rows(on_board, options.metric)
     n = jobs(options, wanted)
     write = partial(publish, options.results, with_predictions=not options.no_predictions)
@@ -174,6 +208,23 @@ def make(
                 display.say("writing the leaderboard of what is done; interrupt again to leave it")
                 write()
             raise
+
+
+def tell_of_other_pictures(results: Results, rows: Sequence[BoardRow]) -> None:
+    """Say if rows of the same board are of other pictures, and so are not compared with these."""
+    there, told = results.rows(), set()
+    for row in rows:
+        on_board = [each for each in there if each.place[:3] == row.place[:3]]
+        others = {each.dataset.fingerprint for each in on_board} - {row.dataset.fingerprint}
+        for fingerprint in sorted(others):
+            n = sum(each.dataset.fingerprint == fingerprint for each in on_board)
+            told.add(
+                f"the pictures here have fingerprint {row.dataset.fingerprint[:12]}, and {n} rows "
+                f"of {row.dataset.name} {row.protocol.board} in {results.path} were made on "
+                f"{fingerprint[:12]}: they are not compared with the new ones"
+            )
+    for line in sorted(told):
+        say(line)
 
 
 def jobs(options: Options, wanted: Sequence[Run]) -> int:

@@ -186,8 +186,10 @@ def find_on(board: Leaderboard, named: str | None) -> Row:
         return winner
     if len(named) >= LEAST_KEY:
         for row in board.rows:
-            if any(run.key.startswith(named) for run in row.runs):
-                return row
+            for run in row.runs:
+                if run.key.startswith(named):
+                    _check_answers(run, row)
+                    return row
     where, _, model = named.rpartition("/")
     there = [
         row
@@ -206,6 +208,16 @@ def find_on(board: Leaderboard, named: str | None) -> Row:
         rows = ", ".join(f"{row.place.dataset} {row.board}/{row.place.model}" for row in fitting)
         raise InputError(f"'{named}' may be any of {rows}: say which, as here")
     return fitting[0]
+
+
+def _check_answers(run: Record, row: Row) -> None:
+    """Raise InputError if another run of its row than the one named is the one that answers."""
+    if row.good and run.key != row.good[0].key:
+        raise InputError(
+            f"{run.key[:LEAST_KEY]} is repeat {run.repeat + 1} of {row.place.model}, of which "
+            f"repeat {row.good[0].repeat + 1} answers: name {row.good[0].key[:LEAST_KEY]}, or the "
+            "model"
+        )
 
 
 def stacked(pictures: Sequence[np.ndarray], size: int) -> np.ndarray:

@@ -26,7 +26,7 @@ from benchmark.use import draw, faces, fitted, look
 from benchmark.use.faces import Framing
 from benchmark.use.fitted import Fitted
 from benchmark.use.scenes import Scene
-from datasets import Dataset, audit, limits
+from datasets import Dataset, InputError, audit, limits
 from datasets.crops import Box
 from tests.conftest import FAST, Command, write_picture
 
@@ -227,6 +227,13 @@ def test_a_row_is_found_by_name_board_and_key_and_the_winner_without(ran: Path) 
     assert fitted.find(results, knn.runs[0].key[:10]).place == knn.place
     assert fitted.find(results, None).board == "fair-60"
     assert fitted.find(results, "knn").board == "fair-60", "that of the winner's board"
+
+
+def test_a_repeat_that_is_named_is_not_answered_for_by_another(ran: Path) -> None:
+    knn = fitted.find(Results(ran), "fair-40/knn")
+    other = dataclasses.replace(knn.good[0], key="f" * 64, repeat=1)
+    with pytest.raises(InputError, match="is repeat 2 of knn, of which repeat 1 answers"):
+        fitted._check_answers(other, knn)
 
 
 def test_wrong_input_is_one_line(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -465,3 +466,42 @@ def test_pictures_in_a_folder_that_is_not_called_in_utf_8_get_their_page(
     status, _, err = run_command(run.main, "--data", folder, *asked)
     assert status == 0, err
     assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_copies_of_what_was_learnt_from_are_told(
+    tmp_path: Path, shapes_folder: Path, run_command: Command
+) -> None:
+    twice = Path(shutil.copytree(shapes_folder, tmp_path / "twice"))
+    for path in [*twice.glob("*/*.png")]:
+        path.with_name(f"again-{path.name}").write_bytes(path.read_bytes())
+    asked = ("--model", "majority", "--out", tmp_path / "out", "--data")
+    _, _, err = run_command(run.main, *asked, shapes_folder)
+    assert "copies, byte for byte" not in err
+    _, _, err = run_command(run.main, *asked, twice)
+    assert re.search(r"\d+ of 60 test pictures are copies, byte for byte, of others", err)
+    _, _, err = run_command(run.main, *asked, twice, "--drop-duplicates")
+    assert "copies, byte for byte" not in err
+
+
+def test_rows_on_other_pictures_than_others_of_their_board_say_so(
+    tmp_path: Path, run_command: Command, shapes_folder: Path
+) -> None:
+    asked = ("--data", shapes_folder, "--out", tmp_path, "--jobs", 1)
+    assert run_command(run.main, *asked, "--model", "majority", "--size", 16)[0] == 0
+    assert "ranked among these alone" not in (tmp_path / "leaderboard.md").read_text()
+    status, _, err = run_command(run.main, *asked, "--model", "knn", "--size", 24)
+    assert (status, "they are not compared with the new ones" in err) == (0, True)
+    document = (tmp_path / "leaderboard.md").read_text()
+    for size in (16, 24):
+        assert re.search(rf"on pictures \w+ of {size} px, ranked among these alone", document)
+
+
+def test_a_flag_that_is_given_twice_is_told(
+    tmp_path: Path, run_command: Command, shapes_folder: Path
+) -> None:
+    asked = ("--data", shapes_folder, "--out", tmp_path, "--set", "n_neighbors=2")
+    twice = ("--model", "majority", "--model=knn", "--set", "n_neighbors=3")
+    status, _, err = run_command(run.main, *asked, *twice)
+    assert status == 0, err
+    assert "--model is given 2 times: the last is taken" in err
+    assert "--set is given" not in err

@@ -243,6 +243,7 @@ def _common_notes(rows: Sequence[Row]) -> dict[int, list[str]]:
 
 def _of_board(rows: Sequence[Row], common: Mapping[int, list[str]]) -> pd.DataFrame:
     lines = []
+    sets = {row.data for row in rows}
     floors = {  # without such a row, the shares of the test set are taken
         (row.data, row.n_test): row.mean("log_loss")
         for row in rows
@@ -265,6 +266,9 @@ def _of_board(rows: Sequence[Row], common: Mapping[int, list[str]]) -> pd.DataFr
         line |= {MEASURED[name]: number(values[name], digits) for name, digits in DIGITS.items()}
         trouble = "" if row.bad is None else f"{row.bad.status}: {row.reason}"
         notes = [note for note in row.notes if note not in common.get(row.n_test or 0, ())]
+        if len(sets) > 1:
+            size = row.entry.dataset.size
+            notes = [f"on pictures {row.data} of {size} px, ranked among these alone", *notes]
         lines.append({**line, NOTES: "; ".join(filter(None, [trouble, *notes]))})
     return pd.DataFrame(lines)
 
