@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import errno
+import os
 import pkgutil
 import re
 import runpy
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import click
@@ -40,10 +42,19 @@ def main() -> None:
             sys.exit(f"error: no command is called '{name}': use one of {', '.join(known)}")
         runpy.run_module(f"benchmark.{name}", run_name="__main__", alter_sys=True)
         return
-    width = max(len(name) for name, _ in known.values())
-    for name, what in known.values():
-        click.echo(f"{name:{width}}  {what}")
-    click.echo("\n--help behind one of them tells its flags; 'make help' lists what make does.")
+    _list(known.values())
+
+
+def _list(known: Collection[tuple[str, str]]) -> None:
+    """Print every command, or a line where standard output takes no more."""
+    width = max(len(name) for name, _ in known)
+    lines = [f"{name:{width}}  {what}" for name, what in known]
+    lines += ["", "--help behind one of them tells its flags; 'make help' lists what make does."]
+    try:
+        click.echo("\n".join(lines))
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left is lost
+        sys.exit(1 if error.errno == errno.EPIPE else f"error: standard output: {error.strerror}")
 
 
 if __name__ == "__main__":

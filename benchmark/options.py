@@ -25,6 +25,7 @@ import yaml
 
 import datasets
 from benchmark import not_loaded
+from benchmark.core.files import DamagedError
 from benchmark.core.memory import Limits
 from benchmark.core.models import Model
 from benchmark.core.protocols import PROTOCOLS, Fair, Protocol, Search, Slides, Split, Whole
@@ -40,6 +41,8 @@ WRONG_INPUT = 2
 LONGEST = 2000  # signs of an error
 DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 # Something else is where a file or a folder is to be, or there can be none of that name.
+GONE = {errno.ENOENT, errno.ESTALE}
+TOO_MANY = {errno.EMFILE, errno.ENFILE}
 NAME_FAULTS = {errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR}
 
 
@@ -433,6 +436,20 @@ def of_pictures(to: str, required: bool = True) -> Callable[[Any], Any]:
     return lambda function: functools.reduce(lambda made, add: add(made), reversed(flags), function)
 
 
+class _Command(click.Command):
+    """A command that says which flags are given twice, since the last of them is taken."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Go through what is given before it is taken."""
+        given = Counter(word.partition("=")[0] for word in args if word.startswith("--"))
+        flags = (each for each in self.params if isinstance(each, click.Option))
+        for each in flags:
+            times = sum(given[name] for name in each.opts)
+            if times > 1 and not each.multiple and not each.is_flag:
+                click.echo(f"{each.opts[0]} is given {times} times: the last is taken", err=True)
+        return super().parse_args(ctx, args)
+
+
 def command(*names: str, **changed: Mapping[str, Any]) -> Callable[..., Callable[[], NoReturn]]:
     """Make a function a command: wrong input is one line on standard error and status 2.
 
@@ -443,7 +460,7 @@ def command(*names: str, **changed: Mapping[str, Any]) -> Callable[..., Callable
     taken = [each for each in fields(Options) if each.name in asked]
 
     def decorate(function: Callable[..., Any]) -> Callable[[], NoReturn]:
-        @click.command
+        @click.command(cls=_Command)
         @functools.wraps(function)
         def made(**values: Any) -> Any:
             chosen = {each.name: values.pop(each.name) for each in taken}
@@ -526,17 +543,21 @@ def _status(made: click.Command) -> int:
         return _told("the folder that this was started in is gone: start it in another")
     try:
         status = made.main(standalone_mode=False)
-    except (click.ClickException, InputError) as error:
+    except (click.ClickException, InputError, DamagedError) as error:
         return _told(error.format_message() if isinstance(error, click.ClickException) else error)
     except OSError as error:
         if error.errno == errno.ENOENT and error.filename is None:  # of `tempfile`
             return _told("no folder for temporary files can be written to: set TMPDIR to one")
-        if error.errno not in DISK_FAULTS | NAME_FAULTS:
+        if error.errno not in DISK_FAULTS | NAME_FAULTS | GONE | TOO_MANY:
             raise
         where = f"{error.filename}: " if error.filename else ""
         remedy = "make room or see to permissions; finished runs are kept, the same command goes on"
         if error.errno in NAME_FAULTS:
             remedy = "move it, or name another place"
+        if error.errno in GONE:
+            remedy = "it, or a folder that it is in, was removed meanwhile; start again"
+        if error.errno in TOO_MANY:
+            remedy = "allow more (ulimit -n), or use fewer --jobs"
         _told(f"{where}{error.strerror}: {remedy}")
         _drop_output()
         return WRONG_INPUT

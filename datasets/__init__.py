@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from datasets import starting  # noqa: F401
+
+# isort: split
 from datasets import crops
 from datasets.dataset import Dataset
 from datasets.errors import InputError

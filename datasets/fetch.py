@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,7 @@ def main() -> int:
     parser.add_argument("--if-possible", action="store_true", help="no error without network")
     arguments = parser.parse_args()
     url = os.environ.get(URL_VARIABLE, URL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with cache.usable():
             folder = LOADERS["muxspace"].find()

@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 
 from benchmark import advise, audit, export, predict, report, run, search
+from benchmark.core.files import DamagedError
 from benchmark.options import command, read_yaml
 from datasets import InputError, limits
 from tests.conftest import FAST, Command, write_shapes
@@ -486,14 +487,14 @@ def test_how_many_times_larger_inputs_may_be_is_read_as_it_is_checked(
 def test_of_a_long_error_the_reason_and_the_remedy_are_left(run_command: Command) -> None:
     wrong(run_command(run.main, "--data", "x" * 5000), "name too long")
     error = InputError(f"unknown label '{'x' * 100_000}': use one of ours")
-    status, _, err = run_command(command()(raising(error)))
+    status, _, err = run_command(raising(error))
     assert (status, len(err) < 2100) == (2, True)
     assert err.endswith(": use one of ours\n")
 
 
 def test_where_nothing_temporary_can_be_written_is_one_line(run_command: Command) -> None:
     error = FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
-    wrong(run_command(command()(raising(error))), "set TMPDIR")
+    wrong(run_command(raising(error)), "set TMPDIR")
 
 
 def test_an_interrupt_after_the_last_line_is_let_be(run_command: Command) -> None:
@@ -503,3 +504,35 @@ def test_an_interrupt_after_the_last_line_is_let_be(run_command: Command) -> Non
     command_line = [sys.executable, "-c", end]
     done = subprocess.run(command_line, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (FileNotFoundError(errno.ENOENT, "gone", "results"), ("results: gone", "start again")),
+        (OSError(errno.EMFILE, "Too many open files"), ("Too many open files", "ulimit -n")),
+        (DamagedError("results/runs/k/run.json is damaged"), ("run.json is damaged",)),
+    ],
+)
+def test_what_is_removed_or_damaged_meanwhile_is_one_line(
+    error: Exception, words: tuple[str, ...], run_command: Command
+) -> None:
+    wrong(run_command(raising(error)), *words)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such files")
+@pytest.mark.parametrize("to", ["> /dev/full", "| true"])
+def test_a_list_of_commands_that_nobody_takes_ends_in_a_line(to: str) -> None:
+    shown = f"{sys.executable} -m benchmark {to}"
+    done = subprocess.run(["sh", "-c", shown], capture_output=True, text=True, check=False)
+    assert len(done.stderr.splitlines()) <= 1
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_is_heard_while_the_pictures_are_not_even_looked_for() -> None:
+    code = (
+        "import sys, signal; sys.argv[0] = '-m'; import datasets; "
+        "print(signal.getsignal(signal.SIGINT).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "_leave\n"
