@@ -8,8 +8,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from datasets import crops, derived, limits, packing
-from datasets.dataset import Dataset
+from datasets.dataset import Dataset, Part
 from datasets.errors import InputError, reading
 from datasets.names import short
 from datasets.registry import LOADERS, Loader, expanded
@@ -133,6 +135,7 @@ class Source:
             dataset = derived.joined(sets[: len(self.sets)])
             if self.tested_on:
                 dataset = derived.tested_on(dataset, derived.joined(sets[len(self.sets) :]))
+            _check_parts(dataset)
             for class_name in self.without:
                 dataset = derived.without_class(dataset, class_name)
             if self.deduplicated:
@@ -157,6 +160,17 @@ class Source:
         if len(different) < len(located):
             raise InputError(f"{self} names a set twice: name each once")
         return located
+
+
+def _check_parts(dataset: Dataset) -> None:
+    """Raise InputError for a division that no split goes by, and that would be lost unseen."""
+    there = set() if dataset.parts is None else {Part(part) for part in np.unique(dataset.parts)}
+    if len(there) > 1 and not {Part.TRAINING, Part.TEST} <= there:
+        named = " and ".join(sorted(part.name.lower() for part in there))
+        raise InputError(
+            f"{dataset.described} is divided into {named}, and needs training and test: call one "
+            "of its parts 'test', or give --data one of them alone"
+        )
 
 
 def _told_apart(sets: list[Dataset]) -> list[Dataset]:

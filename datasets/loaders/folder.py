@@ -46,17 +46,10 @@ def find(
     Raises
     ------
     InputError
-        If there are fewer than two class folders, one holds no picture, or parts lack training or
-        test pictures.
+        If there are fewer than two class folders, or one holds no picture.
     """
     inside = _folders(root)
     divided = bool(inside) and {name.lower() for name in inside} <= set(PARTS)
-    there = {PARTS[name.lower()] for name in inside} if divided else set()
-    if len(there) > 1 and not {Part.TRAINING, Part.TEST} <= there:
-        raise InputError(
-            f"{root} is divided into {' and '.join(inside)}, and needs train and test: rename one, "
-            "or give --data one of them alone"
-        )
     rows = []
     for top in inside if divided else [""]:
         words = _folders(root / top)

@@ -72,7 +72,7 @@ def test_what_lies_among_the_pictures_and_is_not_read_is_told(
     )
 
 
-@pytest.mark.parametrize("parts", [("train", "val"), ("val", "test"), ("train", "val", "valid")])
+@pytest.mark.parametrize("parts", [("train", "val"), ("val", "test"), ("val", "testing")])
 def test_a_division_without_training_or_test_pictures_is_refused(
     parts: tuple[str, ...], tmp_path: Path, picture: Callable[..., None]
 ) -> None:
@@ -81,7 +81,7 @@ def test_a_division_without_training_or_test_pictures_is_refused(
             for number in range(3):
                 seed = 100 * i + 10 * label + number
                 picture(tmp_path / part / name / f"{number}.jpg", seed=seed)
-    refused(tmp_path, "is divided into", "needs train and test")
+    refused(tmp_path, "is divided into", "needs training and test")
     assert len(datasets.load(tmp_path / parts[0])) == 6
 
 
