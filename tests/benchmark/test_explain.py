@@ -369,7 +369,8 @@ def test_wrong_input_is_one_line(
         status, out, err = run_command(explain.main, "--to", tmp_path / "said", *asked)
         assert status == 2
         assert out == ""
-        (line,) = err.strip().splitlines()
+        *twice, line = err.strip().splitlines()
+        assert all("is given 2 times" in each for each in twice)
         return line
 
     assert "no row in" in fails("--out", ran, "--model", "vgg99", one_of_each)
