@@ -161,14 +161,8 @@ _Loader.yaml_implicit_resolvers = {
 NUMBER = re.compile(r"[-+]?\d+(\.\d*)?e[-+]?\d+", re.IGNORECASE)
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", NUMBER, [*"-+0123456789"])
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", lambda loader, node: node.value)
-NO_YAML = (
-    yaml.YAMLError,
-    TypeError,
-    ValueError,
-    LookupError,
-    ArithmeticError,
-    RecursionError,
-)  # what `_parse` raises
+# What `_parse` raises.
+NO_YAML = (yaml.YAMLError, *(TypeError, ValueError, LookupError, ArithmeticError, RecursionError))
 
 
 def _parse(text: str) -> Any:

@@ -220,7 +220,7 @@ def file_name(*words: str) -> str:
     """A file name of words that may hold any sign; other words give another."""
     name = ".".join(words)
     safe = re.sub(r"[^\w.=,:+\[\]-]+", "-", name)
-    return safe if safe == name else f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return safe if safe == name else f"{safe}-{hashlib.sha256(repr(name).encode()).hexdigest()[:8]}"
 
 
 def csv(table: pd.DataFrame) -> str:

@@ -75,7 +75,7 @@ def read_folders(root: Path) -> Listing:
 
 def _compare(path: Path, part: str, ids: Sequence[str]) -> None:
     """Raise InputError unless a table lists the pictures of a part, in their folders."""
-    split = [PurePath(name).parts for name in ids]  # such as test/5/name
+    split = [("", *PurePath(name).parts)[-3:] for name in ids]  # such as test/5/name
     lies_in = {name: number for of, number, name in split if of.lower() == part}
     listed = set()
     for where, (name, number) in tables.rows(path, ("image", "label")):

@@ -104,3 +104,9 @@ def test_a_picture_in_another_part_than_its_table_says_is_told(tmp_path: Path) -
     refused(tmp_path, f"test_labels.csv does not list {first.name}")
     first.unlink()
     refused(tmp_path, f"{first.name} is labelled 1 but is not in train")
+    whole = tmp_path / "DATASET" / "train"
+    (tmp_path / "DATASET" / "test").rename(tmp_path / "test")
+    for number in [*whole.iterdir()]:
+        number.rename(tmp_path / "DATASET" / number.name)
+    whole.rmdir()
+    refused(tmp_path, "but is not in train")
