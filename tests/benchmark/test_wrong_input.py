@@ -435,8 +435,8 @@ def test_too_few_threads_are_one_line(run_command: Command) -> None:
 
 
 def test_an_error_of_ours_is_no_wrong_input(run_command: Command) -> None:
-    with pytest.raises(FileNotFoundError):
-        run_command(raising(FileNotFoundError(errno.ENOENT, "gone", "file")))
+    with pytest.raises(KeyError):
+        run_command(raising(KeyError("ours")))
 
 
 def test_the_interrupts_after_the_first_break_nothing(run_command: Command) -> None:
