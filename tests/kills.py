@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -42,6 +43,7 @@ BEGUN = 0.2  # seconds in which Python itself starts, and tells an interrupt in 
 ALONE_SECONDS = 15.0  # that processes below a killed command may take to end
 HANGS_SECONDS = 180.0  # that a command may take, with much other work beside it
 AT_ONCE = os.cpu_count() or 1  # grids
+DRAWING = threading.Lock()  # matplotlib draws in one thread at a time
 MOST = 8  # disturbances of a grid
 INTERRUPTS, APART = 5, 0.03  # of a storm, and the seconds between two of them
 FULL = 100_000  # bytes of a file at most, from where on a full disk takes no more
@@ -166,7 +168,8 @@ class Grid:
             yield "its leaderboard is not the undisturbed one"
         if drafts := [*self.out.rglob(".draft-*")]:
             yield f"{len(drafts)} drafts are left"
-        yield from verify.verify(Results(self.out)).failures
+        with DRAWING:
+            yield from verify.verify(Results(self.out)).failures
 
 
 @dataclass(frozen=True)
