@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -41,6 +42,7 @@ TRIAL_SECONDS = 60.0  # a model that takes longer for a few pictures counts as t
 SOCKETS = 70
 SHORT = ("/tmp", "/var/tmp", "/dev/shm")  # where they lie if that for temporary files has more
 MOST_BROKEN = 5  # times in a row that processes may end before any has made a run
+BROKEN_SECONDS = 0.3  # from one try to the next
 
 _messages: Any = None  # in a worker: where its epochs are told
 
@@ -166,6 +168,7 @@ class Processes:
                     why = str(cause) or type(cause).__name__
                     remedy = "see what is limited (ulimit -a), and what ends processes"
                     raise InputError(f"no process can be started here ({why}): {remedy}") from error
+                time.sleep(BROKEN_SECONDS)  # one that is killed is not gone at once
 
     def _begin_once(self) -> None:
         context = multiprocessing.get_context(START)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import signal
@@ -413,6 +414,21 @@ def test_runs_go_on_where_nobody_carries_what_they_tell(
         workers._manager._process.kill()
         made = workers.make(runs, Results(tmp_path), Limits(), display)
     assert {record.status for record in made.values()} == {"ok"}
+
+
+def test_processes_are_begun_again_when_what_was_killed_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start, begun = time.monotonic(), []
+
+    def begin(workers: processes.Processes) -> None:
+        if time.monotonic() - start < 0.5:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+        begun.append(workers)
+
+    monkeypatch.setattr(processes.Processes, "_begin_once", begin)
+    processes.Processes(1)
+    assert len(begun) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it stops no processes")
