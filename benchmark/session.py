@@ -145,22 +145,26 @@ def begin(options: Options, asked: Iterable[tuple[Source, Protocol]] = ()) -> No
     options.results.check_writable()
     for dataset in load(options):
         console.describe(dataset, Console(stderr=True))
-    last = {(source, each.name, each.split): (source, each) for source, each in asked}
-    for source, protocol in last.values():
-        _tell_of_copies(runs.load(source, options.size), protocol)
+    by_source: dict[Source, dict[tuple[str, str], Protocol]] = {}
+    for source, each in asked:
+        by_source.setdefault(source, {})[each.name, each.split] = each  # the largest of a series
+    for source, last in by_source.items():
+        _tell_of_copies(runs.load(source, options.size), last.values())
 
 
-def _tell_of_copies(dataset: Dataset, protocol: Protocol) -> None:
+def _tell_of_copies(dataset: Dataset, asked: Iterable[Protocol]) -> None:
     """Say how many test pictures are, byte for byte, among those that models know."""
     first = np.arange(len(dataset))
     for same in identical(dataset):
         first[same] = same[0]
-    known, tested = known_and_tested(dataset, protocol)
-    if n := np.isin(first[tested], first[known]).sum():
-        say(
-            f"{n:,} of {len(tested):,} test pictures are copies, byte for byte, of others that "
-            f"models know ({text.split_name(protocol.split)}): --drop-duplicates leaves them out"
-        )
+    for protocol in asked:
+        known, tested = known_and_tested(dataset, protocol)
+        if n := np.isin(first[tested], first[known]).sum():
+            said = text.split_name(protocol.split)
+            say(
+                f"{n:,} of {len(tested):,} test pictures are copies, byte for byte, of others that "
+                f"models know ({said}): --drop-duplicates leaves them out"
+            )
 
 
 def known_and_tested(

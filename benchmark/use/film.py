@@ -17,6 +17,15 @@ from datasets.names import readable
 SUFFIX, CODEC = ".mp4", "mp4v"
 
 
+def check_name(path: Path, remedy: str) -> None:
+    """Raise InputError for a film whose path is not UTF-8, of which OpenCV would die."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        shown = readable(str(path))
+        raise InputError(f"{shown}: a film's name must be UTF-8: {remedy}") from error
+
+
 class Film:
     """A film that is being written; use as a context manager, at whose end it is there, whole.
 
@@ -57,13 +66,7 @@ class Film:
         """
         if self.writer is None:
             height, width = picture.shape[:2]
-            try:
-                str(self.path).encode()
-            except UnicodeEncodeError as error:  # OpenCV would die of it
-                shown = readable(str(self.path))
-                raise InputError(
-                    f"{shown}: a film's path must be UTF-8: name another --to"
-                ) from error
+            check_name(self.path, "name another --to")
             code = cv2.VideoWriter.fourcc(*CODEC)
             draft = self.draft.enter_context(written(self.path))
             self.writer = cv2.VideoWriter(str(draft), code, self.rate, (width, height))

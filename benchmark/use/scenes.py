@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmark.use.film import check_name
 from datasets import InputError, images, limits
 from datasets.names import readable, short
 from datasets.pictures import read_whole
@@ -133,14 +134,10 @@ class Given:
             film.release()
 
     def _opened(self) -> cv2.VideoCapture:
-        try:
-            str(self.path).encode()
-        except UnicodeEncodeError as error:  # OpenCV would die of it
-            shown = readable(str(self.path))
-            raise InputError(f"{shown}: a film's name must be UTF-8: rename it") from error
         if self.path is None:
             film = cv2.VideoCapture(self.number)
         else:
+            check_name(self.path, "rename it")
             film = cv2.VideoCapture(str(self.path.absolute()), cv2.CAP_FFMPEG)
         if not film.isOpened():
             kinds = ", ".join(sorted(images.SUFFIXES))
